@@ -1,0 +1,102 @@
+"""What a record does to an account, as absolute after-values: applying the same effects twice gives the same state.
+
+An effect is one frozen record; `apply` is the only way that an account changes, for the running engine and for
+whoever folds the journal again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from overspill.account.state import Account, Hold, Value
+from overspill.plan.shapes import (
+    LOT_CATEGORY,
+    LOT_EXPIRES_AT,
+    LOT_GRANTED_AT,
+    LOT_ID,
+    LOT_LEFT,
+    LOT_PRIORITY,
+    Lot,
+    WindowState,
+)
+
+
+class SetWindow(msgspec.Struct, frozen=True, array_like=True, tag="window"):
+    key: str
+    state: WindowState
+
+
+class SetLot(msgspec.Struct, frozen=True, array_like=True, tag="lot"):
+    """The lot as it is now; one with nothing left leaves the state (its history is the journal)."""
+
+    pool: str
+    lot: Lot
+
+
+class SetHold(msgspec.Struct, frozen=True, array_like=True, tag="hold"):
+    hold: Hold
+
+
+class EndHold(msgspec.Struct, frozen=True, array_like=True, tag="end_hold"):
+    id: str
+
+
+class SetAttribute(msgspec.Struct, frozen=True, array_like=True, tag="attribute"):
+    """`value` None: the attribute is absent again."""
+
+    name: str
+    value: Value | None
+
+
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute
+
+
+def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
+    """LANGUAGE.md G2: priority, expires_at, category (promotional before paid), granted_at, id (ASCII, so text order is byte order)."""
+    return (
+        lot[LOT_PRIORITY],
+        lot[LOT_EXPIRES_AT],
+        lot[LOT_CATEGORY],
+        lot[LOT_GRANTED_AT],
+        lot[LOT_ID],
+    )
+
+
+def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
+    """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
+    windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
+    for effect in effects:
+        if type(effect) is SetWindow:
+            if windows is account.windows:
+                windows = windows.copy()
+            windows[effect.key] = effect.state
+        elif type(effect) is SetLot:
+            if pools is account.pools:
+                pools = pools.copy()
+            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), effect.lot)
+        elif type(effect) is SetHold:
+            holds = {**holds, effect.hold.id: effect.hold}
+        elif type(effect) is EndHold:
+            holds = {id: hold for id, hold in holds.items() if id != effect.id}
+        elif type(effect) is SetAttribute:
+            attributes = _with_attribute(attributes, effect.name, effect.value)
+        else:
+            assert_never(effect)
+    return Account(account.version + 1, at, attributes, windows, pools, holds)
+
+
+def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
+    for index, other in enumerate(lots):
+        if other[LOT_ID] == lot[LOT_ID]:
+            return (*lots[:index], lot, *lots[index + 1 :]) if lot[LOT_LEFT] else (*lots[:index], *lots[index + 1 :])
+    if not lot[LOT_LEFT]:
+        return lots
+    return tuple(sorted((*lots, lot), key=default_order))
+
+
+def _with_attribute(attributes: dict[str, Value], name: str, value: Value | None) -> dict[str, Value]:
+    rest = {key: old for key, old in attributes.items() if key != name}
+    return rest if value is None else {**rest, name: value}

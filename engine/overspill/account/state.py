@@ -1,0 +1,73 @@
+"""The state of one account: a small record in packed bytes, a fold of the journal's effects and nothing else.
+
+The account is the unit of serialisation (DESIGN.md section 4). The shapes of windows and lots are the plan's, which
+reads them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from overspill.plan.shapes import Lot, Scalar, WindowState
+from overspill.words.codec import packed_bytes, packed_decoder
+
+Value = Scalar
+"""What an attribute holds; amounts in steps."""
+
+
+class Leg(msgspec.Struct, frozen=True, array_like=True):
+    """What one layer holds for a reservation: `base` and `amount` in steps, from these windows or lots."""
+
+    layer: str
+    kind: int
+    """The account kind's index."""
+    base: int
+    amount: int
+    windows: tuple[tuple[str, int], ...]
+    """(window key, generation): each counts the whole amount."""
+    lots: tuple[tuple[str, Lot, int], ...]
+    """(pool key, the lot as it was, amount drawn), in the order drawn."""
+
+
+class Hold(msgspec.Struct, frozen=True, array_like=True):
+    """An open reservation, with all of its admission that a capture needs (LANGUAGE.md S1, T2)."""
+
+    id: str
+    accounts: tuple[str | None, ...]
+    """Account keys by kind; the first is the account that answers for the hold."""
+    digest: str
+    """The policy it was made under."""
+    waterfall: str
+    at: int
+    expires_at: int
+    late_until: int
+    base: int
+    facts: tuple[None | str | int | bool, ...]
+    """The inputs the waterfall read at admission, in the order of its slots; None: absent."""
+    request: str
+    """The request's id."""
+    decision: str
+    legs: tuple[Leg, ...]
+    open: bool
+    """False once timed out: nothing is held any more, a late capture still finds it."""
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """`at` is the instant of the last change; time never runs backwards for an account (LANGUAGE.md T3)."""
+
+    version: int = 0
+    at: int = 0
+    attributes: dict[str, Value] = {}
+    windows: dict[str, WindowState] = {}
+    """By window key: `limit.window`, then `|value` for each further field the limit is kept per."""
+    pools: dict[str, tuple[Lot, ...]] = {}
+    """By pool key, in the default draw order; lots with nothing left are gone."""
+    holds: dict[str, Hold] = {}
+
+
+EMPTY = Account()
+
+pack = packed_bytes
+"""Account → bytes."""
+unpack = packed_decoder(Account).decode
+"""Bytes → Account."""

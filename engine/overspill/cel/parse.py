@@ -1,0 +1,138 @@
+"""Expression text → tree, or one fault: the door for expressions that stand alone or inside a YAML scalar."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+
+from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from overspill.cel.build import DEPTH_MAX, CelBuilder, SyntaxStop
+from overspill.cel.tables import load
+from overspill.cel.tree import Expr
+from overspill.words.diagnostics import Fault
+from overspill.words.spans import Source, Span
+
+TEXT_MAX = 4096
+_LOCK = threading.Lock()
+
+_WORDS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "TIMESTAMP": "an instant",
+    "DURATION": "a length of time",
+    "ZONE": "a time zone",
+    "CEL_INT": "a number",
+    "CEL_UINT": "a number",
+    "CEL_DOUBLE": "a number",
+    "CEL_STRING": "a string",
+    "CEL_BYTES": "bytes",
+    "ESC_NAME": "a name",
+    "REL_OP": "a comparison",
+    "ADD_OP": "`+`",
+    "MUL_OP": "`*`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "SEMICOLON": "`;`",
+    "COLON": "`:`",
+    "COMMA": "`,`",
+    "DOT": "`.`",
+    "EQUAL": "`=`",
+    "QMARK": "`?`",
+    "BANG": "`!`",
+    "MINUS": "`-`",
+}
+_EXPRESSION_STARTS = frozenset({"NAME", "CEL_INT", "CEL_STRING", "LPAR", "BANG"})
+
+
+@lru_cache(maxsize=1)
+def _parser() -> tuple[Lark, CelBuilder]:
+    builder = CelBuilder()
+    return load(builder, lambda token: token), builder
+
+
+def parse(source: Source, start: int = 0, end: int | None = None) -> Expr | Fault:
+    """The expression that stands at `start` to `end` of `source`."""
+    text = source.text[start:end]
+    return parse_text(text, source, start)
+
+
+def parse_text(text: str, source: Source, offset: int, whole: Span | None = None) -> Expr | Fault:
+    """The expression `text`. Its spans start at `offset` of `source`; with `whole` given every fault is there."""
+    too_big = size_fault(text, Span(source, offset, offset + len(text)))
+    if too_big is not None:
+        return too_big
+    with _LOCK:
+        parser, builder = _parser()
+        builder.begin(source, offset)
+        try:
+            return parser.parse(text, start="expr")  # type: ignore[return-value]
+        except UnexpectedInput as error:
+            fault = syntax_fault(error, text, source, offset, "OSP130")
+        except SyntaxStop as stop:
+            fault = stop.fault
+    return fault if whole is None else Fault(code=fault.code, span=whole, message=fault.message, help=fault.help)
+
+
+def size_fault(text: str, span: Span) -> Fault | None:
+    """Expressions are at most 4 KiB, with brackets at most 64 deep."""
+    if len(text) > TEXT_MAX:
+        return Fault(code="OSP102", span=span, message=f"the expression is longer than {TEXT_MAX} characters")
+    if nesting(text) > DEPTH_MAX:
+        return Fault(code="OSP103", span=span, message=f"the expression is nested deeper than {DEPTH_MAX}")
+    return None
+
+
+def nesting(text: str) -> int:
+    """The deepest nesting of brackets, strings included: an upper bound that costs one pass."""
+    depth = deepest = 0
+    for char in text:
+        if char in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in ")]}":
+            depth -= 1
+    return deepest
+
+
+def syntax_fault(error: UnexpectedInput, text: str, source: Source, offset: int, code: str) -> Fault:
+    """What was found and what was expected, in the author's words."""
+    expected = set()
+    if isinstance(error, UnexpectedToken):
+        token: Token = error.token
+        ended = token.type == "$END"
+        start = len(text.rstrip()) if ended else (token.start_pos or 0)
+        end = start if ended else (token.end_pos or start)
+        expected = set(error.accepts or error.expected)
+        found = "the end" if ended else f"`{text[start:end][:40]}`"
+    else:
+        start = error.pos_in_stream or 0
+        end = start + 1
+        if isinstance(error, UnexpectedCharacters):
+            expected = set(error.allowed or ())
+        found = f"`{text[start : start + 1]}`"
+        if text[start : start + 1] in ('"', "'"):
+            return Fault(
+                code=code,
+                span=Span(source, offset + start, offset + end),
+                message="the string is not closed on its line",
+                help="close it with the quote that opened it",
+            )
+    wanted = words_of(expected)
+    help = f"expected {wanted}" if wanted else None
+    return Fault(code=code, span=Span(source, offset + start, offset + end), message=f"unexpected {found}", help=help)
+
+
+def words_of(terminals: set[str]) -> str:
+    """`a name`, `;` or `,`: the expected terminals as an author would say them."""
+    if terminals >= _EXPRESSION_STARTS:
+        return "an expression"
+    names = sorted({_WORDS.get(name, f"`{name.lower()}`") for name in terminals if not name.startswith("$")})
+    if not names or len(names) > 14:
+        return ""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,1 @@
+"""Rules → plan: slots, tables, dispatch, and the generated functions."""

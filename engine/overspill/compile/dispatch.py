@@ -1,0 +1,43 @@
+"""Dispatch: which waterfalls may serve a request, found by the value of one request field.
+
+The checker has shown that no two waterfalls serve one request, by tests of request fields against constants. The
+field that most waterfalls test becomes the index; what it leaves open is tested per waterfall.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from overspill.cel.typed import TypedExpr
+from overspill.check.rules import Waterfall
+from overspill.check.serves import constant_tests
+from overspill.plan.plan import Dispatch
+
+
+def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
+    """The index over all waterfalls of a bundle."""
+    field = _field(waterfalls)
+    by_value: dict[str, list[int]] = {}
+    always = []
+    for index, waterfall in enumerate(waterfalls):
+        values = constant_tests(waterfall.serves.expr).get(field) if field is not None else None
+        if values is None:
+            always.append(index)
+        for value in sorted(values or ()):
+            by_value.setdefault(value, []).append(index)
+    return Dispatch(
+        field=field, by_value={value: tuple(found) for value, found in by_value.items()}, always=tuple(always)
+    )
+
+
+def residual(waterfall: Waterfall, waterfalls: tuple[Waterfall, ...]) -> TypedExpr | None:
+    """What is left of `serves` to test after dispatch; None when the index has decided it."""
+    tests = constant_tests(waterfall.serves.expr)
+    field = _field(waterfalls)
+    only = field in tests and len(tests) == 1 and tests.is_whole
+    return None if only else waterfall.serves.expr
+
+
+def _field(waterfalls: tuple[Waterfall, ...]) -> str | None:
+    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves.expr))
+    return min(counts, key=lambda field: (-counts[field], field)) if counts else None

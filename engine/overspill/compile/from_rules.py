@@ -1,0 +1,216 @@
+"""Checked rules → a program: everything that can be resolved once per version is resolved here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from overspill.cel.typed import TypedExpr, conjuncts
+from overspill.check import rules as r
+from overspill.compile.dispatch import dispatch_of, residual
+from overspill.compile.emit import generated
+from overspill.compile.expressions import can_fail, resolve
+from overspill.compile.slots import SlotAllocator, input_of, kinds_of
+from overspill.plan import plan as p
+from overspill.plan.program import Program
+from overspill.words.amounts import STEPS_MAX
+from overspill.words.instants import instant_text
+from overspill.words.spans import Span
+
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+def compile_rules(rules: r.Rules) -> Program:
+    """The program of one checked bundle, its functions generated when first needed."""
+    return Program(plan_of(rules), generated)
+
+
+def plan_of(rules: r.Rules) -> p.Plan:
+    """The plan alone, as data."""
+    kinds = kinds_of(rules)
+    indexes = {kind.name: index for index, kind in enumerate(kinds)}
+    return p.Plan(
+        name=rules.name,
+        version=rules.version,
+        digest=rules.digest,
+        effective_from=rules.effective_from,
+        effective_until=rules.effective_until,
+        kinds=kinds,
+        fields={field.name: input_of(field) for field in rules.request if not field.is_meter},
+        meters=frozenset(field.name for field in rules.request if field.is_meter),
+        pools={pool.name: _pool(pool, indexes) for pool in rules.pools},
+        waterfalls=tuple(_waterfall(waterfall, rules, kinds) for waterfall in rules.waterfalls),
+        dispatch=dispatch_of(rules.waterfalls),
+    )
+
+
+def _pool(pool: r.Pool, indexes: dict[str, int]) -> p.Pool:
+    return p.Pool(
+        name=pool.name,
+        unit=pool.unit,
+        kind=indexes[pool.account],
+        per=tuple(path.field for path in pool.per),
+        lots_expire_after=pool.lots_expire_after,
+    )
+
+
+def _waterfall(waterfall: r.Waterfall, rules: r.Rules, kinds: tuple[p.AccountKind, ...]) -> p.Waterfall:
+    """Built twice: derived meters stand behind the slots, whose number the first build finds out."""
+    derived = () if waterfall.card is None else tuple(meter.name for meter in waterfall.card.derived)
+    first = SlotAllocator(rules, kinds, derived, 0)
+    built = _Build(rules, kinds, first).waterfall(waterfall)
+    if not derived:
+        return built
+    return _Build(rules, kinds, SlotAllocator(rules, kinds, derived, len(first.slots))).waterfall(waterfall)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    rules: r.Rules
+    kinds: tuple[p.AccountKind, ...]
+    slots: SlotAllocator
+
+    def waterfall(self, waterfall: r.Waterfall) -> p.Waterfall:
+        names = [draw.layer.name for draw in waterfall.draws]
+        rest = residual(waterfall, self.rules.waterfalls)
+        serves = None if rest is None else self.condition(rest, waterfall.serves.span)
+        base = self.base(waterfall)
+        guards = tuple(
+            p.Guard(name=guard.name, when=self.condition(guard.when.expr, guard.when.span), place=guard.span.place)
+            for guard in waterfall.guards
+        )
+        layers = tuple(self.layer(draw) for draw in waterfall.draws)
+        offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
+        return p.Waterfall(
+            name=waterfall.name,
+            label=waterfall.label,
+            place=waterfall.span.place,
+            serves=serves,
+            slots=tuple(self.slots.slots),
+            unit=waterfall.unit,
+            base=base,
+            base_max=_base_max(layers),
+            guards=guards,
+            layers=layers,
+            otherwise=waterfall.otherwise,
+            otherwise_place=waterfall.otherwise_span.place,
+            offers=offers,
+            fill_whole=waterfall.fill == "whole",
+            partial=waterfall.on_shortfall == "partial",
+            hold_length=waterfall.holds_expire_after,
+            late_length=waterfall.late_capture,
+        )
+
+    def base(self, waterfall: r.Waterfall) -> p.Pricing | p.Counting:
+        card = waterfall.card
+        if card is None:
+            assert waterfall.counts is not None
+            return p.Counting(meter=self.slots.index(waterfall.counts))
+        derived = tuple(
+            p.DerivedMeter(name=meter.name, expr=resolve(meter.expr, self.slots.index)) for meter in card.derived
+        )
+        tables = tuple(
+            p.PriceTable(
+                starts=table.starts,
+                version=f"{card.name}@{instant_text(table.starts)[:10]}",
+                table=self.table(table.table, _same),
+            )
+            for table in sorted(card.tables, key=lambda table: -table.starts)
+        )
+        return p.Pricing(
+            card=card.name,
+            derived=derived,
+            meters=tuple(self.slots.index(meter) for meter in card.meters),
+            denominator=card.denominator,
+            round=card.round,
+            tables=tables,
+        )
+
+    def layer(self, draw: r.Draw) -> p.Layer:
+        layer = draw.layer
+        when = None if draw.when is None else self.condition(draw.when.expr, draw.when.span)
+        kind = next(index for index, kind in enumerate(self.kinds) if kind.name == layer.account)
+        per = tuple(self.slots.index(path.text) for path in layer.per)
+        ratio = self.table(draw.ratio, lambda ratio: (ratio.numerator, ratio.denominator))
+        skips = tuple(
+            p.Skip(name=skip.name, when=self.condition(skip.when.expr, skip.when.span)) for skip in layer.skips
+        )
+        if isinstance(layer, r.Limit):
+            return p.LimitLayer(
+                name=layer.name,
+                label=layer.label,
+                place=draw.span.place,
+                unit=layer.unit,
+                kind=kind,
+                per=per,
+                ratio=ratio,
+                when=when,
+                skips=skips,
+                on_error=draw.on_error,
+                windows=tuple(_window(layer.name, window) for window in layer.windows),
+                capacity=self.table(layer.capacity, _same),
+            )
+        return p.PoolLayer(
+            name=layer.name,
+            label=layer.label,
+            place=draw.span.place,
+            unit=layer.unit,
+            kind=kind,
+            per=per,
+            ratio=ratio,
+            when=when,
+            skips=skips,
+            on_error=draw.on_error,
+            order=() if layer.order == r.DEFAULT_ORDER else layer.order,
+            free=layer.free,
+        )
+
+    def condition(self, expr: TypedExpr, span: Span) -> p.Condition:
+        resolved = resolve(expr, self.slots.index)
+        clauses = []
+        for clause in conjuncts(expr):
+            seen: list[int] = []
+            clause_expr = resolve(clause, lambda path, seen=seen: _note(seen, self.slots.index(path)))
+            clauses.append(p.Clause(text=clause.span.text, expr=clause_expr, slots=tuple(dict.fromkeys(seen))))
+        return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=tuple(clauses), place=span.place)
+
+    def table(self, table: r.Table[V], value: Callable[[V], W]) -> p.Table[W]:
+        by = tuple(self.slots.index(path.text) for path in table.by)
+        rows = {key[0] if len(key) == 1 else key: value(row) for key, row in table.rows}
+        return p.Table(by=by, rows=rows, default=None if table.default is None else value(table.default))
+
+
+def _same(value: V) -> V:
+    return value
+
+
+def _note(seen: list[int], index: int) -> int:
+    seen.append(index)
+    return index
+
+
+def _window(limit: str, window: r.Window) -> p.Window:
+    kind: p.FirstUse | p.CalendarPeriod
+    match window.kind:
+        case r.FirstUse(length=length):
+            kind = p.FirstUse(length=length)
+        case r.CalendarPeriod(period=period, zone=zone):
+            kind = p.CalendarPeriod(period=period, zone=zone)
+    return p.Window(name=window.name, key=f"{limit}.{window.name}", kind=kind)
+
+
+def _offered(offer: str, layers: list[str]) -> int | None:
+    pool = offer.removeprefix("add_")
+    return layers.index(pool) if pool != offer and pool in layers else None
+
+
+def _base_max(layers: tuple[p.Layer, ...]) -> int:
+    """The base of which ceil(base × ratio) stays an amount in every layer."""
+    most = STEPS_MAX
+    for layer in layers:
+        ratios = [*layer.ratio.rows.values(), *([] if layer.ratio.default is None else [layer.ratio.default])]
+        for numerator, denominator in ratios:
+            most = min(most, STEPS_MAX * denominator // numerator)
+    return most

@@ -1,0 +1,61 @@
+"""Slots: which inputs a waterfall reads, in the order of first mention."""
+
+from __future__ import annotations
+
+from overspill.check.rules import Field, Rules
+from overspill.plan.plan import ROOT, AccountKind, Input, Origin, Slot
+from overspill.words.amounts import Unit
+
+_PYTHON = {"int": int, "string": str, "bool": bool}
+
+
+def input_of(field: Field) -> Input:
+    """A declared field as the plan has it: amounts and meters are ints."""
+    kind = int if field.is_meter or field.unit is not None else _PYTHON[str(field.type)]
+    return Input(name=field.name, type=kind, unit=field.unit, optional=field.optional, default=field.default)
+
+
+def kinds_of(rules: Rules) -> tuple[AccountKind, ...]:
+    """The account kinds, the root first."""
+    kinds = [
+        AccountKind(name=kind.name, of=kind.of, attributes={field.name: input_of(field) for field in kind.fields})
+        for kind in rules.accounts
+    ]
+    return tuple(sorted(kinds, key=lambda kind: kind.of is not None))
+
+
+class SlotAllocator:
+    """Gives each path its index; derived meters stand behind all slots, so their count must be known first."""
+
+    def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
+        self._fields = {field.name: field for field in rules.request}
+        self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
+        self._kind_inputs = kinds
+        self._derived = {name: count + index for index, name in enumerate(derived)}
+        self._indexes: dict[str, int] = {}
+        self.slots: list[Slot] = []
+
+    def index(self, path: str) -> int:
+        """`user.plan`, `request.model`, or a meter's bare name → its index."""
+        if path in self._derived:
+            return self._derived[path]
+        if "." not in path:
+            path = f"request.{path}"
+        found = self._indexes.get(path)
+        if found is None:
+            found = self._indexes[path] = len(self.slots)
+            self.slots.append(self._slot(path))
+        return found
+
+    def _slot(self, path: str) -> Slot:
+        owner, name = path.split(".")
+        if owner == "request":
+            field = self._fields[name]
+            origin = Origin.METER if field.is_meter else Origin.FIELD
+            return Slot(path=path, origin=origin, kind=ROOT, input=input_of(field))
+        kind = self._kinds[owner]
+        declared = self._kind_inputs[kind].attributes.get(name)
+        if declared is not None:
+            return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=declared)
+        identity = Input(name="id", type=str, unit=Unit("id", 0), optional=True, default=None)
+        return Slot(path=path, origin=Origin.ACCOUNT_ID, kind=kind, input=identity)

@@ -1,0 +1,173 @@
+"""A request as it came → a request that a plan can run: declared fields of the right type, whole meters, known accounts.
+
+Everything wrong with a request is a Failure that names the place (a JSON Pointer) and the remedy; nothing has
+happened then (LANGUAGE.md section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from overspill.plan.interpret import Accounts, read_facts, test
+from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
+from overspill.records.request import INITIATORS, Request
+from overspill.words.diagnostics import did_you_mean
+from overspill.words.failures import Failure
+from overspill.words.names import IDENTIFIER
+
+METER_MAX = 2**63 - 1
+TEXT_MAX = 256
+_BOUNDS = ("only", "max_charge", "at_least")
+
+
+class Admitted(NamedTuple):
+    """`ids` has one account id for each kind of the plan, None where the request names none."""
+
+    request: Request
+    ids: tuple[str | None, ...]
+
+
+def admit(plan: Plan, request: Request) -> Admitted:
+    """Checks everything that needs no account's state. Raises Failure."""
+    _identifier(request.id, "/id", "request id")
+    if request.initiator not in INITIATORS:
+        raise Failure(
+            "invalid_initiator",
+            f"`{request.initiator}` is no initiator",
+            help=f"use one of {', '.join(INITIATORS)}",
+            pointer="/initiator",
+        )
+    for bound in _BOUNDS:
+        if getattr(request, bound) is not None:
+            raise Failure(
+                "not_supported",
+                f"`{bound}` cannot be used yet: this version decides without bounds set by the request",
+                help=f"leave `{bound}` out",
+                pointer=f"/{bound}",
+            )
+    admit_fields(plan, request.fields)
+    admit_meters(plan, request.meters)
+    return Admitted(request, account_ids(plan, request.account))
+
+
+def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:
+    """The account ids in the order of the plan's kinds. Raises Failure for unknown kinds, or when the root is absent."""
+    known = [kind.name for kind in plan.kinds]
+    for kind, id in account.items():
+        if kind not in known:
+            raise _unknown("account", kind, known, "/account")
+        _identifier(id, f"/account/{kind}", f"{kind} id")
+    if known[ROOT] not in account:
+        raise Failure(
+            "missing_account",
+            f"the request names no `{known[ROOT]}`",
+            help=f'send "account": {{"{known[ROOT]}": "…"}}',
+            pointer="/account",
+        )
+    return tuple(account.get(kind) for kind in known)
+
+
+def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
+    """Each field is declared and of its type."""
+    declared = plan.fields
+    for name, value in fields.items():
+        input = declared.get(name)
+        if input is None:
+            if name in plan.meters:
+                raise Failure(
+                    "unknown_field",
+                    f"`{name}` is a meter, not a field",
+                    help="send it under `meters`",
+                    pointer=f"/fields/{name}",
+                )
+            raise _unknown("field", name, declared, f"/fields/{name}")
+        if type(value) is not input.type or (input.type is str and not _plain(value)):
+            kind = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
+            raise Failure(
+                "invalid_field",
+                f"field `{name}` is {_shown(value)}, not {kind[input.type]}",
+                help="send it as the policy declares it",
+                pointer=f"/fields/{name}",
+            )
+
+
+def admit_meters(plan: Plan, meters: Mapping[str, int]) -> None:
+    """Each meter is declared, whole, and between 0 and 2^63 - 1."""
+    for name, value in meters.items():
+        if name not in plan.meters:
+            raise _unknown("meter", name, plan.meters, f"/meters/{name}")
+        if type(value) is not int or not 0 <= value <= METER_MAX:
+            raise Failure(
+                "invalid_meter",
+                f"meter `{name}` is {_shown(value)}, not a whole number from 0 to 2^63 - 1",
+                help="send the quantity as an integer",
+                pointer=f"/meters/{name}",
+            )
+
+
+def waterfall_of(plan: Plan, admitted: Admitted, accounts: Accounts) -> int:
+    """The index of the waterfall that serves the request. Raises Failure `not_served` when none does."""
+    dispatch = plan.dispatch
+    fields = admitted.request.fields
+    candidates: Sequence[int] = dispatch.always
+    if dispatch.field is not None:
+        value = fields.get(dispatch.field)
+        candidates = (*dispatch.by_value.get(value if isinstance(value, str) else "", ()), *candidates)
+    for index in candidates:
+        waterfall = plan.waterfalls[index]
+        if waterfall.serves is None or _serves(waterfall, admitted, accounts):
+            return index
+    raise _not_served(plan, fields)
+
+
+def _serves(waterfall: Waterfall, admitted: Admitted, accounts: Accounts) -> bool:
+    assert waterfall.serves is not None
+    request = admitted.request
+    facts = read_facts(waterfall, request.fields, request.meters, admitted.ids, accounts)
+    return test(waterfall.serves, facts) is True
+
+
+def _not_served(plan: Plan, fields: Mapping[str, Scalar]) -> Failure:
+    field = plan.dispatch.field
+    if field is None:
+        return Failure("not_served", "no waterfall of the policy serves this request", pointer="/fields")
+    known = sorted(plan.dispatch.by_value)
+    if field not in fields:
+        return Failure(
+            f"missing_{field}",
+            f"the request has no field `{field}`, by which the policy chooses a waterfall",
+            help=f"known: {', '.join(known)}",
+            pointer=f"/fields/{field}",
+        )
+    value = str(fields[field])
+    return Failure(
+        f"unknown_{field}",
+        f"no waterfall of the policy serves `{field}` {_shown(value)}",
+        help=did_you_mean(value, known) or f"known: {', '.join(known[:20])}",
+        pointer=f"/fields/{field}",
+    )
+
+
+def _identifier(text: object, pointer: str, what: str) -> None:
+    if not isinstance(text, str) or IDENTIFIER.fullmatch(text) is None:
+        raise Failure(
+            "invalid_id",
+            f"{what} {_shown(text)} is no identifier",
+            help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
+            pointer=pointer,
+        )
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= TEXT_MAX and value.isprintable()
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+
+
+def _unknown(what: str, name: str, known: Sequence[str] | Mapping[str, object] | frozenset[str], pointer: str) -> Failure:
+    help = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'none'}"
+    return Failure(f"unknown_{what}", f"the policy declares no {what} `{name[:64]}`", help=help, pointer=pointer)

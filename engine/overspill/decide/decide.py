@@ -1,0 +1,78 @@
+"""The decision as values: which layers draw how much, and what an outcome that is no plain allow owes the caller.
+
+The raw decision says what each layer could cover; here it becomes an outcome (LANGUAGE.md L3, L6).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from overspill.decide.admit import Admitted, waterfall_of
+from overspill.plan.interpret import Accounts
+from overspill.plan.plan import Waterfall
+from overspill.plan.program import DecideFunction, Program
+from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw
+
+ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
+
+
+class Decided(NamedTuple):
+    """`drawing` are the indexes of the layers that draw, ascending; `granted` is in base steps.
+
+    `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks further (retry, offers).
+    """
+
+    program: Program
+    index: int
+    waterfall: Waterfall
+    admitted: Admitted
+    accounts: Accounts
+    now: int
+    raw: Raw
+    outcome: str
+    granted: int
+    drawing: tuple[int, ...]
+
+
+def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
+    """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
+    index = waterfall_of(program.plan, admitted, accounts)
+    waterfall = program.plan.waterfalls[index]
+    raw = run(program.function_of(index), admitted, accounts, now)
+    outcome, granted, drawing = outcome_of(waterfall, raw)
+    return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
+
+
+def run(function: DecideFunction, admitted: Admitted, accounts: Accounts, now: int) -> Raw:
+    """Calls a waterfall's function on the request."""
+    request = admitted.request
+    return function(request.fields, request.meters, admitted.ids, accounts, now)
+
+
+def outcome_of(waterfall: Waterfall, raw: Raw) -> tuple[str, int, tuple[int, ...]]:
+    """(outcome, granted, indexes of the layers that draw)."""
+    ending, _, base, left, _, steps = raw
+    if ending == COVERED:
+        last = len(steps) - 1
+        return ALLOW, base, (last,) if waterfall.fill_whole else _took(raw)
+    if ending == ZERO:
+        return ALLOW, 0, ()
+    if ending != SHORT or not waterfall.partial:
+        return DENY, 0, ()
+    if waterfall.fill_whole:
+        best = max(_took(raw), key=lambda index: (steps[index][1], -index), default=None)
+        return (DENY, 0, ()) if best is None else (PARTIAL, steps[best][1], (best,))
+    return (PARTIAL, base - left, _took(raw)) if left < base else (DENY, 0, ())
+
+
+def _took(raw: Raw) -> tuple[int, ...]:
+    steps = raw[5]
+    if len(steps) == 1:
+        return (0,) if steps[0][0] == TOOK and steps[0][1] else ()
+    return tuple([index for index, step in enumerate(steps) if step[0] == TOOK and step[1]])
+
+
+def available(decided: Decided) -> int:
+    """LANGUAGE.md L6: what the layers could cover together, in base steps; under `whole` the most that one could."""
+    covers = [step[1] for step in decided.raw[5] if step[0] == TOOK]
+    return (max(covers, default=0) if decided.waterfall.fill_whole else sum(covers)) if covers else 0

@@ -1,0 +1,62 @@
+"""A decision's draws → effects on accounts, and the legs that a hold remembers them by."""
+
+from __future__ import annotations
+
+from overspill.account.effects import Effect, SetLot, SetWindow
+from overspill.account.state import Leg
+from overspill.decide.decide import Decided
+from overspill.plan.plan import LimitLayer, state_key
+from overspill.plan.shapes import LOT_LEFT, Lot, WindowState
+
+EffectsByKind = dict[int, list[Effect]]
+"""Account kind's index → effects, in the order drawn."""
+
+
+def effects_of(decided: Decided) -> EffectsByKind:
+    """What the draws change: each window counts its layer's amount, each lot loses its part."""
+    effects: EffectsByKind = {}
+    layers, facts, steps = decided.waterfall.layers, decided.raw[4], decided.raw[5]
+    for index in decided.drawing:
+        layer, step = layers[index], steps[index]
+        found = effects.setdefault(layer.kind, [])
+        values = tuple([str(facts[slot]) for slot in layer.per])
+        amount = step[2]
+        if isinstance(layer, LimitLayer):
+            for window, state in zip(layer.windows, step[3], strict=True):
+                found.append(SetWindow(state_key(window.key, values), used_more(state, amount)))
+        else:
+            pool = state_key(layer.name, values)
+            for lot, part in step[3]:
+                found.append(SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part)))
+    return effects
+
+
+def used_more(state: WindowState, amount: int) -> WindowState:
+    """The window with `amount` more counted (less, where negative)."""
+    generation, opened_at, ends_at, used = state
+    return (generation, opened_at, ends_at, used + amount)
+
+
+def lot_with(lot: Lot, left: int) -> Lot:
+    """The lot with `left` free to draw."""
+    return (lot[0], left, *lot[2:])
+
+
+def legs_of(decided: Decided) -> tuple[Leg, ...]:
+    """The draws as a hold keeps them, in the waterfall's order."""
+    layers, facts, steps = decided.waterfall.layers, decided.raw[4], decided.raw[5]
+    legs = []
+    for index in decided.drawing:
+        layer, step = layers[index], steps[index]
+        values = tuple(str(facts[slot]) for slot in layer.per)
+        windows: tuple[tuple[str, int], ...] = ()
+        lots: tuple[tuple[str, Lot, int], ...] = ()
+        if isinstance(layer, LimitLayer):
+            windows = tuple(
+                (state_key(window.key, values), state[0]) for window, state in zip(layer.windows, step[3], strict=True)
+            )
+        else:
+            pool = state_key(layer.name, values)
+            lots = tuple((pool, lot, part) for lot, part in step[3])
+        legs.append(Leg(layer.name, layer.kind, step[1], step[2], windows, lots))
+    return tuple(legs)

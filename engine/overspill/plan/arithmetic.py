@@ -1,0 +1,34 @@
+"""The arithmetic of prices and draws, in integers: what the interpreter calls and generated code has inline."""
+
+from __future__ import annotations
+
+
+def ceil_ratio(amount: int, numerator: int, denominator: int) -> int:
+    """ceil(amount × numerator / denominator)."""
+    return -(-amount * numerator // denominator)
+
+
+def cover(asked: int, room: int, numerator: int, denominator: int) -> tuple[int, int]:
+    """LANGUAGE.md M3: the largest base amount b ≤ `asked` with ceil(b·r) ≤ `room`, and ceil(b·r)."""
+    if room <= 0:
+        return 0, 0
+    amount = ceil_ratio(asked, numerator, denominator)
+    if amount <= room:
+        return asked, amount
+    base = room * denominator // numerator
+    return base, ceil_ratio(base, numerator, denominator)
+
+
+def round_quotient(numerator: int, denominator: int, mode: str) -> int:
+    """numerator / denominator (both ≥ 0, denominator > 0), rounded once: half_even, half_up, up or down."""
+    quotient, rest = divmod(numerator, denominator)
+    match mode:
+        case "down":
+            return quotient
+        case "up":
+            return quotient + (rest > 0)
+        case "half_up":
+            return quotient + (2 * rest >= denominator)
+        case _:
+            twice = 2 * rest
+            return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))

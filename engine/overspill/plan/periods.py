@@ -1,0 +1,114 @@
+"""Windows in time: which generation an instant falls into (LANGUAGE.md W1, W2, W7). Zones come from pinned data.
+
+A calendar boundary is the first valid instant at or after local midnight, and the first of an ambiguous pair:
+midnight that the clocks skip is the end of the gap, midnight that comes twice is the earlier one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from overspill.plan.plan import CalendarPeriod, FirstUse
+from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
+from overspill.words.instants import SECOND
+from overspill.words.lengths import instant_after
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def window_at(state: WindowState | None, kind: FirstUse | CalendarPeriod, now: int) -> WindowState:
+    """The window as a draw at `now` would find it: the open generation, or the next one, unused."""
+    if state is not None and now < state[ENDS_AT]:
+        return state
+    generation = 1 if state is None else state[GENERATION] + 1
+    match kind:
+        case FirstUse(length=length):
+            return (generation, now, instant_after(now, length), 0)
+        case CalendarPeriod(period=period, zone=zone):
+            start, end = calendar_period(period, zone, now)
+            return (generation, start, end, 0)
+        case _:
+            assert_never(kind)
+
+
+def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:
+    """The half-open [start, end) in microseconds of the day, week (from Monday), month or year around `now`."""
+    tz = _zone(zone)
+    day = (_EPOCH + timedelta(seconds=now // SECOND)).astimezone(tz).date()
+    first = _first_day(period, day)
+    start, end = _midnight(zone, first), _midnight(zone, _next_first_day(period, first))
+    if now < start:  # a skipped midnight moved the boundary behind `now`: still the period before
+        return _midnight(zone, _first_day(period, first - timedelta(days=1))), start
+    if now >= end:  # the later of an ambiguous pair still reads as the old day
+        return end, _midnight(zone, _next_first_day(period, _next_first_day(period, first)))
+    return start, end
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str) -> ZoneInfo:
+    """The zone as the tzdata package has it, whatever the machine's own copy says, so that replays agree."""
+    with (files("tzdata") / "zoneinfo" / name).open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+def _first_day(period: str, day: date) -> date:
+    match period:
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+        case _:
+            return day
+
+
+def _next_first_day(period: str, first: date) -> date:
+    match period:
+        case "week":
+            return first + timedelta(days=7)
+        case "month":
+            return (first + timedelta(days=31)).replace(day=1)
+        case "year":
+            return first.replace(year=first.year + 1)
+        case _:
+            return first + timedelta(days=1)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(zone: str, day: date) -> int:
+    """The first instant whose local date is `day` or later."""
+    tz = _zone(zone)
+    local = datetime(day.year, day.month, day.day, tzinfo=tz, fold=0)
+    second = _second(local.astimezone(UTC))
+    if _local(tz, second).replace(tzinfo=None) != local.replace(tzinfo=None):
+        second = _end_of_gap(tz, second)
+    return second * SECOND
+
+
+def _second(moment: datetime) -> int:
+    return int((moment - _EPOCH) // timedelta(seconds=1))
+
+
+def _local(tz: ZoneInfo, second: int) -> datetime:
+    return (_EPOCH + timedelta(seconds=second)).astimezone(tz)
+
+
+def _end_of_gap(tz: ZoneInfo, second: int) -> int:
+    """The instant of the last change of offset at or before `second`, by halving the 26 hours before it.
+
+    A local time in a gap, read with the offset before it, lands behind the gap, so the change lies before `second`.
+    """
+    low, high = second - 26 * 3600, second
+    after = _local(tz, high).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _local(tz, middle).utcoffset() == after:
+            high = middle
+        else:
+            low = middle
+    return high

@@ -1,0 +1,44 @@
+"""A program: a plan with one function for each waterfall, made when the first request meets it.
+
+`compile` hands in how a function is made; nothing here knows how to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from overspill.plan.interpret import Accounts, decide
+from overspill.plan.plan import Plan, Scalar, Waterfall
+from overspill.plan.raw import Raw
+
+DecideFunction = Callable[
+    [Mapping[str, Scalar], Mapping[str, int], Sequence["str | None"], Accounts, int],
+    Raw,
+]
+"""(fields, meters, account ids, account states, now) → raw decision; ids and states in the order of the plan's kinds."""
+
+
+def interpreted(waterfall: Waterfall) -> DecideFunction:
+    """The plain interpreter as a waterfall's function."""
+    return partial(decide, waterfall)
+
+
+class Program:
+    """`plan` and its functions; `function_of` makes each at first use. Safe to share: a function made twice is equal."""
+
+    __slots__ = ("_functions", "_make", "plan", "renderers")
+
+    def __init__(self, plan: Plan, make: Callable[[Waterfall], DecideFunction] = interpreted) -> None:
+        self.plan = plan
+        self._make = make
+        self.renderers: dict[int, object] = {}
+        """What `decide` keeps for each waterfall."""
+        self._functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
+
+    def function_of(self, index: int) -> DecideFunction:
+        """The function of the waterfall at `index`."""
+        function = self._functions[index]
+        if function is None:
+            function = self._functions[index] = self._make(self.plan.waterfalls[index])
+        return function

@@ -1,0 +1,72 @@
+"""The store: durable segments, the ids that lead to records, account snapshots, policies.
+
+All writes happen between `begin` and `commit`; a commit that returned is durable. `StoreFailure` says why something
+could not be done, and then nothing of the transaction has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from overspill.records.journal import Record, Segment
+
+
+class Head(NamedTuple):
+    """The journal's end: the last record's number (0: empty) and the last segment's hash."""
+
+    seq: int
+    hash: bytes
+
+
+class Snapshot(NamedTuple):
+    """An account's packed state as of the record `seq`."""
+
+    key: str
+    seq: int
+    state: bytes
+
+
+class StoredPolicy(NamedTuple):
+    digest: str
+    name: str
+    version: int
+    sources: Mapping[str, bytes]
+    """File name → exact bytes, enough to compile the plan again."""
+
+
+class Store(Protocol):
+    def begin(self) -> None:
+        """Takes the writer's place; waits a bounded time for another process."""
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def head(self) -> Head: ...
+
+    def segments(self, after: int) -> Iterator[Segment]:
+        """Whole segments that hold records with a number above `after`, in order."""
+        ...
+
+    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], outbox: bytes | None) -> None:
+        """Adds a segment, the ids that lead to its records, and the batch's events for settlement (JSON lines)."""
+
+    def find(self, ids: Sequence[str]) -> dict[str, int]:
+        """The record numbers of those ids that are known."""
+        ...
+
+    def record(self, seq: int) -> Record: ...
+
+    def snapshot(self, key: str) -> Snapshot | None: ...
+
+    def write_snapshots(self, snapshots: Iterable[Snapshot], through: int) -> None:
+        """Stores states; afterwards every account's snapshot plus the journal after `through` gives its state."""
+
+    def snapshots_through(self) -> int: ...
+
+    def put_policy(self, policy: StoredPolicy) -> None: ...
+
+    def policy(self, digest: str) -> StoredPolicy | None: ...
+
+    def close(self) -> None: ...

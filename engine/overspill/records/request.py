@@ -1,0 +1,29 @@
+"""The request: what a caller asks for, as plain values (LANGUAGE.md section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+INITIATORS = ("user", "automation", "background")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request for usage.
+
+    `account` names who asks, by kind: `{"user": "u_ana", "workspace": "w_1"}`. `fields` and `meters` are what the
+    policy declares under `request`; meters are non-negative integers (counts of tokens, seconds, images). `id` is the
+    caller's, and is the idempotency key: the same id again answers the same decision.
+
+    `only`, `max_charge` and `at_least` bound what may be drawn (LANGUAGE.md L10); None: no bound.
+    """
+
+    id: str
+    account: Mapping[str, str]
+    fields: Mapping[str, str | int | bool] = field(default_factory=dict)
+    meters: Mapping[str, int] = field(default_factory=dict)
+    initiator: str = "user"
+    only: tuple[str, ...] | None = None
+    max_charge: Mapping[str, str] | None = None
+    at_least: str | None = None

@@ -1,0 +1,1 @@
+"""Commands → records and answers: the one pure step that everything which decides calls."""

@@ -1,0 +1,96 @@
+"""What can be asked of the engine, as values: one frozen record a command, each with the key it is remembered by.
+
+LANGUAGE.md I1: key = (tenant, account, kind of command, id); follow-ups of a hold: (tenant, hold, operation, the
+caller's key). A command's canonical JSON is what its fingerprint is taken of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from overspill.records.request import Request
+
+Value = str | int | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The same decision as `Consume`, without effect; stores no key."""
+
+    tenant: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consume:
+    tenant: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve:
+    tenant: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Usage against a hold; `id` is the caller's key within the hold, `account` the key of the account that holds."""
+
+    tenant: str
+    account: str
+    hold: str
+    id: str
+    meters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    tenant: str
+    account: str
+    hold: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """A hold's time-out, commanded by the engine itself as soon as the account is met after it."""
+
+    tenant: str
+    account: str
+    hold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
+
+    `expires_at` in microseconds; None: after the pool's own length, or never.
+    """
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    id: str
+    amount: str
+    expires_at: int | None = None
+    priority: int = 0
+    category: str = "paid"
+    per: Mapping[str, str] | None = None
+    """Values of the further fields the pool is kept per."""
+    actor: str = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAttributes:
+    """Attributes of one account; None makes one absent. Amounts are decimal text in the field's unit."""
+
+    tenant: str
+    account: Mapping[str, str]
+    id: str
+    attributes: Mapping[str, Value | None]
+    actor: str = "operator"
+
+
+Command = Preview | Consume | Reserve | Capture | Release | Expire | Grant | SetAttributes

@@ -1,0 +1,234 @@
+"""step : plans, account states, command, now → answer, records, states after. Pure; everything that decides calls it.
+
+Each command is one function below; they share how an account is looked up, how a timed-out hold is met, and how a
+record is put together. A Failure stores nothing and changes nothing (LANGUAGE.md I1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, assert_never
+
+from overspill.account.effects import Effect, SetHold, apply
+from overspill.account.holds import due
+from overspill.account.state import Account, Hold
+from overspill.decide.admit import Admitted, admit
+from overspill.decide.decide import DENY, Decided, decide
+from overspill.decide.effects import effects_of, legs_of
+from overspill.decide.render import render
+from overspill.plan.functions import ABSENT
+from overspill.plan.plan import ROOT
+from overspill.plan.program import Program
+from overspill.records.journal import Record
+from overspill.records.request import Request
+from overspill.step import changes, settle
+from overspill.step.commands import (
+    Capture,
+    Consume,
+    Expire,
+    Grant,
+    Preview,
+    Release,
+    Reserve,
+    SetAttributes,
+)
+from overspill.step.keys import Identified, identify
+from overspill.step.usage import usage_event
+from overspill.words.codec import Raw, json_bytes
+from overspill.words.lengths import instant_after
+
+AccountOf = Callable[[str], Account]
+"""The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
+
+
+class Plans(Protocol):
+    """The programs that a step may need."""
+
+    def active(self) -> Program:
+        """The one that new requests are decided by."""
+        ...
+
+    def of(self, digest: str) -> Program:
+        """The one of a published digest, which a hold carries."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """What a command did: its answer's exact bytes, its records in order, and every state it changed."""
+
+    answer: bytes
+    records: tuple[Record, ...]
+    accounts: dict[str, Account]
+
+
+def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int) -> Outcome:
+    """Runs one command at the instant `now`; its records are numbered from `seq`. Raises Failure."""
+    run = _Run(plans, account_of, now, seq)
+    match command.command:
+        case Preview(tenant=tenant, request=request):
+            return run.decision(command, tenant, request, durable=False, holds=False)
+        case Consume(tenant=tenant, request=request):
+            return run.decision(command, tenant, request, durable=True, holds=False)
+        case Reserve(tenant=tenant, request=request):
+            return run.decision(command, tenant, request, durable=True, holds=True)
+        case Capture() as capture:
+            return run.follow_up(command, capture.account, capture.hold, dict(capture.meters))
+        case Release() as release:
+            return run.follow_up(command, release.account, release.hold, None)
+        case Expire() as expire:
+            return run.timed_out(command, expire)
+        case Grant() as grant:
+            return run.change(command, changes.grant(plans.active().plan, grant, account_of, now, command))
+        case SetAttributes() as attributes:
+            return run.change(command, changes.attributes(plans.active().plan, attributes, command, now))
+        case _:
+            assert_never(command.command)
+
+
+class _Run:
+    """One command on its way: the states it has changed so far and the records it has made."""
+
+    __slots__ = ("_account_of", "accounts", "now", "plans", "records", "seq")
+
+    def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
+        self.plans = plans
+        self._account_of = account_of
+        self.now = now
+        self.seq = seq
+        self.accounts: dict[str, Account] = {}
+        self.records: list[Record] = []
+
+    def account(self, key: str) -> Account:
+        found = self.accounts.get(key)
+        return self._account_of(key) if found is None else found
+
+    def outcome(self, answer: bytes) -> Outcome:
+        return Outcome(answer, tuple(self.records), self.accounts)
+
+    def record(
+        self,
+        command: Identified,
+        answer: bytes,
+        effects: dict[str, list[Effect]],
+        events: Sequence[bytes] = (),
+        ids: tuple[str, ...] = (),
+    ) -> None:
+        """Adds the command's record and applies its effects."""
+        for key, changed in effects.items():
+            self.accounts[key] = apply(self.account(key), changed, self.now)
+        self.records.append(
+            Record(
+                seq=self.seq + len(self.records),
+                at=self.now,
+                id=command.id,
+                ids=ids,
+                key=command.key,
+                fingerprint=command.fingerprint,
+                command=command.json,
+                answer=Raw(answer),
+                effects={key: Raw(json_bytes(changed)) for key, changed in effects.items()},
+                events=tuple([Raw(event) for event in events]),
+            )
+        )
+
+    # ---- preview, consume, reserve
+
+    def decision(self, command: Identified, tenant: str, request: Request, *, durable: bool, holds: bool) -> Outcome:
+        program = self.plans.active()
+        admitted = admit(program.plan, request)
+        keys = account_keys(program, tenant, admitted)
+        self.meet(keys)
+        accounts = tuple([None if key is None else self.account(key) for key in keys])
+        decided = decide(program, admitted, accounts, self.now)
+        hold = _hold(command, decided, keys) if holds and decided.outcome != DENY else None
+        root = accounts[ROOT]
+        assert root is not None
+        answer = render(
+            decided,
+            id=command.id,
+            request_json=command.payload.decode(),
+            request_digest=f"sha256:{command.fingerprint}",
+            account_version=root.version,
+            hold=None if hold is None else (hold.id, hold.expires_at),
+        )
+        if not durable:
+            return Outcome(answer, (), {})
+        effects = {keys[kind] or "": changed for kind, changed in effects_of(decided).items()}
+        if hold is not None:
+            for key in (keys[ROOT], *effects):
+                if key is not None and not _has_hold(effects.get(key, ())):
+                    effects.setdefault(key, []).append(SetHold(hold))
+        events = [usage_event(command, decided, tenant)] if decided.outcome != DENY and not holds else []
+        self.record(command, answer, effects, events, () if hold is None else (hold.id,))
+        return self.outcome(answer)
+
+    def meet(self, keys: Sequence[str | None]) -> None:
+        """Times out what is due on the accounts a command touches, before anything else happens to them."""
+        for key in keys:
+            if key is None:
+                continue
+            for hold in due(self.account(key), self.now):
+                owner = hold.accounts[ROOT]
+                assert owner is not None
+                tenant = owner.split("/", 1)[0]
+                expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
+                self.settled(expire, settle.expired(hold, self.account, self.now, expire))
+
+    # ---- what follows a hold
+
+    def follow_up(self, command: Identified, account: str, hold_id: str, meters: dict[str, int] | None) -> Outcome:
+        self.meet([account])
+        hold = settle.hold_of(self.account(account), hold_id, self.now)
+        if meters is None:
+            return self.settled(command, settle.released(hold, self.account, self.now, command))
+        program = self.plans.of(hold.digest)
+        return self.settled(command, settle.captured(program, hold, meters, self.account, self.now, command))
+
+    def timed_out(self, command: Identified, expire: Expire) -> Outcome:
+        """Only replay commands this by itself; the engine's own time-outs come through `meet`."""
+        hold = self.account(expire.account).holds[expire.hold]
+        return self.settled(command, settle.expired(hold, self.account, self.now, command))
+
+    def settled(self, command: Identified, settled: settle.Settled) -> Outcome:
+        self.record(command, settled.answer, settled.effects, settled.events)
+        return self.outcome(settled.answer)
+
+    # ---- grants and attributes
+
+    def change(self, command: Identified, change: changes.Change) -> Outcome:
+        self.record(command, change.answer, {change.account: list(change.effects)})
+        return self.outcome(change.answer)
+
+
+def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
+    """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
+    return tuple(
+        [
+            None if id is None else f"{tenant}/{kind.name}/{id}"
+            for kind, id in zip(program.plan.kinds, admitted.ids, strict=True)
+        ]
+    )
+
+
+def _has_hold(effects: Sequence[Effect]) -> bool:
+    return any(isinstance(effect, SetHold) for effect in effects)
+
+
+def _hold(command: Identified, decided: Decided, keys: tuple[str | None, ...]) -> Hold:
+    waterfall, now = decided.waterfall, decided.now
+    expires_at = instant_after(now, waterfall.hold_length)
+    return Hold(
+        id=command.derived("hold"),
+        accounts=keys,
+        digest=decided.program.plan.digest,
+        waterfall=waterfall.name,
+        at=now,
+        expires_at=expires_at,
+        late_until=instant_after(expires_at, waterfall.late_length),
+        base=decided.granted,
+        facts=tuple(None if fact is ABSENT else fact for fact in decided.raw[4]),  # type: ignore[misc]
+        request=decided.admitted.request.id,
+        decision=command.id,
+        legs=legs_of(decided),
+        open=True,
+    )

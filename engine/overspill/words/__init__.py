@@ -1,0 +1,1 @@
+"""What everyone says: amounts, units, instants, lengths, spans, diagnostics, failures. No IO."""

@@ -1,0 +1,32 @@
+"""The one door to msgspec's encoders: compact JSON and MessagePack, with keys in the order given.
+
+msgspec is before its 1.0; everything that would feel a change of it stands here and in the records typed with it.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+Raw = msgspec.Raw
+"""JSON bytes that are put into, or kept out of, a larger text unread."""
+
+json_bytes = msgspec.json.Encoder().encode
+"""A value of records, dicts, lists, strings, integers, booleans → compact JSON bytes, keys in the order given."""
+sorted_json_bytes = msgspec.json.Encoder(order="sorted").encode
+"""The same with sorted keys: equal values give equal bytes."""
+packed_bytes = msgspec.msgpack.Encoder().encode
+
+JsonFault = msgspec.MsgspecError
+
+
+def json_decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+    """A decoder of JSON that our own encoders wrote (strangers' JSON goes through `words.strict_json`)."""
+    return msgspec.json.Decoder(shape)
+
+
+def packed_decoder(shape: type[T]) -> msgspec.msgpack.Decoder[T]:
+    return msgspec.msgpack.Decoder(shape)

@@ -1,0 +1,66 @@
+"""Lengths of time: `5h` `30d` `12mo` in, exact microseconds or calendar months out.
+
+LANGUAGE.md W1: `ms` to `w` are exact lengths (a day is 86,400 s); `mo` and `y` are calendar periods in UTC from an
+anchor, the day clamped to the month.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
+
+_EXACT = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_MONTHS = {"mo": 1, "y": 12}
+_TEXT = re.compile(r"([0-9]{1,6})(ms|s|min|h|d|w|mo|y)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LengthError(ValueError):
+    """Text that is no length of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Either exact `micros` or calendar `months`; the other is 0."""
+
+    micros: int
+    months: int
+
+
+def length_from_text(text: str) -> Length:
+    """`5h` → exact, `12mo` → calendar. Raises LengthError for anything else, zero included."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise LengthError(f"`{text[:40]}` is not a length of time such as `15min`, `5h`, `7d` or `12mo`")
+    count, suffix = int(match[1]), match[2]
+    if count == 0:
+        raise LengthError(f"`{text}` is no time at all")
+    if suffix in _MONTHS:
+        return Length(0, count * _MONTHS[suffix])
+    return Length(count * _EXACT[suffix], 0)
+
+
+def length_text(length: Length) -> str:
+    """The canonical text: months as `mo`, exact lengths in the largest suffix that divides them."""
+    if length.months:
+        return f"{length.months}mo"
+    for suffix in ("w", "d", "h", "min", "s"):
+        if length.micros % _EXACT[suffix] == 0:
+            return f"{length.micros // _EXACT[suffix]}{suffix}"
+    return f"{length.micros // _EXACT['ms']}ms"
+
+
+def instant_after(anchor: int, length: Length) -> int:
+    """The end of one `length` that starts at `anchor` (microseconds); months count in UTC, the day clamped."""
+    if not length.months:
+        return anchor + length.micros
+    seconds, micros = divmod(anchor, SECOND)
+    start = _EPOCH + timedelta(seconds=seconds)
+    year, month = divmod(start.year * 12 + start.month - 1 + length.months, 12)
+    day = min(start.day, calendar.monthrange(year, month + 1)[1])
+    end = start.replace(year=year, month=month + 1, day=day)
+    return int((end - _EPOCH) // timedelta(seconds=1)) * SECOND + micros

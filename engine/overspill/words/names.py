@@ -1,0 +1,27 @@
+"""Names and identifiers: what may be written, and nothing that merely looks alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""A name in a policy (LANGUAGE.md principle 5)."""
+IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}")
+"""An id that a caller chooses: accounts, requests, lots, holds, tenants. ASCII, no slash, no space."""
+
+
+def hidden_character(text: str) -> int | None:
+    """The offset of the first character that shows nothing or turns the reading direction, or None.
+
+    Format characters (bidi controls, zero-width, byte-order marks) and control characters other than tab and line
+    breaks; after Boucher and Anderson, "Trojan Source" (2021).
+    """
+    if text.isascii() and text.isprintable():
+        return None
+    for offset, char in enumerate(text):
+        if char in "\t\n\r":
+            continue
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+            return offset
+    return None

@@ -1,0 +1,87 @@
+"""JSON as strangers send it: text in, plain values out, with every ambiguity refused.
+
+No duplicate keys, no NaN or Infinity, no fractions or exponents (amounts are strings), no lone surrogates, no integer
+of more than 19 digits, no nesting beyond 32: each is something that parsers disagree about (ASSURANCE.md section 2).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from overspill.words.failures import Failure
+
+BYTES_MAX = 256 * 1024
+DEPTH_MAX = 32
+
+Json = Any
+
+
+def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = BYTES_MAX) -> Json:
+    """One JSON value. Raises Failure `invalid_json` naming `name` and the fault."""
+    if len(text) > bytes_max:
+        raise _failure(name, f"is larger than {bytes_max} bytes", "split it")
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _failure(name, f"is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+    if _depth(text) > DEPTH_MAX:
+        raise _failure(name, f"is nested deeper than {DEPTH_MAX}", "flatten it")
+    try:
+        return _decoder(name).decode(text)  # type: ignore[no-any-return]
+    except json.JSONDecodeError as error:
+        raise _failure(name, f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}", None) from None
+
+
+def _decoder(name: str) -> json.JSONDecoder:
+    def refuse(text: str) -> NoReturn:
+        raise _failure(name, f"holds the number `{text[:20]}`", "write whole numbers, and amounts as strings")
+
+    def integer(text: str) -> int:
+        return refuse(text) if len(text) > 19 else int(text)
+
+    def unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise _failure(name, f"has the key `{twice[:64]}` twice", "state it once")
+        for key, value in pairs:
+            if _has_surrogate(key) or (isinstance(value, str) and _has_surrogate(value)):
+                raise _failure(name, f"has a lone surrogate at the key `{ascii(key)[1:65]}`", "send valid Unicode")
+        return found
+
+    return json.JSONDecoder(object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse, parse_int=integer)
+
+
+def _has_surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting of brackets outside strings, counted before the recursive decoder sees the text."""
+    if text.count("[") + text.count("{") <= DEPTH_MAX:
+        return 0
+    depth = deepest = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "]}":
+            depth -= 1
+    return deepest
+
+
+def _failure(name: str, what: str, help: str | None) -> Failure:
+    return Failure("invalid_json", f"{name} {what}", help=help)

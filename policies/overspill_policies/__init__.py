@@ -1,0 +1,1 @@
+"""The policies that ship with Overspill, as data: one folder a bundle, with its tests beside it."""
