@@ -6,8 +6,6 @@ grammar keeps all tokens, so that the first and the last child tell the span.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from lark import Token
 
 from overspill.cel.literals import LiteralFault, bytes_value, double_value, int_value, string_value, uint_value
@@ -20,12 +18,11 @@ RESERVED = frozenset(
     "while".split()
 )
 """Words that CEL keeps for itself (langdef.md, "Syntax")."""
+KEYWORDS = frozenset({"false", "in", "null", "true"})
+"""The reserved words that cannot follow a point either (cel-spec, `tests/simple/testdata/parse.textproto`, "selectors")."""
 DEPTH_MAX = 64
-
-
-class HasSpan(Protocol):
-    @property
-    def span(self) -> Span: ...
+"""How deep a tree may be. langdef.md asks for 32; every later stage walks the tree recursively, and Python's own parser
+takes at most 200 open parentheses of generated text."""
 
 
 class SyntaxStop(Exception):
@@ -42,10 +39,12 @@ class CelBuilder:
     def __init__(self) -> None:
         self.source = Source("", "")
         self.offset = 0
+        self._depths: dict[int, tuple[Expr, int]] = {}
 
     def begin(self, source: Source, offset: int = 0) -> None:
         """Spans of the coming parse are in `source`, `offset` characters further on than the parsed text."""
         self.source, self.offset = source, offset
+        self._depths = {}
 
     # ---- spans
 
@@ -54,7 +53,7 @@ class CelBuilder:
         return Span(self.source, start + self.offset, end + self.offset)
 
     def span_of(self, child: object) -> Span:
-        return self.token_span(child) if isinstance(child, Token) else child.span  # type: ignore[attr-defined,no-any-return]
+        return self.token_span(child) if isinstance(child, Token) else child.span  # type: ignore[attr-defined]
 
     def whole(self, children: list[object]) -> Span:
         return self.span_of(children[0]).to(self.span_of(children[-1]))
@@ -62,49 +61,64 @@ class CelBuilder:
     def stop(self, code: str, child: object, message: str, help: str | None = None) -> SyntaxStop:
         return SyntaxStop(Fault(code=code, span=self.span_of(child), message=message, help=help))
 
+    def grown(self, node: Expr, *parts: object) -> Expr:
+        """`node` over `parts`, unless the tree gets too deep: brackets are not all that nests, `!!x` and `a + b + c` do.
+
+        The nodes are kept beside their depths, so that no other object can take their ids while the parse lasts.
+        """
+        depth = 1 + max((self._depths[id(part)][1] for part in parts if id(part) in self._depths), default=0)
+        if depth > DEPTH_MAX:
+            help = "write one of several values as `x in [...]`, or split the condition"
+            raise self.stop("OSP103", node, f"the expression is nested or chained deeper than {DEPTH_MAX}", help)
+        self._depths[id(node)] = node, depth
+        return node
+
     # ---- operators
 
     def cond(self, c: list[Expr]) -> Expr:
-        return Conditional(c[0], c[2], c[4], self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Conditional(c[0], c[2], c[4], self.whole(c)), *c)  # type: ignore[arg-type]
 
     def or_(self, c: list[Expr]) -> Expr:
-        return Logic("||", c[0], c[2], self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Logic("||", c[0], c[2], self.whole(c)), *c)  # type: ignore[arg-type]
 
     def and_(self, c: list[Expr]) -> Expr:
-        return Logic("&&", c[0], c[2], self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Logic("&&", c[0], c[2], self.whole(c)), *c)  # type: ignore[arg-type]
 
     def binary(self, c: list[object]) -> Expr:
         left, operator, right = c
-        return Call(str(operator), None, (left, right), self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Call(str(operator), None, (left, right), self.whole(c)), *c)  # type: ignore[arg-type]
 
     def not_(self, c: list[Expr]) -> Expr:
-        return Not(c[1], self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Not(c[1], self.whole(c)), *c)  # type: ignore[arg-type]
 
     def neg(self, c: list[Expr]) -> Expr:
-        """`-9223372036854775808` is one literal: its digits alone would not fit."""
+        """`-9223372036854775808` is one literal: its digits alone would not fit. `--5` and `-(5)` are negations."""
         operand, span = c[1], self.whole(c)  # type: ignore[arg-type]
-        if isinstance(operand, Literal) and type(operand.value) in (int, float) and operand.span.start == span.start + 1:
-            return Literal(-operand.value, span)  # type: ignore[operator]
-        if isinstance(operand, Literal) and type(operand.value) is int:
-            self._fits(operand.value, operand)
-        return Call("-", None, (operand,), span)
+        value = operand.value if isinstance(operand, Literal) else None
+        digits_follow = operand.span.start == span.start + 1 and not operand.span.text.startswith("-")
+        if type(value) in (int, float) and digits_follow:
+            return Literal(-value, span)  # type: ignore[operator]
+        return self.grown(Call("-", None, (operand,), span), operand)
 
     # ---- members and primaries
 
     def select(self, c: list[object]) -> Expr:
         operand, _, name = c
         field = str(name)
-        if field in RESERVED:
+        if field in KEYWORDS:
             raise self.stop("OSP132", name, f"`{field}` is reserved in CEL", f"write it as .`{field}`")
         if field.startswith("`"):
             field = field[1:-1]
-        return Select(operand, field, self.span_of(name), self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Select(operand, field, self.span_of(name), self.whole(c)), operand)  # type: ignore[arg-type]
 
     def method(self, c: list[object]) -> Expr:
-        return Call(str(c[2]), c[0], self._args(c[4:-1]), self.whole(c))  # type: ignore[arg-type]
+        if str(c[2]) in KEYWORDS:
+            raise self.stop("OSP132", c[2], f"`{c[2]}` is reserved in CEL", "use another name")
+        args = self._args(c[4:-1])
+        return self.grown(Call(str(c[2]), c[0], args, self.whole(c)), c[0], *args)  # type: ignore[arg-type]
 
     def index(self, c: list[object]) -> Expr:
-        return Call("[]", None, (c[0], c[2]), self.whole(c))  # type: ignore[arg-type]
+        return self.grown(Call("[]", None, (c[0], c[2]), self.whole(c)), *c)  # type: ignore[arg-type]
 
     def paren(self, c: list[object]) -> Expr:
         return c[1]  # type: ignore[return-value]
@@ -117,14 +131,16 @@ class CelBuilder:
 
     def call(self, c: list[object]) -> Expr:
         self.ident([c[0]])  # type: ignore[list-item]
-        return Call(str(c[0]), None, self._args(c[2:-1]), self.whole(c))
+        args = self._args(c[2:-1])
+        return self.grown(Call(str(c[0]), None, args, self.whole(c)), *args)
 
     def list_(self, c: list[object]) -> Expr:
-        return ListExpr(self._args(c[1:-1]), self.whole(c))
+        items = self._args(c[1:-1])
+        return self.grown(ListExpr(items, self.whole(c)), *items)
 
     def map_(self, c: list[object]) -> Expr:
         entries = [child for child in c[1:-1] if isinstance(child, tuple)]
-        return MapExpr(tuple(entries), self.whole(c))
+        return self.grown(MapExpr(tuple(entries), self.whole(c)), *(part for entry in entries for part in entry))
 
     def entry(self, c: list[Expr]) -> tuple[Expr, Expr]:
         return c[0], c[2]
@@ -169,7 +185,3 @@ class CelBuilder:
             return Literal(value_of(str(token)), self.token_span(token))  # type: ignore[operator]
         except LiteralFault as error:
             raise self.stop("OSP131", token, str(error)) from None
-
-    def _fits(self, value: int, child: object) -> None:
-        if value > 2**63 - 1:
-            raise self.stop("OSP131", child, "the integer does not fit into 64 bits")

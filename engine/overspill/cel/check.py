@@ -32,9 +32,9 @@ from overspill.words.spans import Span
 
 Scope = Mapping[str, Type]
 Shown = frozenset[str]
-"""Paths that `has` has shown to be present."""
+"""Paths, and names of records, that `has` has shown to be present."""
 _NOTHING: Shown = frozenset()
-INT_MAX = 2**63 - 1
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 _LATER = frozenset(
     "all exists exists_one map filter matches timestamp duration getFullYear getMonth getDate getDayOfMonth "
     "getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds dyn type bytes".split()
@@ -87,8 +87,9 @@ class _Checker:
     def literal(self, expr: tree.Literal) -> typed.TypedExpr | None:
         value = expr.value
         kinds: dict[object, Type] = {bool: BOOL, int: INT, UInt: UINT, float: DOUBLE, str: STRING, bytes: BYTES}
-        if type(value) is int and value > INT_MAX:
-            self.fault("OSP131", expr.span, "the integer does not fit into 64 bits", "write it with `u`, or smaller")
+        if type(value) is int and not INT_MIN <= value <= INT_MAX:
+            help = f"an int is at least {INT_MIN} and at most {INT_MAX}"
+            self.fault("OSP131", expr.span, "the integer does not fit into 64 bits", help)
             return None
         return typed.Constant(value, kinds.get(type(value), NULL), expr.span)
 
@@ -105,11 +106,13 @@ class _Checker:
         resolved = self.field(expr)
         if resolved is None:
             return None
-        path, kind, may_be_absent = resolved
-        return typed.Input(path, kind, expr.span, may_be_absent and path not in shown)
+        path, kind, optional, record_optional = resolved
+        owner = path.split(".")[0]
+        fails = (optional and path not in shown) or (record_optional and owner not in shown)
+        return typed.Input(path, kind, expr.span, fails)
 
-    def field(self, expr: tree.Select) -> tuple[str, Type, bool] | None:
-        """(path, type, whether it may be absent) of a declared field."""
+    def field(self, expr: tree.Select) -> tuple[str, Type, bool, bool] | None:
+        """(path, type, whether the field may be absent, whether its whole record may be) of a declared field."""
         owner = expr.operand
         if not isinstance(owner, tree.Ident):
             self.fault("OSP233", expr.span, "only fields of declared inputs can be selected")
@@ -127,7 +130,7 @@ class _Checker:
             help = did_you_mean(expr.field, names) or f"declared: {', '.join(names) or 'none'}"
             self.fault("OSP230", expr.name_span, f"`{owner.name}` declares no `{expr.field}`", help)
             return None
-        return f"{owner.name}.{expr.field}", found.type, found.optional or record.may_be_absent
+        return f"{owner.name}.{expr.field}", found.type, found.optional, record.may_be_absent
 
     def unknown(self, name: str, span: Span) -> None:
         help = did_you_mean(name, self.scope) or f"declared: {', '.join(sorted(self.scope))}"
@@ -138,8 +141,10 @@ class _Checker:
     def bool(self, expr: tree.Expr, shown: Shown) -> typed.TypedExpr | None:
         value = self.type(expr, shown)
         if value is not None and value.type not in (BOOL, DYN):
-            self.fault("OSP232", value.span, f"expected a bool, found a {value.type}", "compare it with something")
+            self.fault("OSP232", value.span, f"expected a bool, found {value.type}", "compare it with something")
             return None
+        if value is not None and value.type == DYN:
+            return typed.Apply("bool_of_dyn", (value,), BOOL, value.span, True)
         return value
 
     def logic(self, expr: tree.Logic, shown: Shown) -> typed.TypedExpr | None:
@@ -191,12 +196,13 @@ class _Checker:
     def call(self, expr: tree.Call, shown: Shown) -> typed.TypedExpr | None:
         if expr.function == "has" and expr.target is None:
             return self.has(expr)
+        if expr.function in _LATER:
+            # Its operands may name variables that only it declares: they would give faults that mean nothing.
+            self.fault("OSP233", expr.span, f"`{expr.function}` is not supported yet", "use comparisons and `in`")
+            return None
         parts = (*(() if expr.target is None else (expr.target,)), *expr.args)
         values = [self.type(part, shown) for part in parts]
         args = tuple(value for value in values if value is not None)
-        if expr.function in _LATER:
-            self.fault("OSP233", expr.span, f"`{expr.function}` is not supported yet", "use comparisons and `in`")
-            return None
         if len(args) != len(parts):
             return None
         kinds = tuple(arg.type for arg in args)
@@ -231,5 +237,6 @@ def _common(items: list[typed.TypedExpr]) -> Type:
 
 
 def _shown_by(condition: typed.TypedExpr) -> Shown:
-    """The paths that are present when `condition` is true; one field of a record shows the record's own id too."""
-    return frozenset(part.path for part in typed.conjuncts(condition) if isinstance(part, typed.Present))
+    """What is present when `condition` is true: the paths asked for with `has`, and their records."""
+    paths = [part.path for part in typed.conjuncts(condition) if isinstance(part, typed.Present)]
+    return frozenset([*paths, *(path.split(".")[0] for path in paths)])

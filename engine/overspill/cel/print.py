@@ -5,9 +5,10 @@ Two texts that parse to the same tree print the same; the policy digest and the 
 
 from __future__ import annotations
 
-import json
+import re
 from typing import assert_never
 
+from overspill.cel.build import KEYWORDS
 from overspill.cel.tree import (
     Call,
     Conditional,
@@ -26,6 +27,8 @@ from overspill.cel.tree import (
 _OPERATORS = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 3, "<=": 3, ">": 3, ">=": 3, "in": 3, "+": 4, "-": 4}
 _OPERATORS |= {"*": 5, "/": 5, "%": 5}
 _TERNARY, _UNARY, _MEMBER = 0, 6, 7
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def canonical_text(expr: Expr) -> str:
@@ -42,7 +45,8 @@ def _text(expr: Expr) -> tuple[str, int]:
         case Ident(name=name):
             return name, _MEMBER
         case Select(operand=operand, field=field):
-            return f"{_at(operand, _MEMBER)}.{field if field.isidentifier() else f'`{field}`'}", _MEMBER
+            is_word = _WORD.fullmatch(field) is not None and field not in KEYWORDS
+            return f"{_at(operand, _MEMBER)}.{field if is_word else f'`{field}`'}", _MEMBER
         case Logic(operator=operator, left=left, right=right):
             return _infix(operator, left, right)
         case Not(operand=operand):
@@ -101,10 +105,19 @@ def literal_text(value: LiteralValue) -> str:
         case UInt(value=number):
             return f"{number}u"
         case str():
-            return json.dumps(value, ensure_ascii=False)
+            return f'"{"".join(map(_character, value))}"'
         case bytes():
             return 'b"' + "".join(f"\\x{octet:02x}" for octet in value) + '"'
         case int() | float():
             return repr(value)
         case _:
             assert_never(value)
+
+
+def _character(char: str) -> str:
+    """A character of a string literal; one that shows nothing, or turns the reading direction, as its escape."""
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char == " " or char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if char < "\U00010000" else f"\\U{ord(char):08x}"

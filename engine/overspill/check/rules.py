@@ -14,6 +14,9 @@ from overspill.words.spans import Span
 
 V = TypeVar("V")
 
+DEFAULT_ORDER = ("priority", "expires_at", "category", "granted_at", "id")
+"""LANGUAGE.md G2."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:

@@ -20,7 +20,7 @@ def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
     by_value: dict[str, list[int]] = {}
     always = []
     for index, waterfall in enumerate(waterfalls):
-        values = constant_tests(waterfall.serves.expr).get(field) if field is not None else None
+        values = constant_tests(waterfall.serves.expr).values.get(field) if field is not None else None
         if values is None:
             always.append(index)
         for value in sorted(values or ()):
@@ -34,10 +34,10 @@ def residual(waterfall: Waterfall, waterfalls: tuple[Waterfall, ...]) -> TypedEx
     """What is left of `serves` to test after dispatch; None when the index has decided it."""
     tests = constant_tests(waterfall.serves.expr)
     field = _field(waterfalls)
-    only = field in tests and len(tests) == 1 and tests.is_whole
+    only = field in tests.values and len(tests.values) == 1 and tests.is_whole
     return None if only else waterfall.serves.expr
 
 
 def _field(waterfalls: tuple[Waterfall, ...]) -> str | None:
-    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves.expr))
+    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves.expr).values)
     return min(counts, key=lambda field: (-counts[field], field)) if counts else None

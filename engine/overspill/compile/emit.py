@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 from overspill.compile.expressions import ConstantPool, can_fail, python_text
 from overspill.plan import interpret
@@ -30,6 +31,8 @@ from overspill.plan.plan import (
 )
 from overspill.plan.program import DecideFunction
 from overspill.plan.raw import COVERED, ERROR, GUARD_ERROR, GUARDED, SHORT, SKIPPED, STOPPED, ZERO
+
+V = TypeVar("V")
 
 _GLOBALS = {
     **NAMESPACE,
@@ -159,7 +162,7 @@ class _Emitter:
     def price(self, pricing: Pricing) -> None:
         for index, table in enumerate(pricing.tables):
             word = "if" if index == 0 else "elif"
-            self.block(f"{word} now >= {self.constant(table.starts)}:", f"row = {self.lookup(table.table, 'row')}")
+            self.block(f"{word} now >= {self.constant(table.starts)}:", f"row = {self.lookup(table.table)}")
         self.block("else:", f"price_table({self.constant(pricing)}, now)")
         for index, meter in enumerate(pricing.derived, len(self.waterfall.slots)):
             value, name = self.text(meter.expr), self.constant(meter.name)
@@ -185,7 +188,7 @@ class _Emitter:
         self.block("except CelError:", f"{name} = None")
         return name
 
-    def lookup(self, table: Table[object], local: str) -> str:
+    def lookup(self, table: Table[V]) -> str:
         """The text of a table's row for these facts."""
         if not table.by:
             return self.constant(table.default)
@@ -194,7 +197,8 @@ class _Emitter:
         if table.default is not None:
             return f"{rows}.get({key}, {self.constant(table.default)})"
         unknown = f"unknown_row({self.constant(table)}, {self.constant(self.waterfall)}, facts)"
-        return f"{rows}.get({key}) or raise_({unknown})"
+        found = self.pool.temporary()
+        return f"({found} if ({found} := {rows}.get({key})) is not None else raise_({unknown}))"
 
     # ---- layers
 
@@ -241,7 +245,7 @@ class _Emitter:
         return lines
 
     def limit(self, index: int, layer: LimitLayer) -> None:
-        self.line(f"caps = {self.lookup(layer.capacity, 'caps')}")
+        self.line(f"caps = {self.lookup(layer.capacity)}")
         self.line(f"W = A[{layer.kind}].windows")
         windows = [f"w{number}" for number in range(len(layer.windows))]
         for number, window in enumerate(layer.windows):
@@ -292,7 +296,7 @@ class _Emitter:
     def ratio(self, layer: Layer) -> tuple[str, str]:
         """The texts of numerator and denominator; `1` is written out, so that the arithmetic can leave it out."""
         if layer.ratio.by:
-            self.line(f"p, q = {self.lookup(layer.ratio, 'ratio')}")
+            self.line(f"p, q = {self.lookup(layer.ratio)}")
             return "p", "q"
         assert layer.ratio.default is not None
         numerator, denominator = layer.ratio.default

@@ -83,8 +83,8 @@ def _applied(function: str, typed: tuple[t.TypedExpr, ...], args: tuple[e.Expr, 
     if function in ("equal", "not_equal") and _same_plain(typed[0].type, typed[1].type):
         function = f"{function}_plain"
     if function == "in_list" and isinstance(args[1], e.Constant) and isinstance(args[1].value, tuple):
-        of_one_type = all(type(item) is str for item in args[1].value)
-        if typed[0].type == STRING and of_one_type:
+        plain = {STRING: str, INT: int}.get(typed[0].type)
+        if plain is not None and all(type(item) is plain for item in args[1].value):
             function = "in_plain"
     return e.Apply(function, args, can_fail)
 

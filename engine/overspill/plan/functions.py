@@ -172,6 +172,11 @@ def not_equal(left: object, right: object) -> bool:
     return not equal(left, right)
 
 
+def bool_of_dyn(value: object) -> bool:
+    """An operand of `&&`, `||`, `!` or `?:` whose type is known only now."""
+    return value if isinstance(value, bool) else fail("no such overload: a bool is wanted")
+
+
 def equal_plain(left: object, right: object) -> bool:
     """Equality of two values that are known to have one and the same plain type."""
     return left == right
@@ -182,7 +187,7 @@ def not_equal_plain(left: object, right: object) -> bool:
 
 
 def in_plain(item: object, items: tuple[object, ...]) -> bool:
-    """Membership of a string among strings."""
+    """Membership of a string among strings, or of an int among ints."""
     return item in items
 
 
@@ -251,9 +256,12 @@ def ends_with(text: str, suffix: str) -> bool:
 
 def int_of_string(text: str) -> int:
     digits = text[1:] if text[:1] in ("-", "+") else text
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
+    if not (digits.isascii() and digits.isdigit()):
         fail(f"cannot convert to int: {text[:40]}")
-    value = int(text)
+    digits = digits.lstrip("0") or "0"
+    if len(digits) > 19:
+        overflow()
+    value = -int(digits) if text[0] == "-" else int(digits)
     return value if INT_MIN <= value <= INT_MAX else overflow()
 
 
@@ -307,7 +315,7 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
         *(add_int, subtract_int, multiply_int, divide_int, modulo_int, negate_int),
         *(add_uint, subtract_uint, multiply_uint, divide_uint, modulo_uint),
         *(add_double, subtract_double, multiply_double, divide_double, negate_double, concat),
-        *(equal, not_equal, equal_plain, not_equal_plain, in_plain, less, less_equal, greater, greater_equal),
+        *(bool_of_dyn, equal, not_equal, equal_plain, not_equal_plain, in_plain, less, less_equal, greater, greater_equal),
         *(in_list, in_map, index_list, index_map, map_of),
         *(size, contains, starts_with, ends_with),
         *(int_of_string, int_of_uint, int_of_double, uint_of_int, string_of_int, string_of_bool, double_of_int),

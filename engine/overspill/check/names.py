@@ -1,0 +1,135 @@
+"""Who is who: the declarations of a bundle by name, and the faults of naming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from overspill.syntax import tree
+from overspill.words.amounts import SCALE_MAX, AmountError, Unit, steps_from_text
+from overspill.words.diagnostics import Fault, Note, Severity, did_you_mean
+from overspill.words.spans import Span
+
+T = TypeVar("T")
+
+
+class Faults:
+    """The findings so far; every part of the checker adds to one of these."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        note: tuple[Span, str] | None = None,
+        help: str | None = None,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        notes = () if note is None else (Note(*note),)
+        self.found.append(
+            Fault(code=code, span=span, message=message, label=label, notes=notes, help=help, severity=severity)
+        )
+
+    def unknown(self, what: str, name: tree.Name, known: Iterable[str]) -> None:
+        known = sorted(known)
+        help = did_you_mean(name.text, known) or f"declared: {', '.join(known) or 'none'}"
+        self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
+
+    def in_order(self) -> tuple[Fault, ...]:
+        return tuple(sorted(self.found, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code)))
+
+
+class Names:
+    """All declarations of a bundle. Layers share one namespace: a draw names either kind."""
+
+    def __init__(self, bundle: tree.Bundle, faults: Faults) -> None:
+        self.faults = faults
+        items = [item for file in bundle.files for item in file.items]
+        self.units = self._by_name([item for item in items if isinstance(item, tree.Unit)], "unit")
+        self.accounts = self._by_name([item for item in items if isinstance(item, tree.AccountKind)], "account")
+        self.cards = self._by_name([item for item in items if isinstance(item, tree.RateCard)], "rate card")
+        layers = self._by_name([item for item in items if isinstance(item, (tree.Limit, tree.Pool))], "layer")
+        self.layers: dict[str, tree.Limit | tree.Pool] = layers
+        self.waterfalls = self._by_name([item for item in items if isinstance(item, tree.Waterfall)], "waterfall")
+        self.request = self._single([item for item in items if isinstance(item, tree.RequestInputs)], "request")
+        self.unit_of: dict[str, Unit] = {}
+        for unit in self.units.values():
+            self._unit(unit)
+
+    def _by_name(self, items: list[T], what: str) -> dict[str, T]:
+        found: dict[str, T] = {}
+        for item in items:
+            name: tree.Name = item.name  # type: ignore[attr-defined]
+            first = found.setdefault(name.text, item)
+            if first is not item:
+                where = first.name.span  # type: ignore[attr-defined]
+                self.faults.add(
+                    "OSP211",
+                    name.span,
+                    f"{what} `{name.text}` is declared twice",
+                    label="declared again",
+                    note=(where, "declared here"),
+                    help="rename one of them",
+                )
+        return found
+
+    def _single(self, items: list[T], what: str) -> T | None:
+        for item in items[1:]:
+            self.faults.add(
+                "OSP211",
+                item.span,  # type: ignore[attr-defined]
+                f"`{what}` is declared twice",
+                note=(items[0].span, "declared here"),  # type: ignore[attr-defined]
+                help="put all of its fields into one",
+            )
+        return items[0] if items else None
+
+    def _unit(self, item: tree.Unit) -> None:
+        digits = "0" if item.digits is None else item.digits.text
+        if not (digits.isdigit() and len(digits) <= 2 and int(digits) <= SCALE_MAX):
+            assert item.digits is not None
+            self.faults.add("OSP222", item.digits.span, f"a unit has at most {SCALE_MAX} digits after the point")
+            return
+        unit = Unit(item.name.text, int(digits), None if item.singular is None else item.singular.text)
+        for name in (item.name, item.singular):
+            if name is None:
+                continue
+            other = self.unit_of.setdefault(name.text, unit)
+            if other is not unit and name is item.singular:
+                self.faults.add("OSP211", name.span, f"`{name.text}` already names a unit", help="choose another singular")
+
+    # ---- units and amounts
+
+    def unit(self, name: tree.Name) -> Unit | None:
+        """The unit of that name or singular."""
+        found = self.unit_of.get(name.text)
+        if found is None and name.text not in self.units:
+            self.faults.unknown("unit", name, self.unit_of)
+        return found
+
+    def steps(self, amount: tree.Amount, unit: Unit | None, declared: Span | None) -> int | None:
+        """The amount in steps of `unit`; any of the declared units where that is None."""
+        own = self.unit(amount.unit)
+        if own is None:
+            return None
+        if unit is not None and own is not unit:
+            self.faults.add(
+                "OSP220",
+                amount.span,
+                f"expected an amount in {unit.name}, found {own.name}",
+                label=f"this is {own.name}",
+                note=None if declared is None else (declared, f"the unit is {unit.name}"),
+                help=f"write it in {unit.name}",
+            )
+            return None
+        try:
+            return steps_from_text(amount.number.text, own)
+        except AmountError as error:
+            code = "OSP221" if "finer" in str(error) else "OSP222"
+            self.faults.add(code, amount.number.span, str(error))
+            return None

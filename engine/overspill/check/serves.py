@@ -1,0 +1,54 @@
+"""Who serves what: the constant tests in a waterfall's `serves`, by which waterfalls are told apart and found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from overspill.cel.typed import Apply, Constant, Input, ListOf, TypedExpr, conjuncts
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantTests:
+    """`values`: request field → the strings that `serves` admits; `is_whole`: it says nothing else."""
+
+    values: Mapping[str, frozenset[str]]
+    is_whole: bool
+
+    def disjoint(self, other: ConstantTests) -> bool:
+        """Whether some field's values differ throughout, so that no request passes both."""
+        return any(not (values & other.values[field]) for field, values in self.values.items() if field in other.values)
+
+
+def constant_tests(serves: TypedExpr) -> ConstantTests:
+    """The clauses of the top-level `&&` that compare a request field with string constants."""
+    values: dict[str, frozenset[str]] = {}
+    is_whole = True
+    for clause in conjuncts(serves):
+        found = _test(clause)
+        if found is None:
+            is_whole = False
+        else:
+            field, admitted = found
+            values[field] = values.get(field, admitted) & admitted
+    return ConstantTests(values, is_whole and len(values) == len(conjuncts(serves)))
+
+
+def _test(clause: TypedExpr) -> tuple[str, frozenset[str]] | None:
+    if not isinstance(clause, Apply) or clause.function not in ("equal", "in_list"):
+        return None
+    left, right = clause.args
+    if clause.function == "equal" and isinstance(left, Constant):
+        left, right = right, left
+    field = _field(left)
+    if field is None:
+        return None
+    items = right.items if isinstance(right, ListOf) else (right,)
+    strings = [item.value for item in items if isinstance(item, Constant) and isinstance(item.value, str)]
+    return (field, frozenset(strings)) if len(strings) == len(items) else None
+
+
+def _field(expr: TypedExpr) -> str | None:
+    if isinstance(expr, Input) and expr.path.startswith("request.") and not expr.can_fail:
+        return expr.path.removeprefix("request.")
+    return None
