@@ -32,6 +32,8 @@ _WORDS = {
     "REL_OP": "a comparison",
     "ADD_OP": "`+`",
     "MUL_OP": "`*`",
+    "AND_OP": "`&&`",
+    "OR_OP": "`||`",
     "LPAR": "`(`",
     "RPAR": "`)`",
     "LBRACE": "`{`",
@@ -48,6 +50,10 @@ _WORDS = {
     "MINUS": "`-`",
 }
 _EXPRESSION_STARTS = frozenset({"NAME", "CEL_INT", "CEL_STRING", "LPAR", "BANG"})
+_OPERATORS = frozenset({"ADD_OP", "MUL_OP", "REL_OP", "AND_OP", "OR_OP", "IN", "QMARK", "DOT", "LSQB", "LPAR"})
+"""What may follow a complete operand."""
+_HABITS = {"=": "`==`", "and": "`&&`", "&": "`&&`", "or": "`||`", "|": "`||`"}
+"""Other languages' operators, and CEL's."""
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +70,7 @@ def parse(source: Source, start: int = 0, end: int | None = None) -> Expr | Faul
 
 def parse_text(text: str, source: Source, offset: int, whole: Span | None = None) -> Expr | Fault:
     """The expression `text`. Its spans start at `offset` of `source`; with `whole` given every fault is there."""
-    too_big = size_fault(text, Span(source, offset, offset + len(text)))
+    too_big = size_fault(text, whole or Span(source, offset, offset + len(text)))
     if too_big is not None:
         return too_big
     with _LOCK:
@@ -109,13 +115,13 @@ def syntax_fault(error: UnexpectedInput, text: str, source: Source, offset: int,
         start = len(text.rstrip()) if ended else (token.start_pos or 0)
         end = start if ended else (token.end_pos or start)
         expected = set(error.accepts or error.expected)
-        found = "the end" if ended else f"`{text[start:end][:40]}`"
+        found = "end" if ended else f"`{text[start:end][:40]}`"
     else:
         start = error.pos_in_stream or 0
         end = start + 1
         if isinstance(error, UnexpectedCharacters):
             expected = set(error.allowed or ())
-        found = f"`{text[start : start + 1]}`"
+        found = _character(text[start])
         if text[start : start + 1] in ('"', "'"):
             return Fault(
                 code=code,
@@ -124,15 +130,32 @@ def syntax_fault(error: UnexpectedInput, text: str, source: Source, offset: int,
                 help="close it with the quote that opened it",
             )
     wanted = words_of(expected)
-    help = f"expected {wanted}" if wanted else None
+    help = _habit(text, start, end, expected) or (f"expected {wanted}" if wanted else None)
     return Fault(code=code, span=Span(source, offset + start, offset + end), message=f"unexpected {found}", help=help)
+
+
+def _character(char: str) -> str:
+    """A character as it shows, or as its code point where it would show nothing."""
+    return f"`{char}`" if char.isprintable() else f"the invisible character U+{ord(char):04X}"
+
+
+def _habit(text: str, start: int, end: int, expected: set[str]) -> str | None:
+    """What CEL writes for an operator of other languages that stands where an operator may stand."""
+    if "REL_OP" not in expected:
+        return None
+    if text[:start].rstrip().endswith("not") and text[:start].split()[-1] == "not":
+        return "write `!` for not"
+    wanted = _HABITS.get(text[start:end])
+    return None if wanted is None else f"write {wanted}"
 
 
 def words_of(terminals: set[str]) -> str:
     """`a name`, `;` or `,`: the expected terminals as an author would say them."""
     if terminals >= _EXPRESSION_STARTS:
         return "an expression"
-    names = sorted({_WORDS.get(name, f"`{name.lower()}`") for name in terminals if not name.startswith("$")})
+    operators = {"an operator"} if "REL_OP" in terminals else set()
+    others = terminals - _OPERATORS if operators else terminals
+    names = sorted({_WORDS.get(name, f"`{name.lower()}`") for name in others if not name.startswith("$")} | operators)
     if not names or len(names) > 14:
         return ""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -18,6 +18,8 @@ from overspill.plan.functions import UInt as RunUInt
 _INT_OPERATORS = {"add_int": "+", "subtract_int": "-", "multiply_int": "*"}
 _COMPARISONS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
 _PLAIN = (INT, STRING, BYTES, BOOL)
+_SCAN_MAX = 8
+"""Up to so many constants a scan of a tuple is as fast as a set."""
 
 
 class ConstantPool:
@@ -83,8 +85,8 @@ def _applied(function: str, typed: tuple[t.TypedExpr, ...], args: tuple[e.Expr, 
     if function in ("equal", "not_equal") and _same_plain(typed[0].type, typed[1].type):
         function = f"{function}_plain"
     if function == "in_list" and isinstance(args[1], e.Constant) and isinstance(args[1].value, tuple):
-        plain = {STRING: str, INT: int}.get(typed[0].type)
-        if plain is not None and all(type(item) is plain for item in args[1].value):
+        plain = str if typed[0].type == STRING else int if typed[0].type == INT else None
+        if all(type(item) is plain for item in args[1].value):
             function = "in_plain"
     return e.Apply(function, args, can_fail)
 
@@ -127,6 +129,8 @@ def python_text(expr: e.Expr, slot: Callable[[int], str], pool: ConstantPool) ->
             return f"({slot(index)} if {slot(index)} is not ABSENT else no_such_key({pool.name(name)}))"
         case e.Present(index=index):
             return f"({slot(index)} is not ABSENT)"
+        case e.Apply(function="in_plain", args=(item, e.Constant(value=tuple(values)))) if len(values) > _SCAN_MAX:
+            return f"({python_text(item, slot, pool)} in {pool.name(frozenset(values))})"
         case e.Apply(function=function, args=args):
             return _apply_text(function, [python_text(arg, slot, pool) for arg in args], pool)
         case e.Logic(stop=stop, left=left, right=right):

@@ -88,19 +88,22 @@ def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq
 class _Run:
     """One command on its way: the states it has changed so far and the records it has made."""
 
-    __slots__ = ("_account_of", "accounts", "now", "plans", "records", "seq")
+    __slots__ = ("_account_of", "_met", "accounts", "now", "plans", "records", "seq")
 
     def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
         self.plans = plans
         self._account_of = account_of
         self.now = now
         self.seq = seq
+        self._met: dict[str, Account] = {}
         self.accounts: dict[str, Account] = {}
         self.records: list[Record] = []
 
     def account(self, key: str) -> Account:
-        found = self.accounts.get(key)
-        return self._account_of(key) if found is None else found
+        found = self._met.get(key)
+        if found is None:
+            found = self._met[key] = self._account_of(key)
+        return found
 
     def outcome(self, answer: bytes) -> Outcome:
         return Outcome(answer, tuple(self.records), self.accounts)
@@ -115,7 +118,7 @@ class _Run:
     ) -> None:
         """Adds the command's record and applies its effects."""
         for key, changed in effects.items():
-            self.accounts[key] = apply(self.account(key), changed, self.now)
+            self.accounts[key] = self._met[key] = apply(self.account(key), changed, self.now)
         self.records.append(
             Record(
                 seq=self.seq + len(self.records),

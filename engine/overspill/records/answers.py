@@ -1,0 +1,208 @@
+"""Answers as callers see them: typed views of the exact bytes, decoded when somebody looks.
+
+The shapes are the wire's (LANGUAGE.md section 5): amounts are decimal text with their unit beside them, instants RFC
+3339 in UTC. A field that an answer leaves out is None here.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from overspill.words.codec import json_decoder
+
+
+class WindowDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """What a draw does to one window: `before` and `after` count use, held amounts included."""
+
+    window: str
+    generation: int
+    before: str
+    after: str
+    limit: str
+    ends_at: str | None
+    binds: bool
+
+
+class LotDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """What a draw takes from one lot: `before` and `after` count what is left."""
+
+    lot: str
+    amount: str
+    before: str
+    after: str
+    expires_at: str | None
+
+
+class Draw(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer's part: `base` in the decision's unit, `amount` in the layer's own."""
+
+    layer: str
+    base: str
+    amount: str
+    unit: str
+    windows: tuple[WindowDraw, ...] = ()
+    lots: tuple[LotDraw, ...] = ()
+
+
+class LayerCause(msgspec.Struct, frozen=True, kw_only=True):
+    layer: str
+    cause: str
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why: the code of `otherwise` or of a guard, the window that binds, each layer that fell short."""
+
+    code: str
+    binding: str | None
+    layers: tuple[LayerCause, ...]
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What would help: `until` for wait, `pool`, `amount` and `unit` for a purchase."""
+
+    offer: str
+    until: str | None = None
+    pool: str | None = None
+    amount: str | None = None
+    unit: str | None = None
+
+
+class HeldUntil(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    expires_at: str
+
+
+class PolicyName(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    version: int
+    digest: str
+    rate_card: str | None
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision's fields, one for one. `trace` is plain JSON: one object for each step."""
+
+    decision: str
+    request: str
+    at: str
+    outcome: str
+    requested: str
+    granted: str
+    shortfall: str
+    unit: str
+    charge: dict[str, str]
+    draws: tuple[Draw, ...]
+    reason: Reason | None
+    offers: tuple[Offer, ...]
+    retry_at: str | None
+    hold: HeldUntil | None
+    account_version: int
+    policy: PolicyName
+    trace: tuple[dict[str, Any], ...]
+    available: str | None = None
+
+
+_decode_decision = json_decoder(DecisionRecord).decode
+_decode_object = json_decoder(dict[str, Any]).decode
+
+
+class Decision:
+    """How much is allowed, and from where.
+
+    `json` are the exact bytes that are stored and sent; `replayed` says that they were given before. Everything else
+    is read from them: `outcome` (allow, partial or deny), `granted`, `draws`, `reason`, `offers`, `trace` and the
+    further fields of `DecisionRecord`.
+    """
+
+    def __init__(self, json: bytes, replayed: bool = False) -> None:
+        self.json = json
+        self.replayed = replayed
+
+    @cached_property
+    def record(self) -> DecisionRecord:
+        """All fields, typed."""
+        return _decode_decision(self.json)
+
+    @property
+    def id(self) -> str:
+        return self.record.decision
+
+    @property
+    def outcome(self) -> str:
+        return self.record.outcome
+
+    @property
+    def allowed(self) -> bool:
+        """Whether anything was granted."""
+        return self.record.outcome != "deny"
+
+    @property
+    def requested(self) -> str:
+        return self.record.requested
+
+    @property
+    def granted(self) -> str:
+        return self.record.granted
+
+    @property
+    def shortfall(self) -> str:
+        return self.record.shortfall
+
+    @property
+    def unit(self) -> str:
+        return self.record.unit
+
+    @property
+    def charge(self) -> dict[str, str]:
+        """What pools not marked `free` were debited, by unit."""
+        return self.record.charge
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        return self.record.draws
+
+    @property
+    def reason(self) -> Reason | None:
+        return self.record.reason
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        return self.record.offers
+
+    @property
+    def retry_at(self) -> str | None:
+        return self.record.retry_at
+
+    @property
+    def hold(self) -> HeldUntil | None:
+        """For a reservation: what captures and releases name."""
+        return self.record.hold
+
+    @property
+    def trace(self) -> tuple[dict[str, Any], ...]:
+        return self.record.trace
+
+    def __repr__(self) -> str:
+        record = self.record
+        return f"<Decision {record.decision} {record.outcome} {record.granted} of {record.requested} {record.unit}>"
+
+
+class Receipt:
+    """The answer to a capture, release, grant or change of attributes: exact bytes, and their fields by name."""
+
+    def __init__(self, json: bytes, replayed: bool = False) -> None:
+        self.json = json
+        self.replayed = replayed
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        return _decode_object(self.json)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+    def __repr__(self) -> str:
+        return f"<Receipt {self.json.decode()}>"

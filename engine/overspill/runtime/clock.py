@@ -1,0 +1,42 @@
+"""Clocks (LANGUAGE.md T3): monotonic time plus an offset fixed at start, so that no jump of the wall clock is felt."""
+
+from __future__ import annotations
+
+import time
+
+from overspill.words.instants import SECOND
+
+
+class SystemClock:
+    """Starts at the wall clock, or at `not_before` if that is later, and then follows monotonic time alone."""
+
+    def __init__(self, not_before: int = 0) -> None:
+        wall = time.time_ns() // 1000
+        self._offset = max(wall, not_before) - time.monotonic_ns() // 1000
+
+    def now(self) -> int:
+        return time.monotonic_ns() // 1000 + self._offset
+
+    def drift(self) -> int:
+        """Microseconds by which the wall clock is ahead of this one; large means an alarm."""
+        return time.time_ns() // 1000 - self.now()
+
+
+class ManualClock:
+    """Time as the caller sets it; never backwards."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def now(self) -> int:
+        return self._at
+
+    def set(self, at: int) -> None:
+        self._at = max(self._at, at)
+
+    def advance(self, micros: int) -> None:
+        self._at += max(micros, 0)
+
+
+MINUTE_OF_DRIFT = 60 * SECOND
+"""From here on a difference to the wall clock is an alarm."""

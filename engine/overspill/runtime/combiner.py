@@ -1,0 +1,244 @@
+"""The combiner: takes whatever is queued, decides it in order against exact state, commits once, then answers.
+
+Adaptive group commit without a timer and without a thread of its own: of the callers that wait, one holds the
+writer's place and decides for all that queued meanwhile ("flat combining", Hendler et al., 2010). A lone caller pays
+for one commit and nothing else; many callers share each commit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
+
+from overspill.account.state import Account
+from overspill.ports.clock import Clock
+from overspill.ports.store import Head, Store
+from overspill.records.journal import Record, segment_of
+from overspill.runtime.states import States
+from overspill.step.commands import Preview
+from overspill.step.keys import Identified
+from overspill.step.step import Outcome, Plans, step
+from overspill.words.failures import Failure, StoreFailure
+
+T = TypeVar("T")
+
+BATCH_MAX = 256
+SNAPSHOT_EVERY = 4096
+
+
+class Answer(NamedTuple):
+    """The exact bytes, and whether they were given before."""
+
+    body: bytes
+    replayed: bool
+
+
+class Waiting:
+    """One command in the queue and, in the end, what became of it."""
+
+    __slots__ = ("answer", "command", "done", "failure", "lock")
+
+    def __init__(self, command: Identified) -> None:
+        self.command = command
+        self.answer: Answer | None = None
+        self.failure: BaseException | None = None
+        self.done = False
+        self.lock = threading.Lock()
+
+    def wake(self) -> None:
+        """Lets the caller look again; one that is awake already needs no second call."""
+        with suppress(RuntimeError):
+            self.lock.release()
+
+    def result(self) -> Answer:
+        if self.failure is not None:
+            raise self.failure
+        assert self.answer is not None
+        return self.answer
+
+
+class Combiner:
+    """One per process and store."""
+
+    def __init__(self, store: Store, clock: Clock, plans: Plans, step: Callable[..., Outcome] = step) -> None:
+        self._store, self._clock, self._plans, self._step = store, clock, plans, step
+        self.states = States(store)
+        self._queue: deque[Waiting] = deque()
+        self._writer = threading.Lock()
+        self._since_snapshot = 0
+
+    # ---- callers
+
+    def run(self, command: Identified) -> Answer:
+        """Decides one command, durably. Raises Failure."""
+        waiting = Waiting(command)
+        waiting.lock.acquire()
+        self._queue.append(waiting)
+        while not waiting.done:
+            if self._writer.acquire(blocking=False):
+                try:
+                    self._drain_until(waiting)
+                finally:
+                    self._writer.release()
+                self._wake_next()
+            else:
+                # Whoever writes either decides this one too, or wakes it up to write itself.
+                waiting.lock.acquire()
+        return waiting.result()
+
+    def run_all(self, commands: list[Waiting]) -> None:
+        """Decides several commands in order, in as few commits as they fit into."""
+        with self._writer:
+            for start in range(0, len(commands), BATCH_MAX):
+                self._batch(commands[start : start + BATCH_MAX])
+        self._wake_next()
+
+    def _drain_until(self, own: Waiting) -> None:
+        """One batch is enough for fairness, unless the own command did not fit into it."""
+        while not own.done:
+            batch = []
+            while self._queue and len(batch) < BATCH_MAX:
+                batch.append(self._queue.popleft())
+            self._batch(batch)
+            for waiting in batch:
+                if waiting is not own:
+                    waiting.wake()
+
+    def _wake_next(self) -> None:
+        """Somebody queued after the last batch was taken: they write next."""
+        try:
+            self._queue[0].wake()
+        except IndexError:
+            return
+
+    def use_clock(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def exclusively(self, action: Callable[[], T]) -> T:
+        """Runs something on the store while nobody decides."""
+        with self._writer:
+            result = action()
+        self._wake_next()
+        return result
+
+    # ---- one batch
+
+    def _batch(self, batch: list[Waiting]) -> None:
+        """Decides, commits, and only then lets states and answers be seen."""
+        try:
+            self._store.begin()
+            try:
+                head = self.states.catch_up()
+                changed, records, answers = self._decide(batch, head.seq)
+                if records:
+                    head = self._append(records, head.hash)
+                    self._store.commit()
+                else:
+                    self._store.rollback()
+            except BaseException:
+                self._store.rollback()
+                raise
+        except Exception as error:
+            failure = error if isinstance(error, Failure) else _internal(error)
+            for waiting in batch:
+                waiting.failure, waiting.done = failure, True
+            return
+        self.states.head = head
+        for key, account in changed.items():
+            self.states.put(key, account, records[-1].seq)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Answer):
+                waiting.answer = answer
+            else:
+                waiting.failure = answer
+            waiting.done = True
+        self._since_snapshot += len(records)
+        if self._since_snapshot >= SNAPSHOT_EVERY:
+            self.snapshot()
+
+    def _decide(
+        self, batch: list[Waiting], seq: int
+    ) -> tuple[dict[str, Account], list[Record], list[Answer | Failure]]:
+        now = self._clock.now()
+        known = self._store.find([waiting.command.id for waiting in batch])
+        changed: dict[str, Account] = {}
+        records: list[Record] = []
+        by_id: dict[str, Record] = {}
+        answers: list[Answer | Failure] = []
+
+        def account_of(key: str) -> Account:
+            found = changed.get(key)
+            return self.states.of(key) if found is None else found
+
+        for waiting in batch:
+            command = waiting.command
+            try:
+                before = by_id.get(command.id)
+                if before is None and command.id in known:
+                    before = self._store.record(known[command.id])
+                if before is not None and not isinstance(command.command, Preview):
+                    answers.append(replayed(command, before))
+                    continue
+                outcome = self._step(self._plans, account_of, command, now, seq + len(records) + 1)
+            except Failure as failure:
+                answers.append(failure)
+                continue
+            except Exception as error:  # a defect must deny this command and leave the others alone
+                answers.append(_internal(error))
+                continue
+            changed.update(outcome.accounts)
+            records.extend(outcome.records)
+            by_id.update((record.id, record) for record in outcome.records)
+            answers.append(Answer(outcome.answer, False))
+        return changed, records, answers
+
+    def _append(self, records: list[Record], previous_hash: bytes) -> Head:
+        segment = segment_of(records, previous_hash)
+        ids = [(id, record.seq) for record in records for id in (record.id, *record.ids)]
+        events = [bytes(event) for record in records for event in record.events]
+        self._store.append(segment, ids, b"\n".join(events) if events else None)
+        return Head(segment.last_seq, segment.hash)
+
+    def snapshot(self) -> None:
+        """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
+        self._since_snapshot = 0
+        if not self.states.changed:
+            return
+        try:
+            self._store.begin()
+            try:
+                self.states.catch_up()
+                self._store.write_snapshots(self.states.snapshots(), self.states.head.seq)
+                self._store.commit()
+            except BaseException:
+                self._store.rollback()
+                raise
+        except StoreFailure:
+            return
+        self.states.snapshotted()
+
+
+def replayed(command: Identified, record: Record) -> Answer:
+    """The answer given before; another payload under the same key is a conflict (LANGUAGE.md I1)."""
+    if record.fingerprint != command.fingerprint:
+        raise Failure(
+            "idempotency_conflict",
+            f"`{command.key[-1]}` was used before for another {command.kind} of {command.key[1]}",
+            help="use a new id, or send exactly what was sent first",
+            pointer="/id",
+        )
+    return Answer(bytes(record.answer), True)
+
+
+def _internal(error: Exception) -> Failure:
+    return Failure(
+        "internal_error",
+        f"the command failed inside ({type(error).__name__}); nothing has changed",
+        help="report it with the policy and the request",
+    )

@@ -1,0 +1,257 @@
+"""The engine: policies, a store and a clock around the one pure step, for threads and for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from overspill.account.state import Account
+from overspill.ports.clock import Clock
+from overspill.records.answers import Decision, Receipt
+from overspill.records.journal import Record, records_of
+from overspill.records.request import Request
+from overspill.runtime.clock import SystemClock
+from overspill.runtime.combiner import Answer, Combiner, Waiting
+from overspill.runtime.policies import Policies
+from overspill.step.commands import Capture, Command, Consume, Grant, Preview, Release, Reserve, SetAttributes, Value
+from overspill.step.keys import identify, owner_of
+from overspill.store.sqlite import SqliteStore
+from overspill.words.failures import Failure
+from overspill.words.instants import InstantError, instant_from_text
+
+
+class Engine:
+    """Decides requests against a policy and keeps every decision.
+
+    `Engine.open()` opens a store and a policy; use the result as a context manager, or call `close()`. All methods
+    may be called from many threads at once; `adecide` and `areserve` from asyncio. What a caller did wrong is a
+    `Failure` with a code, a message and a remedy; a denial is a `Decision`.
+    """
+
+    def __init__(self, store: SqliteStore, policies: Policies, clock: Clock, tenant: str) -> None:
+        self._store = store
+        self.policies = policies
+        self._tenant = tenant
+        self._combiner = Combiner(store, clock, policies)
+        self._pending: list[tuple[Waiting, asyncio.Future[Answer]]] = []
+        self._busy = False
+        self._executor: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def open(
+        cls,
+        policy: str | os.PathLike[str] | Mapping[str, bytes] = "codex_sora",
+        *,
+        db: str | os.PathLike[str] | None = None,
+        tenant: str = "default",
+        clock: Clock | None = None,
+    ) -> Engine:
+        """Opens an engine.
+
+        `policy` is the name of a shipped policy, a policy file, a folder of them, or the files' bytes by name. `db` is
+        an SQLite file, made when it is not there; None keeps everything in memory. Raises PolicyFaults with all faults
+        of the policy, StoreFailure for a file that cannot serve.
+        """
+        store = SqliteStore(":memory:" if db is None else db)
+        try:
+            policies = Policies(store, policy)
+            engine = cls(store, policies, clock or SystemClock(), tenant)
+            if clock is None:
+                engine._combiner.use_clock(SystemClock(engine._combiner.states.last_at))
+            engine._combiner.exclusively(engine._publish)
+        except BaseException:
+            store.close()
+            raise
+        return engine
+
+    def _publish(self) -> None:
+        if self._store.policy(self.policies.active().plan.digest) is not None:
+            return
+        self._store.begin()
+        try:
+            self.policies.publish()
+            self._store.commit()
+        except BaseException:
+            self._store.rollback()
+            raise
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Writes what saves time at the next start, and lets the store go. Everything acknowledged is durable already."""
+        if self._executor is not None:
+            self._executor.shutdown()
+        self._combiner.exclusively(self._combiner.snapshot)
+        self._store.close()
+
+    # ---- requests
+
+    def decide(self, request: Request) -> Decision:
+        """Decides a request and consumes what it grants, durably. The same id again gives the same bytes."""
+        return _decision(self._run(Consume(tenant=self._tenant, request=request)))
+
+    def preview(self, request: Request) -> Decision:
+        """The decision that `decide` would make now, without effect."""
+        return _decision(self._run(Preview(tenant=self._tenant, request=request)))
+
+    def reserve(self, request: Request) -> Decision:
+        """Decides an estimate and holds what it grants; `hold` names it for captures and a release."""
+        return _decision(self._run(Reserve(tenant=self._tenant, request=request)))
+
+    async def adecide(self, request: Request) -> Decision:
+        """`decide` for asyncio: many waiting tasks share one commit."""
+        return _decision(await self._arun(Consume(tenant=self._tenant, request=request)))
+
+    async def areserve(self, request: Request) -> Decision:
+        """`reserve` for asyncio."""
+        return _decision(await self._arun(Reserve(tenant=self._tenant, request=request)))
+
+    # ---- what follows a hold
+
+    def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1") -> Receipt:
+        """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold."""
+        account = self._account_of_hold(hold)
+        return _receipt(
+            self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters)))
+        )
+
+    def release(self, hold: str, *, id: str = "1") -> Receipt:
+        """Gives everything back that a hold still holds."""
+        account = self._account_of_hold(hold)
+        return _receipt(self._run(Release(tenant=self._tenant, account=account, hold=hold, id=id)))
+
+    def _account_of_hold(self, hold: str) -> str:
+        record = self.find(hold)
+        if record is None or not hold.startswith("hold_"):
+            raise Failure("unknown_hold", f"there is no hold `{hold[:80]}`", help="use the `hold.id` of a reservation")
+        return "/".join(record.key[:2])
+
+    # ---- accounts
+
+    def grant(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        amount: str,
+        *,
+        id: str,
+        expires_at: str | None = None,
+        priority: int = 0,
+        category: str = "paid",
+        per: Mapping[str, str] | None = None,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Puts a lot of `amount` (decimal text in the pool's unit) into an account's pool; `id` names the lot.
+
+        `expires_at` is RFC 3339 in UTC; None: after the pool's own length, or never.
+        """
+        command = Grant(
+            tenant=self._tenant,
+            account=dict(account),
+            pool=pool,
+            id=id,
+            amount=amount,
+            expires_at=None if expires_at is None else _instant(expires_at),
+            priority=priority,
+            category=category,
+            per=None if per is None else dict(per),
+            actor=actor,
+        )
+        return _receipt(self._run(command))
+
+    def set_attributes(
+        self, account: Mapping[str, str], attributes: Mapping[str, Value | None], *, id: str, actor: str = "operator"
+    ) -> Receipt:
+        """Sets attributes of one account (`plan`, `suspended` …); None makes one absent again."""
+        command = SetAttributes(
+            tenant=self._tenant, account=dict(account), id=id, attributes=dict(attributes), actor=actor
+        )
+        return _receipt(self._run(command))
+
+    def account(self, account: Mapping[str, str]) -> Account:
+        """The state of one account as of the last command, lots in draw order. One never met is empty."""
+        key = f"{self._tenant}/{owner_of(account)}"
+
+        def read() -> Account:
+            self._combiner.states.catch_up()
+            return self._combiner.states.of(key)
+
+        return self._combiner.exclusively(read)
+
+    # ---- the journal
+
+    def find(self, id: str) -> Record | None:
+        """The record of a decision, hold, capture, release or grant by its id."""
+
+        def read() -> Record | None:
+            found = self._store.find([id])
+            return self._store.record(found[id]) if id in found else None
+
+        return self._combiner.exclusively(read)
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """The journal's records with a number above `after`, in order."""
+        return records_of(self._combiner.exclusively(lambda: list(self._store.segments(after))))
+
+    def now(self) -> int:
+        """The engine's own instant, in microseconds."""
+        return self._combiner.now()
+
+    # ---- running
+
+    def _run(self, command: Command) -> Answer:
+        return self._combiner.run(identify(command))
+
+    async def _arun(self, command: Command) -> Answer:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._pending.append((Waiting(identify(command)), future))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._flush, loop)
+        return await future
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One batch is under way at a time; what arrives meanwhile is the next."""
+        batch, self._pending = self._pending, []
+        if not batch:
+            self._busy = False
+            return
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
+        running = loop.run_in_executor(self._executor, self._combiner.run_all, [waiting for waiting, _ in batch])
+        running.add_done_callback(lambda _: self._deliver(loop, batch))
+
+    def _deliver(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Waiting, asyncio.Future[Answer]]]) -> None:
+        for waiting, future in batch:
+            if future.done():
+                continue
+            if waiting.failure is not None:
+                future.set_exception(waiting.failure)
+            else:
+                future.set_result(waiting.result())
+        self._flush(loop)
+
+
+def _instant(text: str) -> int:
+    try:
+        return instant_from_text(text)
+    except InstantError as error:
+        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer="/expires_at") from None
+
+
+def _decision(answer: Answer) -> Decision:
+    return Decision(answer.body, answer.replayed)
+
+
+def _receipt(answer: Answer) -> Receipt:
+    return Receipt(answer.body, answer.replayed)

@@ -1,0 +1,1 @@
+"""Stores: where journal segments, ids, snapshots and policies are kept."""

@@ -1,0 +1,232 @@
+"""One SQLite file: WAL, `synchronous=FULL`, one writer at a time, any number of processes.
+
+A commit is durable before it returns. Whatever the file turns out to be (not a database, somebody else's, newer,
+read-only, full, locked) is one StoreFailure that names the file and the remedy, and nothing of the transaction has
+happened. After an error of the disk itself the store refuses further writes until it is opened again: what a failed
+fsync left in the page cache cannot be known (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from overspill.ports.store import Head, Snapshot, StoredPolicy
+from overspill.records.journal import GENESIS, Record, Segment, records_of
+from overspill.words.failures import StoreFailure
+
+T = TypeVar("T")
+
+APPLICATION_ID = 0x4F565350
+"""`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
+SCHEMA_VERSION = 1
+LOCK_SECONDS = 10
+
+_SCHEMA = """
+CREATE TABLE segments (
+  first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,
+  previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE ids (id TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE accounts (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('snapshots_through', 0);
+"""
+
+
+class SqliteStore:
+    """The store in one file; `:memory:` keeps it in this process. Used by one thread at a time."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._poisoned: str | None = None
+        self._connection = self._opened()
+        self._execute = self._connection.execute
+
+    # ---- opening
+
+    def _opened(self) -> sqlite3.Connection:
+        if self.path != ":memory:":
+            self._look_at_file(Path(self.path))
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
+        try:
+            self._prepare(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._failure(error) from None
+        except StoreFailure:
+            connection.close()
+            raise
+        return connection
+
+    def _look_at_file(self, path: Path) -> None:
+        if path.is_dir():
+            raise StoreFailure("not_a_database", f"{path} is a folder", help="name a file in it")
+        if not path.parent.is_dir():
+            raise StoreFailure("no_such_folder", f"there is no folder {path.parent}", help="create it first")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise StoreFailure("read_only", f"{path} is read-only", help="make it writable, or name another file")
+        if not os.access(path.parent, os.W_OK):
+            raise StoreFailure("read_only", f"{path.parent} is read-only", help="the log is kept beside the file")
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != APPLICATION_ID and tables:
+            raise StoreFailure(
+                "not_ours", f"{self.path} is a database of another program", help="name a new file for Overspill"
+            )
+        if version > SCHEMA_VERSION:
+            raise StoreFailure(
+                "newer_version",
+                f"{self.path} was written by a newer version (schema {version}, this one reads {SCHEMA_VERSION})",
+                help="upgrade Overspill",
+            )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA cache_size=-65536")
+        if version == 0:
+            self._create(connection)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        """Two processes may arrive at once: whoever comes second finds the tables there."""
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    # ---- transactions
+
+    def begin(self) -> None:
+        if self._poisoned is not None:
+            raise StoreFailure("store_stopped", f"{self.path} had a disk error: {self._poisoned}", help="open it again")
+        self._do(self._execute, "BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._do(self._execute, "COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._execute("ROLLBACK")
+            except sqlite3.Error as error:  # the transaction is gone either way; what the disk said decides the rest
+                self._poisoned = str(error)
+
+    # ---- the journal
+
+    def head(self) -> Head:
+        row = self._do(self._execute, "SELECT last_seq, hash FROM segments ORDER BY first_seq DESC LIMIT 1").fetchone()
+        return Head(0, GENESIS) if row is None else Head(*row)
+
+    def segments(self, after: int) -> Iterator[Segment]:
+        rows = self._do(
+            self._execute,
+            "SELECT first_seq, last_seq, previous_hash, hash, body FROM segments WHERE last_seq > ? ORDER BY first_seq",
+            (after,),
+        )
+        return (Segment(*row) for row in rows)
+
+    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], outbox: bytes | None) -> None:
+        row = (segment.first_seq, segment.last_seq, segment.previous_hash, segment.hash, segment.body)
+        self._do(self._execute, "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", row)
+        self._do(self._connection.executemany, "INSERT INTO ids VALUES (?, ?)", ids)
+        if outbox is not None:
+            self._do(self._execute, "INSERT INTO outbox VALUES (?, ?)", (segment.last_seq, outbox))
+
+    def find(self, ids: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            marks = ",".join("?" * len(part))
+            found.update(self._do(self._execute, f"SELECT id, seq FROM ids WHERE id IN ({marks})", part).fetchall())
+        return found
+
+    def record(self, seq: int) -> Record:
+        row = self._do(
+            self._execute,
+            "SELECT first_seq, last_seq, previous_hash, hash, body FROM segments WHERE first_seq <= ? "
+            "ORDER BY first_seq DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        return next(record for record in records_of([Segment(*row)]) if record.seq == seq)
+
+    def outbox(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """(last record's number, events as JSON lines) for each segment that has any."""
+        return iter(self._do(self._execute, "SELECT seq, body FROM outbox WHERE seq > ? ORDER BY seq", (after,)))
+
+    # ---- snapshots
+
+    def snapshot(self, key: str) -> Snapshot | None:
+        row = self._do(self._execute, "SELECT key, seq, state FROM accounts WHERE key = ?", (key,)).fetchone()
+        return None if row is None else Snapshot(*row)
+
+    def write_snapshots(self, snapshots: Iterable[Snapshot], through: int) -> None:
+        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", snapshots)
+        self._do(self._execute, "UPDATE meta SET value = ? WHERE name = 'snapshots_through'", (through,))
+
+    def snapshots_through(self) -> int:
+        row = self._do(self._execute, "SELECT value FROM meta WHERE name = 'snapshots_through'").fetchone()
+        return int(row[0])
+
+    # ---- policies
+
+    def put_policy(self, policy: StoredPolicy) -> None:
+        sources = json.dumps({name: data.decode("utf-8") for name, data in policy.sources.items()})
+        row = (policy.digest, policy.name, policy.version, sources)
+        self._do(self._execute, "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, ?)", row)
+
+    def policy(self, digest: str) -> StoredPolicy | None:
+        row = self._do(self._execute, "SELECT * FROM policies WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            return None
+        sources = {name: text.encode() for name, text in json.loads(row[3]).items()}
+        return StoredPolicy(row[0], row[1], row[2], sources)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # ---- failures
+
+    def _do(self, operation: Callable[..., sqlite3.Cursor], *arguments: object) -> sqlite3.Cursor:
+        try:
+            return operation(*arguments)
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: sqlite3.Error) -> StoreFailure:
+        text = str(error)
+        for part, (code, what, help) in _FAILURES.items():
+            if part in text:
+                if code == "disk_error":
+                    self._poisoned = text
+                return StoreFailure(code, f"{self.path} {what}", help=help)
+        self._poisoned = text
+        return StoreFailure("store_error", f"{self.path}: {text}", help="open it again")
+
+
+_FAILURES = {
+    "file is not a database": ("not_a_database", "is not an SQLite database", "name a new file, or the right one"),
+    "readonly": ("read_only", "is read-only", "make it writable, or name another file"),
+    "is full": ("disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id"),
+    "locked": ("busy", f"was locked by another process for {LOCK_SECONDS} s", "try again, or find who holds it"),
+    "disk I/O error": ("disk_error", "had a disk error", "check the disk, then open it again"),
+    "unable to open": ("cannot_open", "cannot be opened", "check the path and its permissions"),
+    "malformed": ("corrupt", "is damaged", "restore it from a backup"),
+}
+"""What SQLite says, and what it means here."""
