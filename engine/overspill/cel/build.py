@@ -6,6 +6,8 @@ grammar keeps all tokens, so that the first and the last child tell the span.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lark import Token
 
 from overspill.cel.literals import LiteralFault, bytes_value, double_value, int_value, string_value, uint_value
@@ -95,7 +97,7 @@ class CelBuilder:
         """`-9223372036854775808` is one literal: its digits alone would not fit. `--5` and `-(5)` are negations."""
         operand, span = c[1], self.whole(c)  # type: ignore[arg-type]
         value = operand.value if isinstance(operand, Literal) else None
-        digits_follow = operand.span.start == span.start + 1 and not operand.span.text.startswith("-")
+        digits_follow = operand.span.start == span.start + 1 and operand.span.text[0] not in "-("
         if type(value) in (int, float) and digits_follow:
             return Literal(-value, span)  # type: ignore[operator]
         return self.grown(Call("-", None, (operand,), span), operand)
@@ -121,7 +123,12 @@ class CelBuilder:
         return self.grown(Call("[]", None, (c[0], c[2]), self.whole(c)), *c)  # type: ignore[arg-type]
 
     def paren(self, c: list[object]) -> Expr:
-        return c[1]  # type: ignore[return-value]
+        """The expression itself, as wide as its brackets: what stands around it spans them."""
+        inner: Expr = c[1]  # type: ignore[assignment]
+        outer = replace(inner, span=self.whole(c))
+        if id(inner) in self._depths:
+            self._depths[id(outer)] = outer, self._depths[id(inner)][1]
+        return outer
 
     def ident(self, c: list[Token]) -> Expr:
         name = str(c[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -106,6 +106,18 @@ class Engine:
     def reserve(self, request: Request) -> Decision:
         """Decides an estimate and holds what it grants; `hold` names it for captures and a release."""
         return _decision(self._run(Reserve(tenant=self._tenant, request=request)))
+
+    def decide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`decide` for many, in order, in as few commits as they fit into; each has its decision or its failure."""
+        return self._run_all([Consume(tenant=self._tenant, request=request) for request in requests])
+
+    def preview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`preview` for many."""
+        return self._run_all([Preview(tenant=self._tenant, request=request) for request in requests])
+
+    def reserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`reserve` for many."""
+        return self._run_all([Reserve(tenant=self._tenant, request=request) for request in requests])
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
@@ -211,6 +223,16 @@ class Engine:
     def _run(self, command: Command) -> Answer:
         return self._combiner.run(identify(command))
 
+    def _run_all(self, commands: Sequence[Command]) -> list[Decision | Failure]:
+        found: list[Waiting | Failure] = []
+        for command in commands:
+            try:
+                found.append(Waiting(identify(command)))
+            except Failure as failure:
+                found.append(failure)
+        self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
+        return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
+
     async def _arun(self, command: Command) -> Answer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
@@ -247,6 +269,13 @@ def _instant(text: str) -> int:
         return instant_from_text(text)
     except InstantError as error:
         raise Failure("invalid_instant", str(error), help="write it in UTC", pointer="/expires_at") from None
+
+
+def _outcome(waiting: Waiting) -> Decision | Failure:
+    try:
+        return _decision(waiting.result())
+    except Failure as failure:
+        return failure
 
 
 def _decision(answer: Answer) -> Decision:

@@ -108,7 +108,7 @@ def captured(
         "absorbed": write(absorbed),
         "unit": waterfall.unit.name,
         "charge": _charge(waterfall, inside, excess),
-        "draws": [*_inside_draws(waterfall, inside), *_excess_draws(waterfall, excess)],
+        "draws": [*_inside_draws(waterfall, hold, inside), *_excess_draws(waterfall, hold, excess)],
     }
     event = event_bytes(
         identified,
@@ -246,29 +246,30 @@ def _charge(waterfall: Waterfall, inside: Sequence[Kept], excess: Sequence[Exces
     return {unit: writes[unit](total) for unit, total in totals.items()}
 
 
-def _inside_draws(waterfall: Waterfall, inside: Sequence[Kept]) -> list[dict[str, object]]:
+def _inside_draws(waterfall: Waterfall, hold: Hold, inside: Sequence[Kept]) -> list[dict[str, object]]:
     shown = []
     for part in inside:
         layer = _layer(waterfall, part.leg)
-        lots = [(lot, amount) for _, lot, amount in lots_used(part)]
-        shown.append(_draw(waterfall, layer, "hold", part.base, part.amount, lots, part.leg.amount - part.amount))
+        back = part.leg.amount - part.amount
+        shown.append(_draw(waterfall, hold, layer, "hold", part.base, part.amount, lots_used(part), back))
     return shown
 
 
-def _excess_draws(waterfall: Waterfall, excess: Sequence[Excess]) -> list[dict[str, object]]:
+def _excess_draws(waterfall: Waterfall, hold: Hold, excess: Sequence[Excess]) -> list[dict[str, object]]:
     return [
-        _draw(waterfall, part.layer, "free", part.base, part.amount, [(lot, drawn) for _, lot, drawn in part.lots], 0)
+        _draw(waterfall, hold, part.layer, "free", part.base, part.amount, part.lots, 0)
         for part in excess
     ]
 
 
 def _draw(
     waterfall: Waterfall,
+    hold: Hold,
     layer: Layer,
     source: str,
     base: int,
     amount: int,
-    lots: Sequence[tuple[Lot, int]],
+    lots: Sequence[tuple[str, Lot, int]],
     back: int,
 ) -> dict[str, object]:
     write = formatter(layer.unit.scale)
@@ -281,7 +282,10 @@ def _draw(
         "unit": layer.unit.name,
     }
     if isinstance(layer, PoolLayer):
-        shown["lots"] = [{"lot": lot[0], "amount": write(part)} for lot, part in lots]
+        account = (hold.accounts[layer.kind] or "").split("/", 1)[1]
+        shown["lots"] = [
+            {"account": account, "pool": pool, "lot": lot[0], "amount": write(part)} for pool, lot, part in lots
+        ]
     return shown
 
 

@@ -1,0 +1,1 @@
+"""The book: what the journal adds up to."""

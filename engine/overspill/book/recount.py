@@ -1,0 +1,86 @@
+"""Recount: what accounts must hold by the answers alone, to be compared with the states.
+
+Reads the journal's answers as a stranger would: decisions, captures, releases, time-outs and grants as JSON, decimal
+amounts, no effect and no state. What is left in a lot is what was granted less what was drawn, plus what came back;
+a window's use is the sum of what was counted in its latest generation. A difference is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from overspill.records.journal import Record
+from overspill.words.codec import json_decoder
+
+_decode = json_decoder(dict[str, Any]).decode
+LotKey = tuple[str, str, str]
+"""(account, pool, lot)."""
+
+
+class Finding(NamedTuple):
+    """`stated` is what the state says, `counted` what the answers add up to."""
+
+    what: str
+    stated: str
+    counted: str
+
+
+class Recount(NamedTuple):
+    decisions: int
+    entries: int
+    lots: Mapping[LotKey, Decimal]
+
+
+def recount(records: Iterable[Record]) -> Recount:
+    """What the answers add up to, per lot."""
+    lots: dict[LotKey, Decimal] = {}
+    holds: dict[str, list[tuple[LotKey, Decimal]]] = {}
+    decisions = entries = 0
+    for record in records:
+        answer = _decode(record.answer)
+        if "grant" in answer:
+            entries += 1
+            lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"])
+        elif "decision" in answer:
+            decisions += 1
+            drawn = _drawn(answer)
+            entries += len(drawn)
+            for key, amount in drawn:
+                lots[key] -= amount
+            if answer["hold"] is not None:
+                holds[answer["hold"]["id"]] = drawn
+        elif "hold" in answer:
+            entries += 1
+            for key, amount in holds.pop(answer["hold"], ()):
+                lots[key] += amount
+            for key, amount in _captured(answer, record):
+                lots[key] -= amount
+    return Recount(decisions, entries, lots)
+
+
+def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
+    """What the decision's effects took from lots."""
+    effects = decision["trace"][-1]["effects"]
+    return [
+        ((effect["account"], effect["pool"], effect["lot"]), Decimal(effect["amount"]))
+        for effect in effects
+        if "lot" in effect
+    ]
+
+
+def _captured(answer: Mapping[str, Any], record: Record) -> Iterable[tuple[LotKey, Decimal]]:
+    for draw in answer.get("draws", ()):
+        for lot in draw.get("lots", ()):
+            yield (lot["account"], lot["pool"], lot["lot"]), Decimal(lot["amount"])
+
+
+def differences(counted: Recount, stated: Mapping[LotKey, Decimal]) -> list[Finding]:
+    """Every lot on which the two disagree; a lot with nothing left is in no state."""
+    findings = []
+    for key in sorted({*counted.lots, *stated}):
+        left, state = counted.lots.get(key, Decimal(0)), stated.get(key, Decimal(0))
+        if left != state:
+            findings.append(Finding(f"lot {key[2]} in {key[1]} of {key[0]}", str(state), str(left)))
+    return findings

@@ -1,0 +1,101 @@
+"""`explain`, `reconcile`, `diff`: why, whether it adds up, and what a policy change changes."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import click
+
+from overspill.book.recount import Finding, LotKey, Recount, differences, recount
+from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option, say, sources
+from overspill.records.sentences import explain as sentences
+from overspill.plan.shapes import LOT_ID, LOT_LEFT
+from overspill.runtime.engine import Engine
+from overspill.words.amounts import text_from_steps
+from overspill.words.failures import Failure
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@policy_option
+@existing_db_option
+@format_option("text", "json")
+def explain(id_: str, policy: str, db: str, format_: str) -> int:
+    """Say why: ID is a decision, hold, capture, release or grant."""
+    with Engine.open(policy, db=db) as engine:
+        record = engine.find(id_)
+    if record is None:
+        raise Failure("unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …")
+    answer = bytes(record.answer)
+    if format_ == "json":
+        out(answer.decode())
+        return 0
+    decoded = json.loads(answer)
+    lines = sentences(decoded) if "decision" in decoded else [f"{name:<10} {_text(value)}" for name, value in decoded.items()]
+    for line in lines:
+        out(line)
+    return 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@click.command()
+@policy_option
+@existing_db_option
+@format_option("text", "json")
+def reconcile(policy: str, db: str, format_: str) -> int:
+    """Count every lot again from the answers alone, and compare with the balances. Exit 1 on any difference."""
+    with Engine.open(policy, db=db) as engine:
+        counted, findings = reconciled(engine)
+    if format_ == "json":
+        out_json({"decisions": counted.decisions, "entries": counted.entries, "findings": [f._asdict() for f in findings]})
+    else:
+        for finding in findings:
+            out(f"{finding.what}: the state says {finding.stated}, the answers add up to {finding.counted}")
+        say(f"{counted.decisions} decisions, {counted.entries} entries, {len(findings)} differences")
+    return 1 if findings else 0
+
+
+def reconciled(engine: Engine) -> tuple[Recount, list[Finding]]:
+    """What the journal's answers add up to, and every lot on which the states say otherwise."""
+    counted = recount(engine.records())
+    plan = engine.policies.active().plan
+    scales = {pool.name: pool.unit.scale for pool in plan.pools.values()}
+    stated: dict[LotKey, Decimal] = {}
+    for account in sorted({account for account, _, _ in counted.lots}):
+        for pool, lots in engine.account(account_of(account)).pools.items():
+            for lot in lots:
+                left = text_from_steps(lot[LOT_LEFT], scales.get(pool.split("|")[0], 0))
+                stated[(account, pool, lot[LOT_ID])] = Decimal(left)
+    return counted, differences(counted, stated)
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when the meaning differs.")
+@format_option("text", "json")
+def diff(old: str, new: str, exit_code: bool, format_: str) -> int:
+    """What changes in meaning between the policies OLD and NEW (files, folders or shipped names)."""
+    from overspill.review.diff import compare, read_side
+
+    before, after = (read_side(sources((side,))) for side in (old, new))
+    changes = compare(before, after)
+    if format_ == "json":
+        out_json(
+            {
+                "old": before.digest,
+                "new": after.digest,
+                "same_meaning": before.digest == after.digest,
+                "changes": [change._asdict() for change in changes],
+            }
+        )
+    elif not changes:
+        out(f"no change of meaning  {after.digest[:19]}…")
+    else:
+        for change in changes:
+            out(change.text())
+    return 1 if changes and exit_code else 0

@@ -1,0 +1,132 @@
+"""What all commands share: files and stdin, formats, colours, how failures look."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from overspill.words.codec import json_bytes
+from overspill.words.failures import Failure, PolicyFaults
+
+policy_option = click.option(
+    "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
+)
+db_option = click.option("--db", type=click.Path(), help="The database file; made when it is not there.")
+existing_db_option = click.option("--db", type=click.Path(), required=True, help="The database file.")
+
+
+def format_option(*formats: str, default: str = "text") -> Any:
+    """`--format` with the command's own list."""
+    return click.option(
+        "--format", "format_", type=click.Choice(formats), default=default, show_default=True, help="How to print."
+    )
+
+
+def colored(stream: IO[str]) -> bool:
+    """Colour only for a terminal, and never against NO_COLOR (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def out(text: str) -> None:
+    """One line of data."""
+    sys.stdout.write(text + "\n")
+
+
+def out_json(value: object) -> None:
+    sys.stdout.write(json_bytes(value).decode() + "\n")
+
+
+def say(text: str) -> None:
+    """One line of narration."""
+    sys.stderr.write(text + "\n")
+
+
+def report(failure: Failure) -> None:
+    """A failure for people: frames for a policy's faults, else message and remedy."""
+    if isinstance(failure, PolicyFaults):
+        from overspill.syntax.frame import render
+
+        sys.stderr.write(render(failure.faults, colored(sys.stderr)))
+        return
+    say(f"error[{failure.code}]: {failure.message}")
+    if failure.pointer:
+        say(f"  = at: {failure.pointer}")
+    if failure.help:
+        say(f"  = help: {failure.help}")
+
+
+def report_json(failure: Failure) -> None:
+    """The same as one JSON object on stderr."""
+    say(json_bytes(failure_object(failure)).decode())
+
+
+def failure_object(failure: Failure) -> dict[str, Any]:
+    """`{"error": {"code", "message", "help", "pointer"}}`, and a policy's faults."""
+    error: dict[str, Any] = {
+        "code": failure.code,
+        "message": failure.message,
+        "help": failure.help,
+        "pointer": failure.pointer,
+    }
+    if isinstance(failure, PolicyFaults):
+        error["faults"] = [fault_object(fault) for fault in failure.faults]
+    return {"error": error}
+
+
+def fault_object(fault: Any) -> dict[str, Any]:
+    """One fault as JSON: places with lines and columns from 1."""
+    line, column = fault.span.source.position(fault.span.start)
+    return {
+        "code": fault.code,
+        "severity": fault.severity.value,
+        "message": fault.message,
+        "file": fault.span.source.name,
+        "line": line,
+        "column": column,
+        "help": fault.help,
+        "notes": [{"place": note.span.place, "text": note.text} for note in fault.notes],
+    }
+
+
+def read_input(path: str) -> bytes:
+    """A file's bytes, or stdin's for `-`."""
+    if path == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise Failure("unreadable", f"{path}: {error.strerror}", help="check the path") from None
+
+
+def sources(paths: tuple[str, ...], stdin_name: str = "stdin.spill") -> dict[str, bytes]:
+    """The files of one bundle from what the user named: files, folders, shipped policies, `-`."""
+    from overspill.runtime.policies import sources_of
+
+    found: dict[str, bytes] = {}
+    for path in paths:
+        found.update({stdin_name: read_input("-")} if path == "-" else sources_of(path))
+    return found
+
+
+def account_of(text: str) -> dict[str, str]:
+    """`user/u_ana` (or `u_ana` for a user) → `{"user": "u_ana"}`."""
+    kind, slash, id = text.partition("/")
+    return {kind: id} if slash else {"user": text}
+
+
+def pairs(texts: tuple[str, ...]) -> Mapping[str, str]:
+    """`name=value` arguments."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"`{text}` is not NAME=VALUE")
+        found[name] = value
+    return found

@@ -1,0 +1,94 @@
+"""`overspill`: the group of commands, loaded when used, and the one place where failures become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from overspill.cli.io import report, report_json
+from overspill.words.failures import Failure, PolicyFaults, StoreFailure
+
+_COMMANDS = {
+    "demo": "demo",
+    "check": "author",
+    "fmt": "author",
+    "test": "author",
+    "schema": "author",
+    "decide": "decide",
+    "reserve": "decide",
+    "capture": "decide",
+    "release": "decide",
+    "grant": "operate",
+    "account": "operate",
+    "explain": "audit",
+    "reconcile": "audit",
+    "diff": "audit",
+}
+"""Command → the module of `overspill.cli` that has it, in the order of the help."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is used, so that `--help` and `--version` stay quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"overspill.cli.{_COMMANDS[cmd_name]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="overspill", message="overspill %(version)s")
+def cli() -> None:
+    """How much is allowed, and from where.
+
+    \b
+    overspill demo                                  a scripted day, explained
+    overspill check policies/                       all faults of a bundle, with their lines
+    overspill decide --db x.db < requests.jsonl     one request a line in, one decision a line out
+    overspill explain dec_… --db x.db               why
+
+    Exit codes: 0 done, 1 done and the answer is no, 2 could not be done, 3 the store or the program failed.
+    """
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line; returns its exit code and never lets a traceback out."""
+    as_json = "json" in arguments or "--format=json" in arguments
+    show = report_json if as_json else report
+    try:
+        result = cli.main(arguments, prog_name="overspill", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except StoreFailure as failure:
+        show(failure)
+        return 3
+    except (PolicyFaults, Failure) as failure:
+        show(failure)
+        return 3 if failure.code == "internal_error" else 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # a defect of ours: one line, no traceback
+        show(Failure("internal_error", f"{type(error).__name__}: {error}", help="report it with what you ran"))
+        return 3
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,1 @@
+"""Review: what a policy change changes, and whether a policy does what its tests say."""

@@ -1,0 +1,87 @@
+"""Every message an author can meet, with the place it names: code, marked text, message, help."""
+
+from __future__ import annotations
+
+import pytest
+from cel_support import faults_of
+
+OPERAND = "compare values of one type, and amounts of one unit"
+LATER = "use comparisons and `in`"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "marked", "message", "help"),
+    [
+        # text that is no expression
+        ("", "OSP130", "", "unexpected end", "expected an expression"),
+        ("user.plan ==", "OSP130", "", "unexpected end", "expected an expression"),
+        ("user.", "OSP130", "", "unexpected end", "expected a name"),
+        ("user..plan", "OSP130", ".", "unexpected `.`", "expected a name"),
+        ("[1, 2", "OSP130", "", "unexpected end", "expected `,` or `]`"),
+        ("user.plan user.plan", "OSP130", "user", "unexpected `user`", "expected an operator"),
+        ('user.plan = "x"', "OSP130", "=", "unexpected `=`", "write `==`"),
+        ("user.suspended and true", "OSP130", "and", "unexpected `and`", "write `&&`"),
+        ("user.suspended or true", "OSP130", "or", "unexpected `or`", "write `||`"),
+        ("user.suspended & true", "OSP130", "&", "unexpected `&`", "write `&&`"),
+        ("not user.suspended", "OSP130", "user", "unexpected `user`", "write `!` for not"),
+        ("\u202euser", "OSP130", "\u202e", "unexpected the invisible character U+202E", "expected an expression"),
+        ('"abc', "OSP130", '"', "the string is not closed on its line", "close it with the quote that opened it"),
+        (r'"\q"', "OSP131", r'"\q"', r"`\q` is no escape sequence", None),
+        (r'"\ud800"', "OSP131", r'"\ud800"', r"`\ud800` is no character", None),
+        ("1e400", "OSP131", "1e400", "the number does not fit into a double", None),
+        ("18446744073709551616u", "OSP131", "18446744073709551616u", "the unsigned integer does not fit into 64 bits", None),
+        (
+            "-9223372036854775809",
+            "OSP131",
+            "-9223372036854775809",
+            "the integer does not fit into 64 bits",
+            "an int is at least -9223372036854775808 and at most 9223372036854775807",
+        ),
+        ("let", "OSP132", "let", "`let` is reserved in CEL", "use another name"),
+        ("user.in", "OSP132", "in", "`in` is reserved in CEL", "write it as .`in`"),
+        # names
+        ("usr.plan", "OSP230", "usr", "unknown name `usr`", "did you mean `user`?"),
+        ("user.pln", "OSP230", "pln", "`user` declares no `pln`", "did you mean `plan`?"),
+        ("has(workspace.name)", "OSP230", "name", "`workspace` declares no `name`", "declared: id, seats, budget"),
+        (
+            'user.plan.startswith("p")',
+            "OSP230",
+            'user.plan.startswith("p")',
+            "unknown function `startswith`",
+            "did you mean `startsWith`?",
+        ),
+        # types
+        ("user.plan == 3", "OSP231", "user.plan == 3", "`==` does not take (string, int)", OPERAND),
+        (
+            "request.cost > request.clips",
+            "OSP231",
+            "request.cost > request.clips",
+            "`>` does not take (credits, generations)",
+            OPERAND,
+        ),
+        ("request.cost > 5", "OSP231", "request.cost > 5", "`>` does not take (credits, int)", OPERAND),
+        ("1 + 1.0", "OSP231", "1 + 1.0", "`+` does not take (int, double)", "both sides are numbers of one type, or amounts of one unit"),
+        ('user.suspended ? 1 : "a"', "OSP231", 'user.suspended ? 1 : "a"', "the branches differ: int and string", None),
+        ("has(user)", "OSP231", "has(user)", "`has` takes one field", "write it as has(user.spend_limit)"),
+        ("user.suspended && 1", "OSP232", "1", "expected a bool, found int", "compare it with something"),
+        ("user", "OSP233", "user", "`user` alone is no value", "name one of its fields, `user.…`"),
+        # what comes later
+        ('user.plan.matches("p.*")', "OSP233", 'user.plan.matches("p.*")', "`matches` is not supported yet", LATER),
+        ('timestamp("2026-01-01T00:00:00Z")', "OSP233", 'timestamp("2026-01-01T00:00:00Z")', "`timestamp` is not supported yet", LATER),
+        ('user.groups.exists(g, g == "x")', "OSP233", 'user.groups.exists(g, g == "x")', "`exists` is not supported yet", LATER),
+    ],
+)  # fmt: skip
+def test_one_mistake_gives_one_fault_at_its_place(
+    text: str, code: str, marked: str, message: str, help: str | None
+) -> None:
+    found = [(fault.code, fault.span.text, fault.message, fault.help) for fault in faults_of(text)]
+    assert found == [(code, marked, message, help)]
+
+
+def test_all_mistakes_are_found_at_once_in_their_order() -> None:
+    found = faults_of('user.pln == "x" && (input_tokens == "y" || usr.plan == "z")')
+    assert [(fault.code, fault.span.text) for fault in found] == [
+        ("OSP230", "pln"),
+        ("OSP231", 'input_tokens == "y"'),
+        ("OSP230", "usr"),
+    ]
