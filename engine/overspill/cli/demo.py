@@ -43,8 +43,8 @@ def _tokens(fresh: int, cached: int, output: int) -> dict[str, int]:
 
 _SCRIPT = (
     _Turn("10:02", "req-1", "codex turn", _codex(), _tokens(160_000, 400_000, 20_000)),
-    _Turn("11:40", "req-2", "codex refactoring", _codex(), _tokens(96_000, 240_000, 8_000)),
-    _Turn("13:15", "req-3", "codex turn, fast", _codex("fast"), _tokens(40_000, 50_000, 8_000)),
+    _Turn("11:40", "req-2", "codex refactoring", _codex(), _tokens(160_000, 240_000, 12_000)),
+    _Turn("13:15", "req-3", "codex turn, fast", _codex("fast"), _tokens(16_000, 50_000, 2_500)),
     _Turn("13:20", "req-4", "sora, 28 generations", {"product": "sora", "model": "sora-2"}, {"generations": 28}),
     _Turn("13:24", "req-5", "sora, 4 generations", {"product": "sora", "model": "sora-2"}, {"generations": 4}),
     _Turn("14:32", "req-6", "codex turn, fast", _codex("fast"), _tokens(96_000, 0, 16_000)),

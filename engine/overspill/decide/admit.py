@@ -164,7 +164,7 @@ def _plain(value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = ascii(value)
+    text = value if isinstance(value, str) and value.isascii() and value.isprintable() else ascii(value)
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
 
 

@@ -8,11 +8,12 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from json.encoder import encode_basestring as quoted
 
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available
-from overspill.decide.shortfall import Offer, binding, binding_window, binding_windows, cause, offers, retry_at
+from overspill.decide.render_fast import write_allow
+from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import price_table
@@ -47,24 +48,66 @@ def render(
     hold: tuple[str, int] | None,
 ) -> bytes:
     """The decision's bytes. `hold` is (hold id, expires_at) for a reservation that drew something."""
-    return _Renderer.of(decided).decision(decided, id, request_json, request_digest, account_version, hold).encode()
+    renderer = _Renderer.of(decided)
+    if decided.raw[0] == COVERED and not decided.waterfall.fill_whole:
+        return renderer.allow(decided, id, request_json, request_digest, account_version, hold).encode()
+    return renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode()
+
+
+def render_plainly(
+    decided: Decided,
+    *,
+    id: str,
+    request_json: str,
+    request_digest: str,
+    account_version: int,
+    hold: tuple[str, int] | None,
+) -> bytes:
+    """The same bytes by the plain renderer alone: what the generated one is compared with."""
+    renderer = _Renderer.of(decided)
+    return renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode()
+
+
+class _AmountTexts(dict[int, str]):
+    """Steps → decimal text at one scale, kept: what one decision leaves in a window the next one finds there."""
+
+    __slots__ = ("_pattern", "_scale", "_step")
+    KEPT_MAX = 65536
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self._scale, self._step, self._pattern = scale, 10**scale, f"%d.%0{scale}d"
+
+    def __missing__(self, steps: int) -> str:
+        if len(self) >= self.KEPT_MAX:
+            self.clear()
+        text = self[steps] = self._write(steps)
+        return text
+
+    def _write(self, steps: int) -> str:
+        if steps < 0 or not self._scale:
+            return text_from_steps(steps, self._scale)
+        whole, rest = divmod(steps, self._step)
+        return (self._pattern % (whole, rest)).rstrip("0") if rest else str(whole)
 
 
 @lru_cache(maxsize=32)
 def formatter(scale: int) -> Callable[[int], str]:
     """Steps → decimal text, for one scale."""
-    if scale == 0:
-        return str
-    step = 10**scale
-    pattern = f"%d.%0{scale}d"
+    return _AmountTexts(scale).__getitem__
 
-    def text(steps: int) -> str:
-        if steps < 0:
-            return text_from_steps(steps, scale)
-        whole, rest = divmod(steps, step)
-        return (pattern % (whole, rest)).rstrip("0") if rest else str(whole)
 
-    return text
+def _hold(hold: tuple[str, int] | None) -> str:
+    return "null" if hold is None else f'{{"id":"{hold[0]}","expires_at":{_instant(hold[1])}}}'
+
+
+def _limit_text(amount: Callable[[int], str]) -> Callable[[int], str]:
+    """A capacity as text; there are few, so each is written once."""
+    return lru_cache(maxsize=256)(lambda capacity: "unlimited" if capacity == UNLIMITED else amount(capacity))
+
+
+_at = lru_cache(maxsize=16)(instant_text_micros)
+"""The instant of a batch, which all its decisions share."""
 
 
 @lru_cache(maxsize=65536)
@@ -118,6 +161,29 @@ class _Renderer:
         not_reached = [f'{text.head}not_reached"}},' for text in self.layers]
         self.not_reached = ["".join(not_reached[index:]) for index in range(len(not_reached) + 1)]
         self.outcome = f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"'
+        self.write_allow = write_allow(waterfall, self.policy, self.helpers(plan))
+
+    def helpers(self, plan: Plan) -> dict[str, object]:
+        """What the generated writer calls by name."""
+        found: dict[str, object] = {
+            "f_base": self.base,
+            "instant": _instant,
+            "value": lambda index, fact: _value(self.waterfall.slots[index], fact),
+            "not_reached": self.not_reached,
+        }
+        found |= {f"kind_{index}": f"{kind.name}/" for index, kind in enumerate(plan.kinds)}
+        for index, layer in enumerate(self.waterfall.layers):
+            found[f"f_{index}"] = self.layers[index].amount
+            if isinstance(layer, LimitLayer):
+                found[f"limit_{index}"] = _limit_text(self.layers[index].amount)
+                found[f"short_{index}"] = partial(self.short_windows, layer)
+        return found
+
+    def short_windows(self, layer: LimitLayer, step: LimitStep) -> tuple[str, ...]:
+        """`binds` of each window, and the cause, for a limit that fell short."""
+        bound = binding_windows(step)
+        binds = ["true" if index in bound else "false" for index in range(len(layer.windows))]
+        return (*binds, self.short(layer, step))
 
     @classmethod
     def of(cls, decided: Decided) -> _Renderer:
@@ -130,6 +196,30 @@ class _Renderer:
         return found
 
     # ---- the decision
+
+    def allow(
+        self,
+        decided: Decided,
+        id: str,
+        request_json: str,
+        request_digest: str,
+        account_version: int,
+        hold: tuple[str, int] | None,
+    ) -> str:
+        """A decision that the layers visited cover, by the generated writer."""
+        return self.write_allow(
+            decided.raw,
+            id,
+            decided.admitted.request.id,
+            request_json,
+            request_digest,
+            _at(decided.now),
+            account_version,
+            _hold(hold),
+            self.rate_card(decided),
+            decided.admitted.ids,
+            lambda index, step, asked: self.layer(decided, index, step, asked, self.part(decided, index, step), False),
+        )
 
     def decision(
         self,
@@ -145,15 +235,14 @@ class _Renderer:
         until = retry_at(decided) if outcome == DENY else None
         parts = self.parts(decided)
         denied = f'"available":"{self.base(available(decided))}",' if outcome == DENY else ""
-        held = "null" if hold is None else f'{{"id":"{hold[0]}","expires_at":{_instant(hold[1])}}}'
         return (
-            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{instant_text_micros(decided.now)}",'
+            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{_at(decided.now)}",'
             f'"outcome":"{outcome}","requested":"{self.base(base)}","granted":"{self.base(granted)}",'
             f'"shortfall":"{self.base(base - granted - (0 if outcome != DENY else available(decided)))}",{denied}'
             f'"unit":"{self.waterfall.unit.name}","charge":{self.charge(decided)},'
             f'"draws":[{",".join(self.draws(decided, parts))}],"reason":{self.reason(decided)},'
             f'"offers":[{",".join([self.offer(offer) for offer in offers(decided, until)])}],'
-            f'"retry_at":{"null" if until is None else _instant(until)},"hold":{held},'
+            f'"retry_at":{"null" if until is None else _instant(until)},"hold":{_hold(hold)},'
             f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
             f'"trace":[{self.inputs(decided, request_json, request_digest)},{self.steps(decided, parts)}'
             f"{self.ending(decided, id)}]}}"
@@ -163,7 +252,7 @@ class _Renderer:
         pricing = self.waterfall.base
         if not isinstance(pricing, Pricing):
             return "null"
-        return f'"{price_table(pricing, decided.now).version}"'
+        return f'"{price_table(pricing, decided.now).version}"'  # a handful of comparisons
 
     def charge(self, decided: Decided) -> str:
         """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
@@ -179,17 +268,16 @@ class _Renderer:
 
     def parts(self, decided: Decided) -> list[str]:
         """For each visited layer that took: its windows or lots, as the draw and the trace both show them."""
-        drawing, layers, steps = decided.drawing, self.waterfall.layers, decided.raw[5]
-        last = len(steps) - 1 if decided.raw[0] == COVERED else -1
-        found = []
-        for index, step in enumerate(steps):
-            if step[0] != TOOK:
-                found.append("")
-            elif isinstance(layers[index], LimitLayer):
-                found.append(self.windows(self.layers[index], step, index in drawing, index != last))
-            else:
-                found.append(self.lots(self.layers[index], step, index in drawing))
-        return found
+        return [self.part(decided, index, step) for index, step in enumerate(decided.raw[5])]
+
+    def part(self, decided: Decided, index: int, step: Step) -> str:
+        if step[0] != TOOK:
+            return ""
+        drew = index in decided.drawing
+        if isinstance(self.waterfall.layers[index], LimitLayer):
+            covered = decided.raw[0] == COVERED and index == len(decided.raw[5]) - 1
+            return self.windows(self.layers[index], step, drew, not covered)
+        return self.lots(self.layers[index], step, drew)
 
     def windows(self, text: _LayerText, step: LimitStep, drew: bool, short: bool) -> str:
         amount, write = step[2] if drew else 0, text.amount

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from overspill.words.codec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+
+class Constant(Struct, frozen=True):
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """`facts[index]`; `may_be_absent`: reading it is an error when it is ABSENT."""
 
     index: int
@@ -19,20 +18,17 @@ class Slot:
     may_be_absent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     function: str
     args: tuple[Expr, ...]
     can_fail: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Struct, frozen=True):
     """`stop` decides: False for `&&`, True for `||`. Errors are absorbed by an operand that equals it."""
 
     stop: bool
@@ -40,25 +36,21 @@ class Logic:
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     condition: Expr
     then: Expr
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(Struct, frozen=True):
     entries: tuple[tuple[Expr, Expr], ...]
 
 

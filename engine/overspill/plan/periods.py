@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from importlib.resources import files
-from typing import assert_never
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, assert_never
 
 from overspill.plan.plan import CalendarPeriod, FirstUse
 from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
 from overspill.words.instants import SECOND
 from overspill.words.lengths import instant_after
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -51,6 +52,9 @@ def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:
 @lru_cache(maxsize=512)
 def _zone(name: str) -> ZoneInfo:
     """The zone as the tzdata package has it, whatever the machine's own copy says, so that replays agree."""
+    from importlib.resources import files
+    from zoneinfo import ZoneInfo
+
     with (files("tzdata") / "zoneinfo" / name).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)
 

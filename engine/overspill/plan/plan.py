@@ -8,13 +8,13 @@ lengths are microseconds, `place` is `file:line:column` in the policy's source.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
 from overspill.plan.expression import Expr
 from overspill.words.amounts import Unit
 from overspill.words.lengths import Length
+from overspill.words.codec import Struct
 
 V = TypeVar("V")
 
@@ -36,8 +36,7 @@ class Origin(Enum):
     ACCOUNT_ID = "account_id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(Struct, frozen=True, kw_only=True):
     """A declared input of requests or accounts; `type` is str, int or bool as Python holds it."""
 
     name: str
@@ -47,8 +46,7 @@ class Input:
     default: Scalar | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountKind:
+class AccountKind(Struct, frozen=True, kw_only=True):
     """`of` None: the root, which every request names."""
 
     name: str
@@ -56,8 +54,7 @@ class AccountKind:
     attributes: Mapping[str, Input]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(Struct, frozen=True, kw_only=True):
     """One input that a waterfall reads. `kind` is the account kind's index for attributes and account ids."""
 
     path: str
@@ -66,8 +63,7 @@ class Slot:
     input: Input
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clause:
+class Clause(Struct, frozen=True, kw_only=True):
     """One operand of a condition's top-level `&&`: the trace names the one that failed."""
 
     text: str
@@ -75,16 +71,14 @@ class Clause:
     slots: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     expr: Expr
     can_fail: bool
     clauses: tuple[Clause, ...]
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table(Generic[V]):
+class Table(Struct, Generic[V], frozen=True, kw_only=True):
     """`rows` by the values of the slots `by`; no `by`: `default` alone. `default` None: a missing row is a failure."""
 
     by: tuple[int, ...]
@@ -96,24 +90,21 @@ Ratio = tuple[int, int]
 """(numerator, denominator) in lowest terms: layer steps per base step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedMeter:
+class DerivedMeter(Struct, frozen=True, kw_only=True):
     """Evaluated over facts and the derived meters before it, in the slot behind them."""
 
     name: str
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceTable:
+class PriceTable(Struct, frozen=True, kw_only=True):
     starts: int
     version: str
     """The date of `starts` as decisions name it: `codex_tokens@2026-04-02`."""
     table: Table[tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pricing:
+class Pricing(Struct, frozen=True, kw_only=True):
     """base = Σ facts[meters[i]] × row[i] / denominator, rounded once. `tables` newest first."""
 
     card: str
@@ -124,40 +115,34 @@ class Pricing:
     tables: tuple[PriceTable, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counting:
+class Counting(Struct, frozen=True, kw_only=True):
     """base = the meter's quantity."""
 
     meter: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstUse:
+class FirstUse(Struct, frozen=True, kw_only=True):
     length: Length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarPeriod:
+class CalendarPeriod(Struct, frozen=True, kw_only=True):
     period: str
     zone: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     name: str
     key: str
     """`limit.window`: the window's key in the account's state."""
     kind: FirstUse | CalendarPeriod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
+class Skip(Struct, frozen=True, kw_only=True):
     name: str
     when: Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitLayer:
+class LimitLayer(Struct, frozen=True, kw_only=True):
     """Draws on windows: covers the least remaining of them, counts in each (LANGUAGE.md W4)."""
 
     name: str
@@ -175,8 +160,7 @@ class LimitLayer:
     capacity: Table[tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolLayer:
+class PoolLayer(Struct, frozen=True, kw_only=True):
     """Draws on lots, in the pool's order (LANGUAGE.md G2)."""
 
     name: str
@@ -197,23 +181,20 @@ class PoolLayer:
 Layer = LimitLayer | PoolLayer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class Guard(Struct, frozen=True, kw_only=True):
     name: str
     when: Condition
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """`pool` is the layer whose purchase would help (`add_POOL`), None for others."""
 
     name: str
     layer: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waterfall:
+class Waterfall(Struct, frozen=True, kw_only=True):
     name: str
     label: str | None
     place: str
@@ -236,8 +217,7 @@ class Waterfall:
     late_length: Length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, frozen=True, kw_only=True):
     """A pool apart from its layers: what a grant needs."""
 
     name: str
@@ -248,8 +228,7 @@ class Pool:
     lots_expire_after: Length | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispatch:
+class Dispatch(Struct, frozen=True, kw_only=True):
     """Which waterfalls may serve a request: by the value of one request field, then by their `serves`."""
 
     field: str | None
@@ -257,8 +236,7 @@ class Dispatch:
     always: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     name: str
     version: int
     digest: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from overspill.words.codec import Struct
 
 INITIATORS = ("user", "automation", "background")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One request for usage.
 
     `account` names who asks, by kind: `{"user": "u_ana", "workspace": "w_1"}`. `fields` and `meters` are what the
@@ -21,8 +21,8 @@ class Request:
 
     id: str
     account: Mapping[str, str]
-    fields: Mapping[str, str | int | bool] = field(default_factory=dict)
-    meters: Mapping[str, int] = field(default_factory=dict)
+    fields: Mapping[str, str | int | bool] = {}
+    meters: Mapping[str, int] = {}
     initiator: str = "user"
     only: tuple[str, ...] | None = None
     max_charge: Mapping[str, str] | None = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
@@ -21,6 +20,10 @@ from overspill.step.keys import identify, owner_of
 from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class Engine:
@@ -234,6 +237,8 @@ class Engine:
         return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
 
     async def _arun(self, command: Command) -> Answer:
+        import asyncio  # whoever awaits has it loaded
+
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._pending.append((Waiting(identify(command)), future))
@@ -249,6 +254,8 @@ class Engine:
             self._busy = False
             return
         if self._executor is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
         running = loop.run_in_executor(self._executor, self._combiner.run_all, [waiting for waiting, _ in batch])
         running.add_done_callback(lambda _: self._deliver(loop, batch))

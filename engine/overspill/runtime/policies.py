@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
     if path.is_file():
         return {path.name: _bytes(path)}
     if isinstance(policy, str) and policy.isidentifier():
+        from importlib.resources import files
+
         shipped = files("overspill_policies") / policy
         if shipped.is_dir():
             return {entry.name: entry.read_bytes() for entry in shipped.iterdir() if entry.name.endswith(ENDINGS)}
@@ -43,6 +44,8 @@ def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def shipped_policies() -> list[str]:
     """The names of the bundles that come with the package."""
+    from importlib.resources import files
+
     return sorted(entry.name for entry in files("overspill_policies").iterdir() if (entry / "access.spill").is_file())
 
 

@@ -7,35 +7,31 @@ caller's key). A command's canonical JSON is what its fingerprint is taken of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from overspill.records.request import Request
+from overspill.words.codec import Struct
 
 Value = str | int | bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Preview(Struct, frozen=True, kw_only=True):
     """The same decision as `Consume`, without effect; stores no key."""
 
     tenant: str
     request: Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consume:
+class Consume(Struct, frozen=True, kw_only=True):
     tenant: str
     request: Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
+class Reserve(Struct, frozen=True, kw_only=True):
     tenant: str
     request: Request
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capture:
+class Capture(Struct, frozen=True, kw_only=True):
     """Usage against a hold; `id` is the caller's key within the hold, `account` the key of the account that holds."""
 
     tenant: str
@@ -45,16 +41,14 @@ class Capture:
     meters: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     tenant: str
     account: str
     hold: str
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expire:
+class Expire(Struct, frozen=True, kw_only=True):
     """A hold's time-out, commanded by the engine itself as soon as the account is met after it."""
 
     tenant: str
@@ -62,8 +56,7 @@ class Expire:
     hold: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
 
     `expires_at` in microseconds; None: after the pool's own length, or never.
@@ -82,8 +75,7 @@ class Grant:
     actor: str = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAttributes:
+class SetAttributes(Struct, frozen=True, kw_only=True):
     """Attributes of one account; None makes one absent. Amounts are decimal text in the field's unit."""
 
     tenant: str

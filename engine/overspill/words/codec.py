@@ -11,6 +11,8 @@ import msgspec
 
 T = TypeVar("T")
 
+Struct = msgspec.Struct
+"""The base of frozen records that are many or made often: quicker to define, to make and to encode than dataclasses."""
 Raw = msgspec.Raw
 """JSON bytes that are put into, or kept out of, a larger text unread."""
 

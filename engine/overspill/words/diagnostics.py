@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
 from overspill.words.spans import Span
@@ -44,5 +43,7 @@ class Fault:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean `limit`?` for the nearest known word, or None where none is near."""
+    from difflib import get_close_matches  # only those who err pay for it
+
     near = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
