@@ -38,6 +38,7 @@ def plan_of(rules: r.Rules) -> p.Plan:
         effective_from=rules.effective_from,
         effective_until=rules.effective_until,
         kinds=kinds,
+        kind_names=tuple(indexes),
         fields={field.name: input_of(field) for field in rules.request if not field.is_meter},
         meters=frozenset(field.name for field in rules.request if field.is_meter),
         pools={pool.name: _pool(pool, indexes) for pool in rules.pools},

@@ -18,7 +18,7 @@ from overspill.words.names import IDENTIFIER
 
 METER_MAX = 2**63 - 1
 TEXT_MAX = 256
-_BOUNDS = ("only", "max_charge", "at_least")
+_is_identifier = IDENTIFIER.fullmatch
 
 
 class Admitted(NamedTuple):
@@ -38,26 +38,31 @@ def admit(plan: Plan, request: Request) -> Admitted:
             help=f"use one of {', '.join(INITIATORS)}",
             pointer="/initiator",
         )
-    for bound in _BOUNDS:
-        if getattr(request, bound) is not None:
-            raise Failure(
-                "not_supported",
-                f"`{bound}` cannot be used yet: this version decides without bounds set by the request",
-                help=f"leave `{bound}` out",
-                pointer=f"/{bound}",
-            )
+    if request.only is not None or request.max_charge is not None or request.at_least is not None:
+        raise _bounded(request)
     admit_fields(plan, request.fields)
     admit_meters(plan, request.meters)
     return Admitted(request, account_ids(plan, request.account))
 
 
+def _bounded(request: Request) -> Failure:
+    bound = next(name for name in ("only", "max_charge", "at_least") if getattr(request, name) is not None)
+    return Failure(
+        "not_supported",
+        f"`{bound}` cannot be used yet: this version decides without bounds set by the request",
+        help=f"leave `{bound}` out",
+        pointer=f"/{bound}",
+    )
+
+
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:
     """The account ids in the order of the plan's kinds. Raises Failure for unknown kinds, or when the root is absent."""
-    known = [kind.name for kind in plan.kinds]
+    known = plan.kind_names
     for kind, id in account.items():
         if kind not in known:
             raise _unknown("account", kind, known, "/account")
-        _identifier(id, f"/account/{kind}", f"{kind} id")
+        if type(id) is not str or not _is_identifier(id):
+            _identifier(id, f"/account/{kind}", f"{kind} id")
     if known[ROOT] not in account:
         raise Failure(
             "missing_account",
@@ -65,7 +70,7 @@ def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...
             help=f'send "account": {{"{known[ROOT]}": "…"}}',
             pointer="/account",
         )
-    return tuple(account.get(kind) for kind in known)
+    return tuple([account.get(kind) for kind in known])
 
 
 def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
@@ -82,7 +87,7 @@ def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
                     pointer=f"/fields/{name}",
                 )
             raise _unknown("field", name, declared, f"/fields/{name}")
-        if type(value) is not input.type or (input.type is str and not _plain(value)):
+        if type(value) is not input.type or (input.type is str and not (len(value) <= TEXT_MAX and value.isprintable())):
             kind = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
             raise Failure(
                 "invalid_field",
@@ -157,10 +162,6 @@ def _identifier(text: object, pointer: str, what: str) -> None:
             help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
             pointer=pointer,
         )
-
-
-def _plain(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= TEXT_MAX and value.isprintable()
 
 
 def _shown(value: object) -> str:

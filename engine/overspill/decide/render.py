@@ -106,7 +106,7 @@ def _limit_text(amount: Callable[[int], str]) -> Callable[[int], str]:
     return lru_cache(maxsize=256)(lambda capacity: "unlimited" if capacity == UNLIMITED else amount(capacity))
 
 
-_at = lru_cache(maxsize=16)(instant_text_micros)
+instant_of_batch = lru_cache(maxsize=16)(instant_text_micros)
 """The instant of a batch, which all its decisions share."""
 
 
@@ -213,7 +213,7 @@ class _Renderer:
             decided.admitted.request.id,
             request_json,
             request_digest,
-            _at(decided.now),
+            instant_of_batch(decided.now),
             account_version,
             _hold(hold),
             self.rate_card(decided),
@@ -236,7 +236,7 @@ class _Renderer:
         parts = self.parts(decided)
         denied = f'"available":"{self.base(available(decided))}",' if outcome == DENY else ""
         return (
-            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{_at(decided.now)}",'
+            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{instant_of_batch(decided.now)}",'
             f'"outcome":"{outcome}","requested":"{self.base(base)}","granted":"{self.base(granted)}",'
             f'"shortfall":"{self.base(base - granted - (0 if outcome != DENY else available(decided)))}",{denied}'
             f'"unit":"{self.waterfall.unit.name}","charge":{self.charge(decided)},'

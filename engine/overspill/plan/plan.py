@@ -243,6 +243,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     effective_from: int | None
     effective_until: int | None
     kinds: tuple[AccountKind, ...]
+    kind_names: tuple[str, ...]
     fields: Mapping[str, Input]
     meters: frozenset[str]
     pools: Mapping[str, Pool]

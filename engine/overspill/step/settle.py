@@ -112,10 +112,8 @@ def captured(
     }
     event = event_bytes(
         identified,
-        tenant=identified.key[0],
         account=(hold.accounts[ROOT] or "").split("/", 1)[1],
         request=hold.request,
-        cause=identified.id,
         waterfall=hold.waterfall,
         meters=meters,
         base=write(base),

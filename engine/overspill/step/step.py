@@ -161,7 +161,7 @@ class _Run:
             for key in (keys[ROOT], *effects):
                 if key is not None and not _has_hold(effects.get(key, ())):
                     effects.setdefault(key, []).append(SetHold(hold))
-        events = [usage_event(command, decided, tenant)] if decided.outcome != DENY and not holds else []
+        events = [usage_event(command, decided)] if decided.outcome != DENY and not holds else []
         self.record(command, answer, effects, events, () if hold is None else (hold.id,))
         return self.outcome(answer)
 
@@ -205,12 +205,8 @@ class _Run:
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
-    return tuple(
-        [
-            None if id is None else f"{tenant}/{kind.name}/{id}"
-            for kind, id in zip(program.plan.kinds, admitted.ids, strict=True)
-        ]
-    )
+    names = program.plan.kind_names
+    return tuple([None if id is None else f"{tenant}/{name}/{id}" for name, id in zip(names, admitted.ids, strict=True)])
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:
