@@ -150,7 +150,7 @@ def _guard(reader: _Reader, event: yaml.Event, depth: int) -> None:
 
 def _scalar(reader: _Reader, event: yaml.ScalarEvent) -> Scalar:
     span = reader.span(event)
-    plain = event.style is None
+    plain = not event.style
     inner = span
     if not plain and reader.source.text[span.start + 1 : span.end - 1] == event.value:
         inner = Span(reader.source, span.start + 1, span.end - 1)
