@@ -7,7 +7,7 @@ The shapes are the wire's (LANGUAGE.md section 5): amounts are decimal text with
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -82,13 +82,75 @@ class PolicyName(msgspec.Struct, frozen=True, kw_only=True):
     rate_card: str | None
 
 
+class Clause(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a condition that decided, with the values it read (null: absent)."""
+
+    text: str
+    values: dict[str, str | int | bool | None]
+    error: str | None = None
+
+
+class InputsStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="inputs"):
+    """What was decided on: the request as it came, its digest, and every fact the waterfall read."""
+
+    waterfall: str
+    source: str
+    request: dict[str, Any]
+    request_digest: str
+    facts: dict[str, str | int | bool | None]
+
+
+class GuardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="guard"):
+    guard: str
+    source: str
+    verdict: Literal["passed", "denied", "error", "not_reached"]
+    clause: Clause | None = None
+
+
+class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="layer"):
+    """One layer: `asked`, `available` and `granted` are base amounts; `cause` names why it fell short."""
+
+    layer: str
+    source: str
+    verdict: Literal["drew", "exhausted", "skipped", "not_applicable", "error", "not_reached"]
+    asked: str | None = None
+    available: str | None = None
+    granted: str | None = None
+    cause: str | None = None
+    binding: str | None = None
+    windows: tuple[WindowDraw, ...] | None = None
+    lots: tuple[LotDraw, ...] | None = None
+    clause: Clause | None = None
+
+
+class EffectEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the decision does to one window or lot, under the key that makes it happen once."""
+
+    key: str
+    account: str
+    amount: str
+    window: str | None = None
+    pool: str | None = None
+    lot: str | None = None
+
+
+class OutcomeStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="outcome"):
+    source: str
+    outcome: Literal["allow", "partial", "deny"]
+    code: str | None
+    effects: tuple[EffectEntry, ...]
+
+
+Step = InputsStep | GuardStep | LayerStep | OutcomeStep
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision's fields, one for one. `trace` is plain JSON: one object for each step."""
+    """A decision's fields, one for one."""
 
     decision: str
     request: str
     at: str
-    outcome: str
+    outcome: Literal["allow", "partial", "deny"]
     requested: str
     granted: str
     shortfall: str
@@ -101,7 +163,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     hold: HeldUntil | None
     account_version: int
     policy: PolicyName
-    trace: tuple[dict[str, Any], ...]
+    trace: tuple[Step, ...]
     available: str | None = None
 
 
@@ -182,7 +244,7 @@ class Decision:
         return self.record.hold
 
     @property
-    def trace(self) -> tuple[dict[str, Any], ...]:
+    def trace(self) -> tuple[Step, ...]:
         return self.record.trace
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""A YAML file → the same file tidied: no trailing white space, one blank line at most, two spaces before a comment.
+"""A YAML file → the same file tidied: no trailing white space, one blank line at most, a line break at the end.
 
-Line by line and never inside a block scalar or a quoted one that spans lines; keys, order and indentation are the
+Line by line, a block scalar's own lines but for their ends untouched; keys, order and indentation are the
 author's. Formatting the result again changes nothing.
 """
 

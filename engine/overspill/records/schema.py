@@ -1,0 +1,40 @@
+"""The JSON Schemas of requests and decisions, from the records themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from overspill.records.answers import DecisionRecord
+
+_ID = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+
+
+def decision_schema() -> dict[str, Any]:
+    """Every field of a decision, its trace included."""
+    schema = msgspec.json.schema(DecisionRecord)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill decision", **schema}
+
+
+def request_schema() -> dict[str, Any]:
+    """What `decide`, `reserve` and `preview` take: one object for each request."""
+    meter = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]}
+    properties = {
+        "id": {**_ID, "description": "the idempotency key: the same again answers the same"},
+        "account": {"type": "object", "additionalProperties": _ID, "minProperties": 1},
+        "fields": {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}},
+        "meters": {"type": "object", "additionalProperties": meter},
+        "initiator": {"enum": ["user", "automation", "background"]},
+        "only": {"type": "null", "description": "not supported yet"},
+        "max_charge": {"type": "null", "description": "not supported yet"},
+        "at_least": {"type": "null", "description": "not supported yet"},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Overspill request",
+        "type": "object",
+        "properties": properties,
+        "required": ["id", "account"],
+        "additionalProperties": False,
+    }
