@@ -31,7 +31,9 @@ def main(arguments: list[str]) -> int:
             if "--check" not in arguments:
                 TARGET.mkdir(exist_ok=True)
                 path.write_text(text, "utf-8")
-    print(f"{len(SCHEMAS)} schemas, {len(stale)} {'stale' if '--check' in arguments else 'written'} {' '.join(stale)}".rstrip())
+    print(
+        f"{len(SCHEMAS)} schemas, {len(stale)} {'stale' if '--check' in arguments else 'written'} {' '.join(stale)}".rstrip()
+    )
     return 1 if stale and "--check" in arguments else 0
 
 

@@ -136,7 +136,24 @@ def test_what_cel_asks_every_implementation_to_take_is_taken(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", "as break const else for function if import let loop package return var void while".split()
+    "word",
+    [
+        "as",
+        "break",
+        "const",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "return",
+        "var",
+        "void",
+        "while",
+    ],
 )
 def test_reserved_words_are_no_names(word: str) -> None:
     assert [fault.code for fault in faults_of(word)] == ["OSP132"]

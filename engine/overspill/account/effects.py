@@ -69,19 +69,19 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     for effect in effects:
-        if type(effect) is SetWindow:
+        if isinstance(effect, SetWindow):
             if windows is account.windows:
                 windows = windows.copy()
             windows[effect.key] = effect.state
-        elif type(effect) is SetLot:
+        elif isinstance(effect, SetLot):
             if pools is account.pools:
                 pools = pools.copy()
             pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), effect.lot)
-        elif type(effect) is SetHold:
+        elif isinstance(effect, SetHold):
             holds = {**holds, effect.hold.id: effect.hold}
-        elif type(effect) is EndHold:
+        elif isinstance(effect, EndHold):
             holds = {id: hold for id, hold in holds.items() if id != effect.id}
-        elif type(effect) is SetAttribute:
+        elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
         else:
             assert_never(effect)

@@ -42,7 +42,7 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
     expires_at: int
     late_until: int
     base: int
-    facts: tuple[None | str | int | bool, ...]
+    facts: tuple[str | int | bool | None, ...]
     """The inputs the waterfall read at admission, in the order of its slots; None: absent."""
     request: str
     """The request's id."""

@@ -16,8 +16,29 @@ from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source, Span
 
 RESERVED = frozenset(
-    "as break const continue else false for function if import in let loop package namespace null return true var void "
-    "while".split()
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "false",
+        "for",
+        "function",
+        "if",
+        "import",
+        "in",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "null",
+        "return",
+        "true",
+        "var",
+        "void",
+        "while",
+    ]
 )
 """Words that CEL keeps for itself (langdef.md, "Syntax")."""
 KEYWORDS = frozenset({"false", "in", "null", "true"})

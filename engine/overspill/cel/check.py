@@ -36,8 +36,29 @@ Shown = frozenset[str]
 _NOTHING: Shown = frozenset()
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 _LATER = frozenset(
-    "all exists exists_one map filter matches timestamp duration getFullYear getMonth getDate getDayOfMonth "
-    "getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds dyn type bytes".split()
+    [
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "matches",
+        "timestamp",
+        "duration",
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+        "dyn",
+        "type",
+        "bytes",
+    ]
 )
 
 
@@ -100,7 +121,9 @@ class _Checker:
                 self.unknown(expr.name, expr.span)
                 return None
             if isinstance(found, RecordType):
-                self.fault("OSP233", expr.span, f"`{expr.name}` alone is no value", f"name one of its fields, `{expr.name}.…`")
+                self.fault(
+                    "OSP233", expr.span, f"`{expr.name}` alone is no value", f"name one of its fields, `{expr.name}.…`"
+                )
                 return None
             return typed.Input(expr.name, found, expr.span, False)
         resolved = self.field(expr)
@@ -175,9 +198,7 @@ class _Checker:
         known = [item for item in items if item is not None]
         if len(known) != len(items):
             return None
-        return typed.ListOf(
-            tuple(known), ListType(_common(known)), expr.span, any(item.can_fail for item in known)
-        )
+        return typed.ListOf(tuple(known), ListType(_common(known)), expr.span, any(item.can_fail for item in known))
 
     def map(self, expr: tree.MapExpr, shown: Shown) -> typed.TypedExpr | None:
         entries = [(self.type(key, shown), self.type(value, shown)) for key, value in expr.entries]

@@ -65,7 +65,7 @@ def is_current() -> bool:
     """Whether the shipped tables were made from the grammar as it is."""
     from overspill_grammar.tables import DIGEST
 
-    return bool(DIGEST == grammar_digest())
+    return bool(grammar_digest() == DIGEST)
 
 
 def tables_text() -> str:

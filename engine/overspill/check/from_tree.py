@@ -61,9 +61,9 @@ def check(bundle: tree.Bundle) -> Checked:
     if not names.waterfalls:
         first = bundle.files[0].items[0]
         faults.add("OSP202", first.span, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
-    found = faults.in_order()
-    if header is None or any(fault.severity is Severity.ERROR for fault in found):
-        return Checked(None, found)
+    findings = faults.in_order()
+    if header is None or any(fault.severity is Severity.ERROR for fault in findings):
+        return Checked(None, findings)
     rules = Rules(
         span=header.policy.span,
         name=header.policy.name.text,
@@ -81,7 +81,7 @@ def check(bundle: tree.Bundle) -> Checked:
         pools=tuple(layer for layer in checked.values() if isinstance(layer, Pool)),
         waterfalls=tuple(waterfalls),
     )
-    return Checked(rules, found)
+    return Checked(rules, findings)
 
 
 def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:

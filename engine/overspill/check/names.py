@@ -101,7 +101,9 @@ class Names:
                 continue
             other = self.unit_of.setdefault(name.text, unit)
             if other is not unit and name is item.singular:
-                self.faults.add("OSP211", name.span, f"`{name.text}` already names a unit", help="choose another singular")
+                self.faults.add(
+                    "OSP211", name.span, f"`{name.text}` already names a unit", help="choose another singular"
+                )
 
     # ---- units and amounts
 

@@ -8,7 +8,7 @@ from overspill.check.names import Faults, Names
 from overspill.check.rules import DerivedMeter, PriceTable, RateCard, Table
 from overspill.check.tables import Tables
 from overspill.syntax import tree
-from overspill.words.amounts import AmountError, Unit, decimal_from_text
+from overspill.words.amounts import AmountError, decimal_from_text
 from overspill.words.instants import InstantError, instant_from_text
 
 ROUNDINGS = ("half_even", "half_up", "up", "down")
@@ -156,4 +156,3 @@ def _scaled(table: PriceTable, factor: int) -> PriceTable:
     rows = tuple((key, tuple(price * factor for price in row)) for key, row in table.table.rows)
     default = None if table.table.default is None else tuple(price * factor for price in table.table.default)
     return PriceTable(starts=table.starts, table=Table(by=table.table.by, rows=rows, default=default), span=table.span)
-

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from overspill.cel.types import Type
 from overspill.cel.typed import TypedExpr
+from overspill.cel.types import Type
 from overspill.words.amounts import Unit
 from overspill.words.lengths import Length
 from overspill.words.spans import Span

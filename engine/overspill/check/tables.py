@@ -172,4 +172,3 @@ def ratio_of(numerator: int, denominator: int) -> Ratio:
     """In lowest terms."""
     common = gcd(numerator, denominator)
     return Ratio(numerator // common, denominator // common)
-

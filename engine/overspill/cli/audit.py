@@ -9,8 +9,8 @@ import click
 
 from overspill.book.recount import Finding, LotKey, Recount, differences, recount
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option, say, sources
-from overspill.records.sentences import explain as sentences
 from overspill.plan.shapes import LOT_ID, LOT_LEFT
+from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
@@ -26,13 +26,19 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
     with Engine.open(policy, db=db) as engine:
         record = engine.find(id_)
     if record is None:
-        raise Failure("unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …")
+        raise Failure(
+            "unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …"
+        )
     answer = bytes(record.answer)
     if format_ == "json":
         out(answer.decode())
         return 0
     decoded = json.loads(answer)
-    lines = sentences(decoded) if "decision" in decoded else [f"{name:<10} {_text(value)}" for name, value in decoded.items()]
+    lines = (
+        sentences(decoded)
+        if "decision" in decoded
+        else [f"{name:<10} {_text(value)}" for name, value in decoded.items()]
+    )
     for line in lines:
         out(line)
     return 0
@@ -51,7 +57,9 @@ def reconcile(policy: str, db: str, format_: str) -> int:
     with Engine.open(policy, db=db) as engine:
         counted, findings = reconciled(engine)
     if format_ == "json":
-        out_json({"decisions": counted.decisions, "entries": counted.entries, "findings": [f._asdict() for f in findings]})
+        out_json(
+            {"decisions": counted.decisions, "entries": counted.entries, "findings": [f._asdict() for f in findings]}
+        )
     else:
         for finding in findings:
             out(f"{finding.what}: the state says {finding.stated}, the answers add up to {finding.counted}")

@@ -14,7 +14,9 @@ from overspill.words.failures import Failure, PolicyFaults
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PATH…")
-@click.option("--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is.")
+@click.option(
+    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
+)
 @format_option("text", "json")
 def check(paths: tuple[str, ...], stdin_filename: str, format_: str) -> int:
     """Find all faults of a bundle: files, folders or - together. Exit 1 when there is an error.
@@ -55,7 +57,9 @@ def _report(faults: tuple[Fault, ...], digest: str | None, format_: str) -> None
 @click.argument("paths", nargs=-1, metavar="PATH…")
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 when a file is not formatted.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print what would change.")
-@click.option("--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is.")
+@click.option(
+    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
+)
 @format_option("text", "json")
 def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filename: str, format_: str) -> int:
     """Format policy files in place; - formats stdin to stdout."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,13 +105,13 @@ def _run(engine: Engine, clock: ManualClock, kept: str | None) -> int:
 
 
 def _show(turn: _Turn, decision: Decision) -> None:
-    strong = (lambda text: f"\x1b[1m{text}\x1b[0m") if colored(click.get_text_stream("stdout")) else str
+    bold = colored(sys.stdout)
     head = f" {turn.at}  {turn.what:<22}"
     if not decision.allowed:
         reason = decision.reason
         assert reason is not None
         bound = f", {reason.binding} is used up" if reason.binding else ""
-        out(f"{head} {strong('✗ deny ')}  {decision.requested} {decision.unit}: {reason.code}{bound}")
+        out(f"{head} {_strong('✗ deny ', bold)}  {decision.requested} {decision.unit}: {reason.code}{bound}")
         for offer in decision.offers:
             if offer.until:
                 out(f"{'':>33}├ wait       passes at {offer.until}")
@@ -119,10 +120,14 @@ def _show(turn: _Turn, decision: Decision) -> None:
             else:
                 out(f"{'':>33}└ {offer.offer}")
         return
-    out(f"{head} {strong('✓ allow')}  {decision.granted} {decision.unit}")
+    out(f"{head} {_strong('✓ allow', bold)}  {decision.granted} {decision.unit}")
     for index, draw in enumerate(decision.draws):
         branch = "└" if index == len(decision.draws) - 1 else "├"
         out(f"{'':>33}{branch} {draw.layer:<13} {_drawn(draw)}")
+
+
+def _strong(text: str, bold: bool) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if bold else text
 
 
 def _drawn(draw: Draw) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
 
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure, PolicyFaults
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 policy_option = click.option(
     "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
@@ -20,7 +22,7 @@ db_option = click.option("--db", type=click.Path(), help="The database file; mad
 existing_db_option = click.option("--db", type=click.Path(), required=True, help="The database file.")
 
 
-def format_option(*formats: str, default: str = "text") -> Any:
+def format_option(*formats: str, default: str = "text") -> Callable[[F], F]:
     """`--format` with the command's own list."""
     return click.option(
         "--format", "format_", type=click.Choice(formats), default=default, show_default=True, help="How to print."

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from overspill.compile.expressions import ConstantPool, can_fail, python_text
 from overspill.plan import interpret
+from overspill.plan.arithmetic import round_quotient
 from overspill.plan.expression import Expr
 from overspill.plan.functions import NAMESPACE
 from overspill.plan.periods import window_at
@@ -36,13 +37,12 @@ V = TypeVar("V")
 
 _GLOBALS = {
     **NAMESPACE,
-    "cover": interpret.cover,
     "in_order": interpret.in_order,
     "invalid_usage": interpret.invalid_usage,
     "price_table": interpret.price_table,
     "raise_": interpret.raise_,
     "read_facts": interpret.read_facts,
-    "round_quotient": interpret.round_quotient,
+    "round_quotient": round_quotient,
     "state_key": state_key,
     "take": interpret.take,
     "base_amount": interpret.base_amount,
@@ -124,7 +124,7 @@ class _Emitter:
             self.line(f"a{kind} = {read}" if kind == ROOT else f"a{kind} = None if A[{kind}] is None else {read}")
         self.line("try:")
         self.indent += 1
-        for index, slot in enumerate(self.waterfall.slots):
+        for index in range(len(self.waterfall.slots)):
             self.line(f"s{index} = {self.load(index)}")
         self.line(f"facts = {_tuple(f's{index}' for index in range(len(self.waterfall.slots)))}")
         self.indent -= 1
@@ -176,7 +176,9 @@ class _Emitter:
         denominator = self.constant(pricing.denominator)
         if pricing.round == "half_even":
             self.line(f"base, rest = divmod({terms or '0'}, {denominator})")
-            self.line(f"if rest and (rest + rest > {denominator} or (rest + rest == {denominator} and base & 1)): base += 1")
+            self.line(
+                f"if rest and (rest + rest > {denominator} or (rest + rest == {denominator} and base & 1)): base += 1"
+            )
         else:
             self.line(f"base = round_quotient({terms or '0'}, {denominator}, {self.constant(pricing.round)})")
 

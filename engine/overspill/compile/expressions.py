@@ -32,11 +32,7 @@ class ConstantPool:
 
     def name(self, value: object) -> str:
         """`k3`; the same immutable constant again gives the same name."""
-        key: tuple[type, object]
-        if isinstance(value, (str, int, bytes)):
-            key = (type(value), value)
-        else:
-            key = (type(value), id(value))
+        key = (type(value), value if isinstance(value, (str, int, bytes)) else id(value))
         found = self._names.get(key)
         if found is None:
             found = self._names[key] = f"k{len(self.values)}"

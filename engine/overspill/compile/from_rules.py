@@ -170,12 +170,19 @@ class _Build:
 
     def condition(self, expr: TypedExpr, span: Span) -> p.Condition:
         resolved = resolve(expr, self.slots.index)
-        clauses = []
-        for clause in conjuncts(expr):
-            seen: list[int] = []
-            clause_expr = resolve(clause, lambda path, seen=seen: _note(seen, self.slots.index(path)))
-            clauses.append(p.Clause(text=clause.span.text, expr=clause_expr, slots=tuple(dict.fromkeys(seen))))
-        return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=tuple(clauses), place=span.place)
+        clauses = tuple(self.clause(clause) for clause in conjuncts(expr))
+        return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=clauses, place=span.place)
+
+    def clause(self, clause: TypedExpr) -> p.Clause:
+        seen: dict[int, None] = {}
+
+        def slot_of(path: str) -> int:
+            index = self.slots.index(path)
+            seen[index] = None
+            return index
+
+        expr = resolve(clause, slot_of)
+        return p.Clause(text=clause.span.text, expr=expr, slots=tuple(seen))
 
     def table(self, table: r.Table[V], value: Callable[[V], W]) -> p.Table[W]:
         by = tuple(self.slots.index(path.text) for path in table.by)
@@ -185,11 +192,6 @@ class _Build:
 
 def _same(value: V) -> V:
     return value
-
-
-def _note(seen: list[int], index: int) -> int:
-    seen.append(index)
-    return index
 
 
 def _window(limit: str, window: r.Window) -> p.Window:

@@ -87,7 +87,8 @@ def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
                     pointer=f"/fields/{name}",
                 )
             raise _unknown("field", name, declared, f"/fields/{name}")
-        if type(value) is not input.type or (input.type is str and not (len(value) <= TEXT_MAX and value.isprintable())):
+        plain = not isinstance(value, str) or (len(value) <= TEXT_MAX and value.isprintable())
+        if type(value) is not input.type or not plain:
             kind = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
             raise Failure(
                 "invalid_field",
@@ -169,6 +170,8 @@ def _shown(value: object) -> str:
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
 
 
-def _unknown(what: str, name: str, known: Sequence[str] | Mapping[str, object] | frozenset[str], pointer: str) -> Failure:
+def _unknown(
+    what: str, name: str, known: Sequence[str] | Mapping[str, object] | frozenset[str], pointer: str
+) -> Failure:
     help = did_you_mean(name, known) or f"declared: {', '.join(sorted(known)) or 'none'}"
     return Failure(f"unknown_{what}", f"the policy declares no {what} `{name[:64]}`", help=help, pointer=pointer)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from overspill.decide.admit import Admitted, waterfall_of
 from overspill.plan.interpret import Accounts
-from overspill.plan.plan import Waterfall
+from overspill.plan.plan import Layer, Waterfall
 from overspill.plan.program import DecideFunction, Program
-from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw
+from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
 
 ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
 
@@ -19,11 +19,11 @@ ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
 class Decided(NamedTuple):
     """`drawing` are the indexes of the layers that draw, ascending; `granted` is in base steps.
 
-    `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks further (retry, offers).
+    `at` is the waterfall's index; `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks further (retry, offers).
     """
 
     program: Program
-    index: int
+    at: int
     waterfall: Waterfall
     admitted: Admitted
     accounts: Accounts
@@ -70,6 +70,17 @@ def _took(raw: Raw) -> tuple[int, ...]:
     if len(steps) == 1:
         return (0,) if steps[0][0] == TOOK and steps[0][1] else ()
     return tuple([index for index, step in enumerate(steps) if step[0] == TOOK and step[1]])
+
+
+def drawn(decided: Decided) -> list[tuple[int, Layer, TookStep]]:
+    """(index, layer, step) for each layer that draws, in the waterfall's order."""
+    layers, steps = decided.waterfall.layers, decided.raw[5]
+    found: list[tuple[int, Layer, TookStep]] = []
+    for index in decided.drawing:
+        step = steps[index]
+        if len(step) != 2:
+            found.append((index, layers[index], step))
+    return found
 
 
 def available(decided: Decided) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.state import Leg
-from overspill.decide.decide import Decided
+from overspill.decide.decide import Decided, drawn
 from overspill.plan.plan import LimitLayer, state_key
 from overspill.plan.shapes import LOT_LEFT, Lot, WindowState
 
@@ -15,16 +15,15 @@ EffectsByKind = dict[int, list[Effect]]
 def effects_of(decided: Decided) -> EffectsByKind:
     """What the draws change: each window counts its layer's amount, each lot loses its part."""
     effects: EffectsByKind = {}
-    layers, facts, steps = decided.waterfall.layers, decided.raw[4], decided.raw[5]
-    for index in decided.drawing:
-        layer, step = layers[index], steps[index]
+    facts = decided.raw[4]
+    for _, layer, step in drawn(decided):
         found = effects.setdefault(layer.kind, [])
         values = tuple([str(facts[slot]) for slot in layer.per])
         amount = step[2]
-        if isinstance(layer, LimitLayer):
+        if isinstance(layer, LimitLayer) and len(step) == 5:
             for window, state in zip(layer.windows, step[3], strict=True):
                 found.append(SetWindow(state_key(window.key, values), used_more(state, amount)))
-        else:
+        elif len(step) == 4:
             pool = state_key(layer.name, values)
             for lot, part in step[3]:
                 found.append(SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part)))
@@ -44,18 +43,17 @@ def lot_with(lot: Lot, left: int) -> Lot:
 
 def legs_of(decided: Decided) -> tuple[Leg, ...]:
     """The draws as a hold keeps them, in the waterfall's order."""
-    layers, facts, steps = decided.waterfall.layers, decided.raw[4], decided.raw[5]
+    facts = decided.raw[4]
     legs = []
-    for index in decided.drawing:
-        layer, step = layers[index], steps[index]
+    for _, layer, step in drawn(decided):
         values = tuple(str(facts[slot]) for slot in layer.per)
         windows: tuple[tuple[str, int], ...] = ()
         lots: tuple[tuple[str, Lot, int], ...] = ()
-        if isinstance(layer, LimitLayer):
+        if isinstance(layer, LimitLayer) and len(step) == 5:
             windows = tuple(
                 (state_key(window.key, values), state[0]) for window, state in zip(layer.windows, step[3], strict=True)
             )
-        else:
+        elif len(step) == 4:
             pool = state_key(layer.name, values)
             lots = tuple((pool, lot, part) for lot, part in step[3])
         legs.append(Leg(layer.name, layer.kind, step[1], step[2], windows, lots))

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from json.encoder import encode_basestring as quoted
 
-from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available
+from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
 from overspill.decide.render_fast import write_allow
 from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
 from overspill.plan.evaluate import evaluate
+from overspill.plan.expression import Expr
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import price_table
 from overspill.plan.plan import Condition, Layer, LimitLayer, Plan, PoolLayer, Pricing, Slot, Waterfall, state_key
@@ -23,9 +24,7 @@ from overspill.plan.raw import (
     ERROR,
     GUARD_ERROR,
     GUARDED,
-    NOT_APPLICABLE,
     SKIPPED,
-    STOPPED,
     TOOK,
     ZERO,
     Facts,
@@ -149,9 +148,7 @@ class _Renderer:
         self.waterfall = waterfall
         self.base = formatter(waterfall.unit.scale)
         self.layers = [_LayerText(layer) for layer in waterfall.layers]
-        self.policy = (
-            f'"policy":{{"name":"{plan.name}","version":{plan.version},"digest":"{plan.digest}","rate_card":'
-        )
+        self.policy = f'"policy":{{"name":"{plan.name}","version":{plan.version},"digest":"{plan.digest}","rate_card":'
         self.facts = [f"{quoted(slot.path)}:" for slot in waterfall.slots]
         self.guards = [
             f'{{"step":"guard","guard":"{guard.name}","source":{quoted(guard.place)},"verdict":"'
@@ -189,9 +186,9 @@ class _Renderer:
     def of(cls, decided: Decided) -> _Renderer:
         """The waterfall's renderer, made at its first decision and kept with the program."""
         renderers = decided.program.renderers
-        found = renderers.get(decided.index)
+        found = renderers.get(decided.at)
         if found is None:
-            found = renderers[decided.index] = cls(decided.program.plan, decided.waterfall)
+            found = renderers[decided.at] = cls(decided.program.plan, decided.waterfall)
         assert isinstance(found, cls)
         return found
 
@@ -252,16 +249,16 @@ class _Renderer:
         pricing = self.waterfall.base
         if not isinstance(pricing, Pricing):
             return "null"
-        return f'"{price_table(pricing, decided.now).version}"'  # a handful of comparisons
+        return f'"{price_table(pricing, decided.now).version}"'
 
     def charge(self, decided: Decided) -> str:
         """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
         charged: dict[str, tuple[_LayerText, int]] = {}
-        for index in decided.drawing:
-            layer, text = self.waterfall.layers[index], self.layers[index]
+        for index, layer, step in drawn(decided):
+            text = self.layers[index]
             if isinstance(layer, PoolLayer) and not layer.free:
                 sofar = charged.get(text.unit, (text, 0))[1]
-                charged[text.unit] = (text, sofar + decided.raw[5][index][2])
+                charged[text.unit] = (text, sofar + step[2])
         return "{" + ",".join([f'"{unit}":"{text.amount(sum)}"' for unit, (text, sum) in charged.items()]) + "}"
 
     # ---- draws
@@ -271,10 +268,10 @@ class _Renderer:
         return [self.part(decided, index, step) for index, step in enumerate(decided.raw[5])]
 
     def part(self, decided: Decided, index: int, step: Step) -> str:
-        if step[0] != TOOK:
-            return ""
         drew = index in decided.drawing
-        if isinstance(self.waterfall.layers[index], LimitLayer):
+        if len(step) == 2:
+            return ""
+        if len(step) == 5:
             covered = decided.raw[0] == COVERED and index == len(decided.raw[5]) - 1
             return self.windows(self.layers[index], step, drew, not covered)
         return self.lots(self.layers[index], step, drew)
@@ -303,8 +300,8 @@ class _Renderer:
 
     def draws(self, decided: Decided, parts: list[str]) -> list[str]:
         shown = []
-        for index in decided.drawing:
-            text, step = self.layers[index], decided.raw[5][index]
+        for index, _, step in drawn(decided):
+            text = self.layers[index]
             shown.append(
                 f'{text.draw}{self.base(step[1])}","amount":"{text.amount(step[2])}","unit":"{text.unit}"{parts[index]}}}'
             )
@@ -403,7 +400,9 @@ class _Renderer:
         for clause in condition.clauses:
             value, error = _evaluated(clause.expr, facts)
             if value is verdict or (verdict is None and error is not None):
-                read = ",".join([self.facts[slot] + _value(self.waterfall.slots[slot], facts[slot]) for slot in clause.slots])
+                read = ",".join(
+                    [self.facts[slot] + _value(self.waterfall.slots[slot], facts[slot]) for slot in clause.slots]
+                )
                 why = "" if error is None else f',"error":{quoted(error)}'
                 return f',"clause":{{"text":{quoted(clause.text)},"values":{{{read}}}{why}}}'
         return ""
@@ -422,8 +421,8 @@ class _Renderer:
         """One entry for each window and lot changed, with the key that makes it happen once."""
         shown: list[str] = []
         kinds = decided.program.plan.kinds
-        for index in decided.drawing:
-            layer, text, step = self.waterfall.layers[index], self.layers[index], decided.raw[5][index]
+        for index, layer, step in drawn(decided):
+            text = self.layers[index]
             account = f'"account":"{kinds[layer.kind].name}/{decided.admitted.ids[layer.kind]}"'
             values = tuple([str(decided.raw[4][slot]) for slot in layer.per])
             if isinstance(layer, LimitLayer):
@@ -432,7 +431,7 @@ class _Renderer:
                     shown.append(
                         f'{{"key":"{id}/{len(shown)}",{account},"window":{where},"amount":"{text.amount(step[2])}"}}'
                     )
-            else:
+            elif len(step) == 4:
                 where = quoted(state_key(layer.name, values))
                 for lot, part in step[3]:
                     shown.append(
@@ -442,8 +441,8 @@ class _Renderer:
         return shown
 
 
-def _evaluated(expr: object, facts: Facts) -> tuple[object, str | None]:
+def _evaluated(expr: Expr, facts: Facts) -> tuple[object, str | None]:
     try:
-        return evaluate(expr, facts), None  # type: ignore[arg-type]
+        return evaluate(expr, facts), None
     except CelError as error:
         return None, str(error)

@@ -80,12 +80,20 @@ def _layer(index: int, layer: Layer, waterfall: Waterfall) -> list[str]:
         " b_ = B if b == base else f_base(b)",
         f" m_ = b_ if m == b else f_{index}(m)" if same_unit else f" m_ = f_{index}(m)",
         " A = B if left == base else f_base(left)",
-        *(" " + line for line in (_windows if isinstance(layer, LimitLayer) else _lots)(index, layer)),  # type: ignore[operator]
+        *(" " + line for line in _parts(index, layer)),
         f" T.append({step})",
         f" D.append({draw})",
         *([f" charge_{layer.unit.name} += m"] if _charges(layer) else []),
         " left -= b",
     ]
+
+
+def _parts(index: int, layer: Layer) -> list[str]:
+    match layer:
+        case LimitLayer():
+            return _windows(index, layer)
+        case PoolLayer():
+            return _lots(index, layer)
 
 
 def _key(name: str, per: tuple[int, ...]) -> str:
@@ -137,7 +145,7 @@ def _lots(index: int, layer: PoolLayer) -> list[str]:
         f" E.append({_text(effect)})",
         " e += 1",
         f"p = {_text(',' + quoted('lots') + ':[«J(P)»]')}",
-        f"x = '' if last == {index} else ',\"cause\":\"empty\",\"binding\":null'",
+        f'x = \'\' if last == {index} else \',"cause":"empty","binding":null\'',
     ]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from overspill.decide.decide import DENY, Decided, available, outcome_of, run
 from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.interpret import look_up
-from overspill.plan.plan import Layer, LimitLayer, Pricing, PoolLayer, state_key
+from overspill.plan.plan import Layer, LimitLayer, PoolLayer, Pricing, state_key
 from overspill.plan.raw import NOT_APPLICABLE, SHORT, SKIPPED, TOOK, LimitStep, Step
 from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT, USED, Lot
 from overspill.words.amounts import STEPS_MAX
@@ -37,14 +37,11 @@ def binding_window(step: LimitStep) -> int:
 
 def cause(layer: Layer, step: Step) -> str:
     """The name of why a visited layer did not cover all that was still asked."""
-    if step[0] == TOOK:
-        match layer:
-            case LimitLayer(windows=windows):
-                return windows[binding_window(step)].name  # type: ignore[arg-type]
-            case PoolLayer():
-                return "empty"
-            case _:
-                assert_never(layer)
+    if len(step) == 5:
+        assert isinstance(layer, LimitLayer)
+        return layer.windows[binding_window(step)].name
+    if len(step) == 4:
+        return "empty"
     if step[0] == NOT_APPLICABLE:
         return "not_applicable"
     return layer.skips[step[1]].name if step[0] == SKIPPED else "error"
@@ -54,9 +51,9 @@ def binding(decided: Decided) -> str | None:
     """Of the windows that bind in any layer, the one that ends last, then the first written; None if none is short."""
     best: tuple[int, str] | None = None
     for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
-        if isinstance(layer, LimitLayer) and step[0] == TOOK:
-            index = binding_window(step)  # type: ignore[arg-type]
-            ends_at = step[3][index][ENDS_AT]  # type: ignore[misc]
+        if isinstance(layer, LimitLayer) and len(step) == 5:
+            index = binding_window(step)
+            ends_at = step[3][index][ENDS_AT]
             if best is None or ends_at > best[0]:
                 best = (ends_at, layer.windows[index].name)
     return None if best is None else best[1]
@@ -70,7 +67,7 @@ def retry_at(decided: Decided) -> int | None:
     """
     if decided.outcome != DENY or decided.raw[0] != SHORT:
         return None
-    function = decided.program.function_of(decided.index)
+    function = decided.program.function_of(decided.at)
     for instant in sorted(set(_changes(decided))):
         raw = run(function, decided.admitted, decided.accounts, instant)
         if outcome_of(decided.waterfall, raw)[0] != DENY:
@@ -84,11 +81,9 @@ def _changes(decided: Decided) -> Iterator[int]:
     if isinstance(base, Pricing):
         yield from (table.starts for table in base.tables if table.starts > now)
     for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
-        if step[0] != TOOK:
-            continue
-        if isinstance(layer, LimitLayer):
-            yield from (window[ENDS_AT] for window in step[3] if window[ENDS_AT] > now)  # type: ignore[misc]
-        else:
+        if len(step) == 5:
+            yield from (window[ENDS_AT] for window in step[3] if window[ENDS_AT] > now)
+        elif isinstance(layer, PoolLayer) and len(step) == 4:
             yield from (lot[LOT_GRANTED_AT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] > now)
 
 
@@ -104,7 +99,11 @@ def offers(decided: Decided, until: int | None) -> tuple[Offer, ...]:
     """The declared offers that would help, in their order; `until` is the denial's `retry_at`."""
     if decided.outcome != DENY or decided.raw[0] != SHORT:
         return ()
-    return tuple(offer for declared in decided.waterfall.offers if (offer := _offer(decided, declared.name, declared.layer, until)))
+    return tuple(
+        offer
+        for declared in decided.waterfall.offers
+        if (offer := _offer(decided, declared.name, declared.layer, until))
+    )
 
 
 def _offer(decided: Decided, name: str, layer: int | None, until: int | None) -> Offer | None:
@@ -129,9 +128,7 @@ def smallest_purchase(decided: Decided, index: int) -> int | None:
     needed = base if decided.waterfall.fill_whole else steps[index][1] + base - available(decided)
     ratio = look_up(layer.ratio, decided.waterfall, decided.raw[4])
     usable = sum(
-        lot[LOT_LEFT]
-        for lot in _lots(decided, layer)
-        if lot[LOT_GRANTED_AT] <= decided.now < lot[LOT_EXPIRES_AT]
+        lot[LOT_LEFT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] <= decided.now < lot[LOT_EXPIRES_AT]
     )
     amount = ceil_ratio(needed, *ratio) - usable
     return amount if 0 < amount <= STEPS_MAX else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from overspill.words.codec import Struct
 
 
-
 class Constant(Struct, frozen=True):
     value: object
 

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 
 from overspill.plan.expression import Expr
 from overspill.words.amounts import Unit
-from overspill.words.lengths import Length
 from overspill.words.codec import Struct
+from overspill.words.lengths import Length
 
 V = TypeVar("V")
 

@@ -38,7 +38,9 @@ PoolStep = tuple[int, int, int, Drawn]
 PassedStep = tuple[int, int]
 """(NOT_APPLICABLE, -1), (SKIPPED, index of the skip), (ERROR, -1 for `when`, else the index of the skip that erred)."""
 
-Step = LimitStep | PoolStep | PassedStep
+TookStep = LimitStep | PoolStep
+"""Told apart by their length, which type checkers follow too."""
+Step = TookStep | PassedStep
 Facts = tuple[object, ...]
 
 Raw = tuple[int, int, int, int, Facts, tuple[Step, ...]]

@@ -7,17 +7,26 @@ names here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 Scalar = str | int | bool
 
 WindowState = tuple[int, int, int, int]
 """(generation, opened_at, ends_at, used): one window's latest generation; `used` counts held amounts too."""
-GENERATION, OPENED_AT, ENDS_AT, USED = range(4)
+GENERATION: Final = 0
+OPENED_AT: Final = 1
+ENDS_AT: Final = 2
+USED: Final = 3
 
 Lot = tuple[str, int, int, int, int, int, int]
 """(id, left, granted_at, expires_at, priority, category, amount): one grant; `left` is what is free to draw."""
-LOT_ID, LOT_LEFT, LOT_GRANTED_AT, LOT_EXPIRES_AT, LOT_PRIORITY, LOT_CATEGORY, LOT_AMOUNT = range(7)
+LOT_ID: Final = 0
+LOT_LEFT: Final = 1
+LOT_GRANTED_AT: Final = 2
+LOT_EXPIRES_AT: Final = 3
+LOT_PRIORITY: Final = 4
+LOT_CATEGORY: Final = 5
+LOT_AMOUNT: Final = 6
 
 PROMOTIONAL, PAID = 0, 1
 CATEGORIES = ("promotional", "paid")

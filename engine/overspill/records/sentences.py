@@ -67,7 +67,11 @@ def _layer(step: Step, unit: str) -> Iterator[str]:
         yield f"{head} not reached  {step['source']}"
     elif verdict in ("drew", "exhausted"):
         short = f", short: {step['cause']}" if "cause" in step else ""
-        did = f"{step['granted']} of {step['asked']}" if verdict == "drew" else f"has {step['available']} of {step['asked']}"
+        did = (
+            f"{step['granted']} of {step['asked']}"
+            if verdict == "drew"
+            else f"has {step['available']} of {step['asked']}"
+        )
         yield f"{head} {did} {unit}{short}  {step['source']}"
         for part in step.get("windows", ()):
             bound = " ← binds" if part["binds"] else ""

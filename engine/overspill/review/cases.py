@@ -120,12 +120,12 @@ def _typed(plan: Plan, kind: str, name: str, text: str) -> Scalar:
         raise CaseFault(f"account `{kind}` declares no `{name}`")
     if declared.unit is not None:
         return steps_from_text(text.split()[0], declared.unit)
-    return {bool: lambda: text == "true", int: lambda: int(text), str: lambda: text}[declared.type]()
+    if declared.type is str:
+        return text
+    return text == "true" if declared.type is bool else int(text)
 
 
-def _kept(
-    plan: Plan, index: int, given: Values, now: int
-) -> tuple[dict[str, WindowState], dict[str, tuple[Lot, ...]]]:
+def _kept(plan: Plan, index: int, given: Values, now: int) -> tuple[dict[str, WindowState], dict[str, tuple[Lot, ...]]]:
     """The windows and lots of the given that are kept in accounts of this kind."""
     windows: dict[str, WindowState] = {}
     for waterfall in plan.waterfalls:
@@ -252,7 +252,9 @@ def _found(world: _World, answer: Values, name: str) -> Any:
         case "causes":
             return {row["layer"]: row["cause"] for row in reason.get("layers", ())}
         case "offers":
-            return {offer["offer"]: offer.get("amount") or offer.get("until") or "yes" for offer in answer.get("offers", ())}
+            return {
+                offer["offer"]: offer.get("amount") or offer.get("until") or "yes" for offer in answer.get("offers", ())
+            }
         case "windows" | "lots":
             return _kept_text(world, name)
         case "retry_at":

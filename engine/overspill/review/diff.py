@@ -172,12 +172,14 @@ def _draws(path: Path, before: Plain | None, after: Plain | None, old: Side, new
     for layer in [*olds, *(layer for layer in news if layer not in olds)]:
         if layer not in news or layer not in olds:
             shown = [f"draw {layer}" if layer in side else None for side in (olds, news)]
-            yield Change("LAYER", ".".join(path), *shown, _place((*path, layer), layer in news, old, new))
+            yield Change("LAYER", ".".join(path), shown[0], shown[1], _place((*path, layer), layer in news, old, new))
             continue
         for part, kind in _DRAW_PARTS.items():
             if olds[layer].get(part) != news[layer].get(part):
                 shown = [_text(side[layer].get(part)) for side in (olds, news)]
-                yield Change(kind, ".".join((*path, layer, part)), *shown, _place((*path, layer), True, old, new))
+                yield Change(
+                    kind, ".".join((*path, layer, part)), shown[0], shown[1], _place((*path, layer), True, old, new)
+                )
     kept = [layer for layer in olds if layer in news]
     order = [layer for layer in news if layer in olds]
     if kept != order:
@@ -189,7 +191,7 @@ def _by_layer(draws: Plain | None) -> dict[str, dict[str, Plain]]:
     items = draws if isinstance(draws, list) else []
     found: dict[str, dict[str, Plain]] = {}
     for item in items:
-        plain = item if isinstance(item, dict) else {"layer": item}
+        plain: dict[str, Plain] = item if isinstance(item, dict) else {"layer": item}
         found[str(plain["layer"])] = plain
     return found
 

@@ -99,7 +99,7 @@ class Combiner:
     def _drain_until(self, own: Waiting) -> None:
         """One batch is enough for fairness, unless the own command did not fit into it."""
         while not own.done:
-            batch = []
+            batch: list[Waiting] = []
             while self._queue and len(batch) < BATCH_MAX:
                 batch.append(self._queue.popleft())
             self._batch(batch)

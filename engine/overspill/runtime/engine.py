@@ -135,9 +135,7 @@ class Engine:
     def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1") -> Receipt:
         """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold."""
         account = self._account_of_hold(hold)
-        return _receipt(
-            self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters)))
-        )
+        return _receipt(self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters))))
 
     def release(self, hold: str, *, id: str = "1") -> Receipt:
         """Gives everything back that a hold still holds."""

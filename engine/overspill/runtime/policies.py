@@ -18,6 +18,8 @@ from overspill.words.failures import Failure, PolicyFaults
 
 if TYPE_CHECKING:
     from overspill.check.from_tree import Checked
+    from overspill.syntax import tree
+    from overspill.words.diagnostics import Fault
 
 ENDINGS = (".spill", ".spill.yaml")
 
@@ -75,7 +77,8 @@ def checked_of(sources: Mapping[str, bytes]) -> Checked:
     from overspill.check.from_tree import check
     from overspill.syntax.read import bundle, read
 
-    parsed, faults = [], []
+    parsed: list[tree.File] = []
+    faults: list[Fault] = []
     for name in sorted(sources):
         file, found = read(name, sources[name])
         faults.extend(found)

@@ -69,9 +69,13 @@ def _lot(pool: Pool, command: Grant, now: int) -> Lot:
     try:
         amount = steps_from_text(command.amount, pool.unit)
     except AmountError as error:
-        raise Failure("invalid_amount", str(error), help=f"give {pool.unit.name} as decimal text", pointer="/amount") from None
+        raise Failure(
+            "invalid_amount", str(error), help=f"give {pool.unit.name} as decimal text", pointer="/amount"
+        ) from None
     if amount <= 0:
-        raise Failure("invalid_amount", "a grant is more than nothing", help="give a positive amount", pointer="/amount")
+        raise Failure(
+            "invalid_amount", "a grant is more than nothing", help="give a positive amount", pointer="/amount"
+        )
     if command.category not in CATEGORIES:
         raise Failure(
             "invalid_category",

@@ -1,5 +1,4 @@
-"""What a command is remembered by: its key, the id derived from it, its canonical JSON and fingerprint (LANGUAGE.md I1).
-"""
+"""What a command is remembered by: its key, the id derived from it, its canonical JSON and fingerprint (LANGUAGE.md I1)."""
 
 from __future__ import annotations
 

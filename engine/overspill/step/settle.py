@@ -20,11 +20,11 @@ from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import base_amount, fill, look_up
 from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, PoolLayer, Waterfall, state_key
 from overspill.plan.program import Program
-from overspill.plan.raw import TOOK, Facts
+from overspill.plan.raw import Facts
 from overspill.plan.shapes import ENDS_AT, LOT_LEFT, OPENED_AT, Lot, WindowState
 from overspill.step.keys import Identified
 from overspill.step.usage import event_bytes
-from overspill.words.codec import json_bytes
+from overspill.words.codec import json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text_micros
 
@@ -69,7 +69,7 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
 def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
     """The time-out: everything goes back; the hold stays behind, closed, for a late capture."""
     effects = _returns(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
-    closed = Hold(*[getattr(hold, name) for name in hold.__struct_fields__[:-2]], (), False)
+    closed = replace(hold, legs=(), open=False)
     for key in _holders(hold):
         effects.setdefault(key, []).append(SetHold(closed) if now < hold.late_until else EndHold(hold.id))
     return Settled(_answer("expire", identified, hold, now, {}), effects, ())
@@ -93,7 +93,9 @@ def captured(
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
     effects = _returns(hold, inside, account_of)
-    excess, absorbed = _excess(waterfall, facts, hold, base - sum(part.base for part in inside), account_of, effects, now)
+    excess, absorbed = _excess(
+        waterfall, facts, hold, base - sum(part.base for part in inside), account_of, effects, now
+    )
     for part in excess:
         key = hold.accounts[part.layer.kind]
         assert key is not None
@@ -189,7 +191,7 @@ def _excess(
     raw = fill(waterfall, facts, accounts, asked, now)
     found = []
     for layer, step in zip(waterfall.layers, raw[5], strict=False):
-        if step[0] != TOOK or not step[1]:
+        if len(step) == 2 or not step[1]:
             continue
         values = tuple(str(facts[slot]) for slot in layer.per)
         key = hold.accounts[layer.kind]
@@ -198,7 +200,7 @@ def _excess(
             keys = [state_key(window.key, values) for window in layer.windows]
             windows = tuple((name, states[key].windows[name]) for name in keys)
             found.append(Excess(layer, step[1], step[2], windows, ()))
-        else:
+        elif len(step) == 4:
             pool = state_key(layer.name, values)
             found.append(Excess(layer, step[1], step[2], (), tuple((pool, lot, part) for lot, part in step[3])))
     return found, asked - sum(part.base for part in found)
@@ -254,10 +256,7 @@ def _inside_draws(waterfall: Waterfall, hold: Hold, inside: Sequence[Kept]) -> l
 
 
 def _excess_draws(waterfall: Waterfall, hold: Hold, excess: Sequence[Excess]) -> list[dict[str, object]]:
-    return [
-        _draw(waterfall, hold, part.layer, "free", part.base, part.amount, part.lots, 0)
-        for part in excess
-    ]
+    return [_draw(waterfall, hold, part.layer, "free", part.base, part.amount, part.lots, 0) for part in excess]
 
 
 def _draw(

@@ -206,7 +206,9 @@ class _Run:
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
     names = program.plan.kind_names
-    return tuple([None if id is None else f"{tenant}/{name}/{id}" for name, id in zip(names, admitted.ids, strict=True)])
+    return tuple(
+        [None if id is None else f"{tenant}/{name}/{id}" for name, id in zip(names, admitted.ids, strict=True)]
+    )
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:

@@ -54,7 +54,9 @@ class PolicyBuilder(CelBuilder):
         try:
             value = json.loads(str(child))
         except json.JSONDecodeError:
-            raise self.stop("OSP205", child, "the string has an unknown escape", "use \\\" \\\\ \\n \\t or \\uXXXX") from None
+            raise self.stop(
+                "OSP205", child, "the string has an unknown escape", 'use \\" \\\\ \\n \\t or \\uXXXX'
+            ) from None
         return tree.Text(value, self.span_of(child))
 
     def number_of(self, child: object) -> tree.Number:

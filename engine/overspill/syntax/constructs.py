@@ -149,7 +149,7 @@ def assemble(kind: type[T], span: Span, items: Iterable[Stated], faults: list[Fa
             faults.append(missing(construct.word, statement.key, span))
             complete = False
         values.setdefault(statement.field, _nothing(statement.shape))
-    return kind(span=span, **values) if complete else None
+    return kind(span=span, **values) if complete else None  # type: ignore[call-arg]
 
 
 def _nothing(shape: str) -> object:

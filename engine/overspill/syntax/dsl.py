@@ -24,8 +24,41 @@ DEPTH_MAX = 64
 FAULTS_MAX = 20
 _LOCK = threading.Lock()
 _STATEMENT_WORDS = frozenset(
-    "policy language effective owner unit account request rate_card limit pool waterfall label meter price round from "
-    "per multiplier skip window capacity lots order free serves priced counts deny draw otherwise fill holds on".split()
+    [
+        "policy",
+        "language",
+        "effective",
+        "owner",
+        "unit",
+        "account",
+        "request",
+        "rate_card",
+        "limit",
+        "pool",
+        "waterfall",
+        "label",
+        "meter",
+        "price",
+        "round",
+        "from",
+        "per",
+        "multiplier",
+        "skip",
+        "window",
+        "capacity",
+        "lots",
+        "order",
+        "free",
+        "serves",
+        "priced",
+        "counts",
+        "deny",
+        "draw",
+        "otherwise",
+        "fill",
+        "holds",
+        "on",
+    ]
 )
 
 
@@ -39,7 +72,9 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     """The tree of one `*.spill` file; None when there is any fault."""
     text = source.text
     if nesting(text) > DEPTH_MAX:
-        return None, (Fault(code="OSP103", span=Span(source, 0, 1), message=f"the file is nested deeper than {DEPTH_MAX}"),)
+        return None, (
+            Fault(code="OSP103", span=Span(source, 0, 1), message=f"the file is nested deeper than {DEPTH_MAX}"),
+        )
     faults: list[Fault] = []
     with _LOCK:
         parser, builder = _parser()

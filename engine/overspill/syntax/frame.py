@@ -46,7 +46,7 @@ def _place(span: Span, label: str, mark: str, paint: Paint) -> list[str]:
     if len(text) > WIDTH_MAX:
         cut = max(0, column - 1 - WIDTH_MAX // 2)
         before, text = text[cut : column - 1], text[cut : cut + WIDTH_MAX]
-        marked = marked[:WIDTH_MAX // 2]
+        marked = marked[: WIDTH_MAX // 2]
     number = str(line)
     gutter = " " * len(number)
     under = "".join("\t" if char == "\t" else " " * _width(char) for char in before)

@@ -85,9 +85,7 @@ SHAPES: Mapping[str, Any] = {
         "type": "array",
         "minItems": 1,
         "description": "the order of these is the precedence",
-        "items": {
-            "anyOf": [_NAME, _object({"layer": _NAME, "at": _TEXT, "on_error": _NAME, "when": _EXPR}, "layer")]
-        },
+        "items": {"anyOf": [_NAME, _object({"layer": _NAME, "at": _TEXT, "on_error": _NAME, "when": _EXPR}, "layer")]},
     },
     "otherwise": _object({"deny": _NAME, "offer": _NAMES}, "deny"),
     "holds": _object({"expire_after": _DURATION, "late_capture": _DURATION}, "expire_after"),

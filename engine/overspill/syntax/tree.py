@@ -417,9 +417,7 @@ class Waterfall:
     """deny (the default), skip or stop."""
 
 
-Item = (
-    Policy | Language | Effective | Owner | Unit | AccountKind | RequestInputs | RateCard | Limit | Pool | Waterfall
-)
+Item = Policy | Language | Effective | Owner | Unit | AccountKind | RequestInputs | RateCard | Limit | Pool | Waterfall
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class _Reader:
     count: int = 0
 
     def span(self, event: yaml.Event) -> Span:
-        return Span(self.source, event.start_mark.index, event.end_mark.index)
+        return Span(self.source, event.start_mark.index, event.end_mark.index)  # type: ignore[union-attr]
 
     def stop(self, code: str, span: Span, message: str, help: str | None = None) -> YamlFault:
         return YamlFault(Fault(code=code, span=span, message=message, help=help))
@@ -106,7 +106,9 @@ def _document(reader: _Reader) -> Node | None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise reader.stop("OSP125", reader.span(event), "the file holds a second document", "one file, one document")
+                raise reader.stop(
+                    "OSP125", reader.span(event), "the file holds a second document", "one file, one document"
+                )
         elif isinstance(event, (*_Start, yaml.ScalarEvent, yaml.AliasEvent)):
             node = _node(reader, event, events)
     return node
@@ -124,7 +126,7 @@ def _node(reader: _Reader, first: yaml.Event, events: Iterator[yaml.Event]) -> N
         elif isinstance(event, _End):
             start, children = stack.pop()
             done = _container(reader, start, event, children)
-        else:
+        elif isinstance(event, yaml.NodeEvent):
             _guard(reader, event, len(stack))
             done = _scalar(reader, event)
         if done is not None:
@@ -134,7 +136,7 @@ def _node(reader: _Reader, first: yaml.Event, events: Iterator[yaml.Event]) -> N
         event = next(events)
 
 
-def _guard(reader: _Reader, event: yaml.Event, depth: int) -> None:
+def _guard(reader: _Reader, event: yaml.NodeEvent, depth: int) -> None:
     span = reader.span(event)
     reader.count += 1
     if reader.count > NODES_MAX:
@@ -142,13 +144,17 @@ def _guard(reader: _Reader, event: yaml.Event, depth: int) -> None:
     if depth > DEPTH_MAX:
         raise reader.stop("OSP103", span, f"the file is nested deeper than {DEPTH_MAX}", "flatten it")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-        what = "alias" if isinstance(event, yaml.AliasEvent) else "anchor"
-        raise reader.stop("OSP121", span, f"YAML's {what}es are not read here" if what == "alias" else "YAML's anchors are not read here", "write the value out")
-    if event.tag is not None:
-        raise reader.stop("OSP124", span, f"the tag `{event.tag}` is not read here", "every value gets its type from its place")
+        what = "aliases" if isinstance(event, yaml.AliasEvent) else "anchors"
+        raise reader.stop("OSP121", span, f"YAML's {what} are not read here", "write the value out")
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        raise reader.stop(
+            "OSP124", span, f"the tag `{tag}` is not read here", "every value gets its type from its place"
+        )
 
 
-def _scalar(reader: _Reader, event: yaml.ScalarEvent) -> Scalar:
+def _scalar(reader: _Reader, event: yaml.NodeEvent) -> Scalar:
+    assert isinstance(event, yaml.ScalarEvent)
     span = reader.span(event)
     plain = not event.style
     inner = span
@@ -158,7 +164,7 @@ def _scalar(reader: _Reader, event: yaml.ScalarEvent) -> Scalar:
 
 
 def _container(reader: _Reader, start: yaml.Event, end: yaml.Event, children: list[Node]) -> Node:
-    span = Span(reader.source, start.start_mark.index, end.end_mark.index)
+    span = Span(reader.source, start.start_mark.index, end.end_mark.index)  # type: ignore[union-attr]
     if isinstance(start, yaml.SequenceStartEvent):
         return Listing(children, span)
     entries: list[tuple[Scalar, Node]] = []

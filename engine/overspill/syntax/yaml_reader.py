@@ -73,7 +73,9 @@ class _YamlReader:
 
     def scalar(self, node: Node, what: str) -> Scalar:
         if not isinstance(node, Scalar):
-            raise self.refuse("OSP204", node.span, f"{what} is one value, not a {'list' if isinstance(node, Listing) else 'mapping'}")
+            raise self.refuse(
+                "OSP204", node.span, f"{what} is one value, not a {'list' if isinstance(node, Listing) else 'mapping'}"
+            )
         return node
 
     def each(self, entries: list[tuple[Scalar, Node]], read: Callable[[Scalar, Node], T]) -> tuple[T, ...]:
@@ -83,7 +85,9 @@ class _YamlReader:
             raise _Refused
         return tuple(part for part in found if part is not None)
 
-    def parts(self, node: Node, what: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, Node]:
+    def parts(
+        self, node: Node, what: str, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()
+    ) -> dict[str, Node]:
         """A small mapping with fixed keys."""
         found: dict[str, Node] = {}
         for key, value in self.entries(node, what):
@@ -202,7 +206,11 @@ class _YamlReader:
                 yield from self.all_of(keys[key.value], key, value)
             else:
                 word = key.value.removesuffix("s")
-                self.faults.append(unknown("key", word if word in ("cap", "grace", "invariant") else key.value, key.span, (*_TOP, *keys)))
+                self.faults.append(
+                    unknown(
+                        "key", word if word in ("cap", "grace", "invariant") else key.value, key.span, (*_TOP, *keys)
+                    )
+                )
 
     def all_of(self, kind: type, key: Scalar, node: Node) -> Iterator[tree.Item]:
         entries = self.trying(lambda: self.entries(node, f"`{key.value}`")) or []
@@ -238,7 +246,9 @@ class _YamlReader:
         scalar = self.scalar(kind, "a unit's type")
         match = _DECIMAL.fullmatch(scalar.value)
         if match is None and scalar.value != "integer":
-            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:40]}` is no type of unit", "integer or decimal(6)")
+            raise self.refuse(
+                "OSP205", scalar.span, f"`{scalar.value[:40]}` is no type of unit", "integer or decimal(6)"
+            )
         digits = None if match is None else tree.Number(match[1], scalar.span)
         return tree.Unit(span=key.span.to(node.span), name=self.name(key), digits=digits, singular=singular)
 
@@ -259,8 +269,8 @@ class _YamlReader:
             read = self.trying(lambda statement=statement, value=value: READERS[statement.shape](self, value))  # type: ignore[misc]
             failed = failed or read is None
             if read is not None:
-                values = read if statement.many else (read,)
-                stated += [Stated(statement.field, part, key.span) for part in values]  # type: ignore[union-attr]
+                values = read if statement.many and isinstance(read, tuple) else (read,)
+                stated += [Stated(statement.field, part, key.span) for part in values]
         if failed:
             return None
         given = {} if name is None else {"name": name}
@@ -279,7 +289,9 @@ class _YamlReader:
         scalar = self.scalar(kind, "a field's type")
         match = _FIELD.fullmatch(scalar.value)
         if match is None:
-            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:40]}` is no type", "such as string, bool? or credits")
+            raise self.refuse(
+                "OSP205", scalar.span, f"`{scalar.value[:40]}` is no type", "such as string, bool? or credits"
+            )
         return tree.Field(
             span=key.span.to(node.span),
             name=self.name(key),
@@ -325,7 +337,11 @@ class _YamlReader:
 
     def _nested(self, node: Mapping) -> bool:
         """Whether a mapping holds further keys rather than cells."""
-        return any(isinstance(value, Mapping) or value.value == "free" for _, value in node.entries if not isinstance(value, Listing))
+        return any(
+            isinstance(value, Mapping) or value.value == "free"
+            for _, value in node.entries
+            if not isinstance(value, Listing)
+        )
 
     def _price_row(self, key: Scalar, node: Node) -> tree.PriceRow:
         cells: tuple[tree.PriceCell, ...] | tree.Free
@@ -344,7 +360,9 @@ class _YamlReader:
 
     _keys: dict[int, tree.RowKey]
 
-    def rows(self, node: Node, is_nested: Callable[[Node], bool], default: Node | None = None) -> list[tuple[Scalar, Node]]:
+    def rows(
+        self, node: Node, is_nested: Callable[[Node], bool], default: Node | None = None
+    ) -> list[tuple[Scalar, Node]]:
         """The rows as (last key, value); the whole key of each is kept by the last key's place."""
         if not hasattr(self, "_keys"):
             self._keys = {}
@@ -419,9 +437,7 @@ class _YamlReader:
     def windows(self, node: Node) -> tuple[tree.Window, ...]:
         return self.each(
             self.entries(node, "`windows`"),
-            lambda key, value: tree.Window(
-                span=key.span.to(value.span), name=self.name(key), kind=self._window(value)
-            ),
+            lambda key, value: tree.Window(span=key.span.to(value.span), name=self.name(key), kind=self._window(value)),
         )
 
     def _window(self, node: Node) -> tree.FirstUse | tree.CalendarPeriod:
@@ -477,7 +493,9 @@ class _YamlReader:
         inside = self._inside(scalar.inner, scalar.value)
         amount = self.amount_text(f"{match[1]} {match[2]}", inside(match.start(1), match.end(2)))
         per = None if match[3] is None else self.number_text(match[3], inside(*match.span(3)))
-        return tree.Exchange(span=scalar.inner, amount=amount, per=per, unit=tree.Name(match[4], inside(*match.span(4))))
+        return tree.Exchange(
+            span=scalar.inner, amount=amount, per=per, unit=tree.Name(match[4], inside(*match.span(4)))
+        )
 
     def otherwise(self, node: Node) -> tree.Otherwise:
         parts = self.parts(node, "`otherwise`", required=("deny",), optional=("offer",))

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 Struct = msgspec.Struct
 """The base of frozen records that are many or made often: quicker to define, to make and to encode than dataclasses."""
+replace = msgspec.structs.replace
+"""A copy of a record with some fields otherwise."""
 Raw = msgspec.Raw
 """JSON bytes that are put into, or kept out of, a larger text unread."""
 

@@ -31,7 +31,9 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
     try:
         return _decoder(name).decode(text)  # type: ignore[no-any-return]
     except json.JSONDecodeError as error:
-        raise _failure(name, f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}", None) from None
+        raise _failure(
+            name, f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}", None
+        ) from None
 
 
 def _decoder(name: str) -> json.JSONDecoder:
