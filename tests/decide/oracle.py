@@ -1,0 +1,152 @@
+"""A naive oracle of decisions, written from LANGUAGE.md section 3: slow, plain, and sharing only `words`.
+
+It reads the policy as its canonical JSON and the account as plain values, counts in fractions, and finds what a layer
+covers by trying (M3), not by a formula. It says what a decision must come to; it makes no trace.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import ceil, floor
+
+from overspill.words.instants import instant_from_text
+
+STEP = 100  # credits have two digits
+
+
+class Error(Exception):
+    """A condition that errs."""
+
+
+def amount(text):
+    return None if text == "unlimited" else int(Fraction(text.split()[0]) * STEP)
+
+
+def row(table, values):
+    """LANGUAGE.md: the row of the values, else the default."""
+    if not isinstance(table, dict) or "by" not in table:
+        return table
+    return table["rows"].get(values[table["by"][0]], table.get("default"))
+
+
+def condition(text, facts):
+    """The few conditions that generated policies use."""
+    if not text:
+        return True
+    bound = facts.get("user.bound")
+    if text == "has(user.bound) && user.bound > 2":
+        return bound is not None and bound > 2
+    if "user.bound" in text and bound is None:
+        raise Error
+    if "user.divisor" in text:
+        if facts["user.divisor"] == 0:
+            raise Error
+        return facts["request.tokens"] // facts["user.divisor"] > 1
+    if text == "has(workspace.id)":
+        return facts["workspace"] is not None
+    match = re.fullmatch(r"(\S+) (==|!=|>) (.+)", text)
+    if match and "||" not in text:
+        left, right = facts[match[1]], match[3].strip('"') if '"' in match[3] else int(match[3])
+        return {"==": left == right, "!=": left != right, ">": not isinstance(left, str) and left > right}[match[2]]
+    return {
+        "user.blocked": facts["user.blocked"],
+        "!user.blocked || request.tokens > 10": not facts["user.blocked"] or facts["request.tokens"] > 10,
+        'request.model in ["m1", "m3"]': facts["request.model"] in ("m1", "m3"),
+    }[text]
+
+
+def base_amount(policy, facts, now):
+    card = policy["rate_cards"]["card"]
+    table = [table for table in card["prices"] if instant_from_text(table["from"]) <= now][-1]
+    cells = table["rows"][facts["request.model"]]
+    if cells == "free":
+        return 0
+    meters = {"fresh": facts["request.tokens"] - facts["request.cached"], "cached": facts["request.cached"]}
+    exact = sum(Fraction(price) * meters[meter] for meter, price in cells.items()) * STEP / int(card["price"]["per"])
+    low, rest = floor(exact), exact - floor(exact)
+    up = {"up": rest > 0, "down": False, "half_up": rest >= Fraction(1, 2)}.get(card["round"])
+    if up is None:
+        up = rest > Fraction(1, 2) or (rest == Fraction(1, 2) and low % 2 == 1)
+    return low + up
+
+
+def covered(asked, room, rate):
+    """M3: the largest b with ceil(b·r) ≤ room; room None is without bound."""
+    base = asked if room is None else min(asked, floor(Fraction(room) / rate))
+    while room is not None and base < asked and ceil((base + 1) * rate) <= room:
+        base += 1
+    return base, ceil(base * rate)
+
+
+def room_of(policy, name, facts, accounts, now):
+    """(what the layer has left, None without an account and -1 without bound; its multiplier; whether it applies)."""
+    limit, pool = policy.get("limits", {}).get(name), policy.get("pools", {}).get(name)
+    layer = limit or pool
+    account = accounts.get(layer["per"][0])
+    rate = Fraction(row(layer.get("multiplier", "1"), facts))
+    if account is None:
+        return None, rate, False
+    if pool:
+        usable = [lot for lot in account["pools"].get(name, ()) if lot[2] <= now < lot[3]]
+        return sum(lot[1] for lot in usable), rate, True
+    rooms = []
+    for window in limit["windows"]:
+        key = f"{name}.{window['window']}" + (f"|{facts['request.model']}" if len(layer["per"]) > 1 else "")
+        state = account["windows"].get(key)
+        used = state[3] if state is not None and now < state[2] else 0
+        capacity = amount(row(limit["capacity"], facts)[window["window"]])
+        if capacity is not None:
+            rooms.append(max(capacity - used, 0))
+    return (min(rooms) if rooms else -1), rate, True
+
+
+def decide(policy, facts, accounts, now):
+    """(outcome, base, granted, {layer: (base, amount)}, {layer: cause kind})."""
+    waterfall = policy["waterfalls"]["main"]
+    base = base_amount(policy, facts, now)
+    for guard in waterfall.get("guards", []):
+        try:
+            denied = condition(guard["when"], facts)
+        except Error:
+            denied = True
+        if denied:
+            return "deny", base, 0, {}
+    if base == 0:
+        return "allow", 0, 0, {}
+    left, draws, stopped = base, {}, False
+    for draw in waterfall["draw"]:
+        draw = {"layer": draw} if isinstance(draw, str) else draw
+        name = draw["layer"]
+        room, rate, there = room_of(policy, name, facts, accounts, now)
+        if not there:
+            continue
+        try:
+            if not condition(draw.get("when", ""), facts):
+                continue
+            if any(condition(s["when"], facts) for s in policy.get("pools", {}).get(name, {}).get("skips", [])):
+                continue
+        except Error:
+            reaction = draw.get("on_error", waterfall["on_error"])
+            if reaction == "skip":
+                continue
+            stopped = reaction == "deny"
+            break
+        got, spent = covered(left, None if room == -1 else room, rate)
+        if waterfall["fill"] == "whole":
+            draws[name] = (got, spent)
+            if got == base:
+                return "allow", base, base, {name: (got, spent)}
+        elif got:
+            draws[name] = (got, spent)
+            left -= got
+            if left == 0:
+                return "allow", base, base, draws
+    best = max(draws.values(), key=lambda part: part[0], default=(0, 0))[0]
+    granted = best if waterfall["fill"] == "whole" else base - left
+    if stopped or waterfall["on_shortfall"] == "deny" or granted == 0:
+        return "deny", base, 0, {}
+    if waterfall["fill"] == "whole":
+        name = next(name for name, part in draws.items() if part[0] == best)
+        draws = {name: draws[name]}
+    return "partial", base, granted, draws
