@@ -1,0 +1,204 @@
+"""The engine over its public door: keys, replays, holds, callers side by side, two engines on one file, reopening."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from overspill import Engine, Failure, ManualClock, Request
+from overspill.words.instants import HOUR, MINUTE, instant_from_text
+
+ANA = {"user": "u_ana"}
+NOW = instant_from_text("2026-10-05T10:00:00Z")
+
+
+def _request(id: str, tokens: int = 8000, user: str = "u_ana") -> Request:
+    return Request(
+        id=id,
+        account={"user": user},
+        fields={"product": "codex", "model": "gpt-5.5"},
+        meters={"input_tokens": tokens, "cached_input_tokens": 0, "output_tokens": 0},
+    )
+
+
+def _engine(db: Path | None = None, credits: str = "1000") -> tuple[Engine, ManualClock]:
+    clock = ManualClock(NOW)
+    engine = Engine.open(db=db, clock=clock)
+    engine.set_attributes(ANA, {"plan": "free"}, id="signup")
+    engine.grant(ANA, "credits", credits, id="C1")
+    return engine, clock
+
+
+def _left(engine: Engine) -> int:
+    return sum(lot[1] for lot in engine.account(ANA).pools.get("credits", ()))
+
+
+@pytest.mark.rule("I1")
+def test_the_same_id_again_gives_the_same_bytes_and_takes_nothing_more() -> None:
+    engine, clock = _engine()
+    first = engine.decide(_request("r1"))
+    clock.advance(HOUR)
+    second = engine.decide(_request("r1"))
+    assert (second.json, first.replayed, second.replayed) == (first.json, False, True)
+    assert _left(engine) == 999_000_000
+
+
+@pytest.mark.rule("I1")
+def test_the_same_id_with_another_payload_is_a_conflict() -> None:
+    engine, _ = _engine()
+    engine.decide(_request("r1"))
+    with pytest.raises(Failure, match="used before") as error:
+        engine.decide(_request("r1", 8001))
+    assert error.value.code == "idempotency_conflict"
+    assert _left(engine) == 999_000_000
+
+
+@pytest.mark.rule("I1")
+def test_a_denial_is_remembered_even_when_funds_have_arrived() -> None:
+    engine, _ = _engine(credits="0.5")
+    denied = engine.decide(_request("r1"))
+    engine.grant(ANA, "credits", "5", id="C2")
+    assert engine.decide(_request("r1")).json == denied.json
+    assert engine.decide(_request("r2")).outcome == "allow"
+
+
+def test_an_error_stores_nothing() -> None:
+    engine, _ = _engine()
+    with pytest.raises(Failure):
+        engine.decide(_request("r1", user="u_nobody"))
+    engine.set_attributes({"user": "u_nobody"}, {"plan": "plus"}, id="signup")
+    assert engine.decide(_request("r1", user="u_nobody")).outcome == "allow"
+
+
+@pytest.mark.rule("S1")
+def test_a_hold_is_a_draw_and_a_release_gives_it_back() -> None:
+    engine, _ = _engine()
+    held = engine.reserve(_request("r1", 80_000))
+    assert held.hold is not None
+    assert _left(engine) == 990_000_000
+    engine.release(held.hold.id)
+    assert _left(engine) == 1_000_000_000
+    with pytest.raises(Failure, match="no open hold"):
+        engine.capture(held.hold.id, {"input_tokens": 8, "cached_input_tokens": 0, "output_tokens": 0})
+
+
+@pytest.mark.rule("S2")
+def test_a_hold_times_out_as_soon_as_the_account_is_met() -> None:
+    engine, clock = _engine()
+    held = engine.reserve(_request("r1", 80_000))
+    clock.advance(15 * MINUTE)
+    assert engine.decide(_request("r2")).outcome == "allow"
+    assert _left(engine) == 999_000_000
+    assert held.hold is not None
+    late = engine.capture(held.hold.id, {"input_tokens": 8000, "cached_input_tokens": 0, "output_tokens": 0})
+    assert late["late"] is True
+    assert _left(engine) == 998_000_000
+
+
+@pytest.mark.rule("S2")
+def test_a_shared_pool_gets_back_what_another_users_hold_let_go() -> None:
+    engine, clock = _engine()
+    engine.grant({"workspace": "w_1"}, "workspace_pool", "10", id="W1")
+    engine.set_attributes({"user": "u_bob"}, {"plan": "free"}, id="signup")
+    for user in ("u_ana", "u_bob"):
+        request = _request("r1", 80_000, user)
+        shared = Request(id="r1", account={**request.account, "workspace": "w_1"}, fields=request.fields, meters=request.meters)
+        assert engine.reserve(shared).draws[0].layer == "workspace_pool"
+        clock.advance(15 * MINUTE)
+    with engine:
+        assert len(engine.account({"workspace": "w_1"}).holds) <= 2
+
+
+@pytest.mark.rule("S1")
+def test_a_capture_is_booked_once() -> None:
+    engine, _ = _engine()
+    held = engine.reserve(_request("r1", 80_000))
+    assert held.hold is not None
+    usage = {"input_tokens": 40_000, "cached_input_tokens": 0, "output_tokens": 0}
+    first = engine.capture(held.hold.id, usage)
+    second = engine.capture(held.hold.id, usage)
+    assert (first.json, second.replayed) == (second.json, True)
+    assert _left(engine) == 995_000_000
+
+
+def test_state_is_the_fold_of_the_journal(tmp_path: Path) -> None:
+    engine, _ = _engine(tmp_path / "x.db")
+    held = engine.reserve(_request("r0", 80_000))
+    for number in range(5):
+        engine.decide(_request(f"r{number + 1}"))
+    assert held.hold is not None
+    engine.release(held.hold.id)
+    before = engine.account(ANA)
+    # Not closed: no snapshot is written, so that the next engine folds the whole journal.
+    again = Engine.open(db=tmp_path / "x.db", clock=ManualClock(NOW))
+    assert again.account(ANA) == before
+    again.close()
+    with Engine.open(db=tmp_path / "x.db", clock=ManualClock(NOW)) as from_snapshot:
+        assert from_snapshot.account(ANA) == before
+        assert from_snapshot.decide(_request("r1")).replayed
+
+
+def test_two_engines_on_one_file_agree_to_the_unit(tmp_path: Path) -> None:
+    one, _ = _engine(tmp_path / "x.db", credits="20")
+    other = Engine.open(db=tmp_path / "x.db", clock=ManualClock(NOW))
+    outcomes = [(one, other)[number % 2].decide(_request(f"r{number}")).outcome for number in range(30)]
+    assert outcomes.count("allow") == 20
+    assert one.account(ANA) == other.account(ANA)
+    assert _left(one) == 0
+    one.close()
+    other.close()
+
+
+def test_threads_and_tasks_share_one_engine() -> None:
+    engine, _ = _engine(credits="100")
+    allowed: list[bool] = []
+
+    def work(number: int) -> None:
+        for turn in range(10):
+            allowed.append(engine.decide(_request(f"t{number}-{turn}")).allowed)
+
+    async def tasks() -> None:
+        decisions = await asyncio.gather(*(engine.adecide(_request(f"a{number}")) for number in range(60)))
+        allowed.extend(decision.allowed for decision in decisions)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    asyncio.run(tasks())
+    for thread in threads:
+        thread.join()
+    assert (len(allowed), sum(allowed)) == (140, 100)
+    assert _left(engine) == 0
+
+
+def test_replaying_the_journal_gives_the_same_bytes(tmp_path: Path) -> None:
+    engine, clock = _engine(tmp_path / "x.db")
+    for number in range(12):
+        engine.decide(_request(f"r{number}", 100_000_000 if number % 5 == 4 else 8000 * number))
+        clock.advance(HOUR)
+    records = list(engine.records())
+    copy_clock = ManualClock(0)
+    copy = Engine.open(clock=copy_clock)
+    for record in records:
+        copy_clock.set(record.at)
+        payload = json.loads(bytes(record.command))["payload"]
+        if record.key[2] == "set":
+            answer = copy.set_attributes(payload["account"], payload["attributes"], id=payload["id"])
+        elif record.key[2] == "grant":
+            answer = copy.grant(payload["account"], payload["pool"], payload["amount"], id=payload["id"])
+        else:
+            answer = copy.decide(Request(**payload))  # type: ignore[assignment]
+        assert answer.json == bytes(record.answer)
+    assert copy.account(ANA) == engine.account(ANA)
+
+
+@pytest.mark.rule("T3")
+def test_time_never_runs_backwards() -> None:
+    clock = ManualClock(NOW)
+    clock.set(NOW - HOUR)
+    clock.advance(-HOUR)
+    assert clock.now() == NOW
