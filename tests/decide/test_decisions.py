@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from decide import oracle
 from hypothesis import given
-from support.worlds import World, worlds
 
+from decide import oracle
 from overspill.account.effects import default_order
 from overspill.account.state import EMPTY, Account
 from overspill.decide.admit import admit
@@ -26,6 +26,7 @@ from overspill.step.step import Outcome, step
 from overspill.words.amounts import steps_from_text
 from overspill.words.codec import json_decoder
 from overspill.words.instants import NEVER
+from support.worlds import World, worlds
 
 
 class _Plans:
@@ -98,7 +99,7 @@ def test_draws_sum_to_what_was_granted_and_later_layers_wait_for_earlier_ones(wo
     scale = decision.granted
     assert sum(_steps(draw.base) for draw in decision.draws) == _steps(scale)
     steps = [one for one in decision.trace if hasattr(one, "layer")]
-    for earlier, later in zip(steps, steps[1:], strict=False):
+    for earlier, later in pairwise(steps):
         if later.verdict == "drew" and not world.program.plan.waterfalls[0].fill_whole:
             assert earlier.verdict in ("skipped", "not_applicable", "error") or earlier.cause is not None
 

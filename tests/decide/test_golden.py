@@ -62,11 +62,18 @@ def test_the_languages_own_example_comes_out_to_the_byte(seed: str) -> None:
 @pytest.mark.rule("M3")
 def test_the_golden_says_what_the_language_says() -> None:
     decision = json.loads(GOLDEN.read_bytes())
-    assert (decision["requested"], decision["granted"], decision["charge"]) == ("11.625", "11.625", {"credits": "18.85"})
+    assert (decision["requested"], decision["granted"], decision["charge"]) == (
+        "11.625",
+        "11.625",
+        {"credits": "18.85"},
+    )
     assert [(draw["layer"], draw["base"], draw["amount"]) for draw in decision["draws"]] == [
         ("plan_windows", "1.2", "3"),
         ("promo", "1", "2"),
         ("credits", "9.425", "18.85"),
     ]
     windows = decision["draws"][0]["windows"]
-    assert [(one["before"], one["after"], one["binds"]) for one in windows] == [("57", "60", True), ("100", "103", False)]
+    assert [(one["before"], one["after"], one["binds"]) for one in windows] == [
+        ("57", "60", True),
+        ("100", "103", False),
+    ]

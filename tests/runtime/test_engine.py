@@ -106,7 +106,9 @@ def test_a_shared_pool_gets_back_what_another_users_hold_let_go() -> None:
     engine.set_attributes({"user": "u_bob"}, {"plan": "free"}, id="signup")
     for user in ("u_ana", "u_bob"):
         request = _request("r1", 80_000, user)
-        shared = Request(id="r1", account={**request.account, "workspace": "w_1"}, fields=request.fields, meters=request.meters)
+        shared = Request(
+            id="r1", account={**request.account, "workspace": "w_1"}, fields=request.fields, meters=request.meters
+        )
         assert engine.reserve(shared).draws[0].layer == "workspace_pool"
         clock.advance(15 * MINUTE)
     with engine:

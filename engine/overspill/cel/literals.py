@@ -42,6 +42,7 @@ def string_value(text: str) -> str:
 
 
 def bytes_value(text: str) -> bytes:
+    """`b"a\\xff"`: characters as UTF-8, `\\x` and octal escapes as octets."""
     raw, body = _body(text[1:])
     if raw:
         return body.encode()

@@ -233,6 +233,7 @@ def row_of(by: tuple[int, ...], facts: Facts) -> Row:
 
 
 def unknown_row(table: Table[V], waterfall: Waterfall, facts: Facts) -> Failure:
+    """What to raise for values that a table has no row for."""
     slots = [waterfall.slots[slot] for slot in table.by]
     known = sorted({row if isinstance(row, str) else ", ".join(row) for row in table.rows})
     got = ", ".join(f"`{facts[slot]}`" for slot in table.by)

@@ -45,5 +45,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """`did you mean `limit`?` for the nearest known word, or None where none is near."""
     from difflib import get_close_matches  # only those who err pay for it
 
-    near = get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    near = get_close_matches(word, sorted(set(known)), n=1)
     return f"did you mean `{near[0]}`?" if near else None
