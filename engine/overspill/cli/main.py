@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from overspill.cli.io import report, report_json
+from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 
 _COMMANDS = {
@@ -37,7 +38,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            help = did_you_mean(cmd_name, _COMMANDS) or "see overspill --help"
+            raise click.UsageError(f"there is no command `{cmd_name}`; {help}", ctx)
         module = import_module(f"overspill.cli.{_COMMANDS[cmd_name]}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)

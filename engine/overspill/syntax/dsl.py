@@ -88,7 +88,8 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
                 fault = stop.fault
             else:
                 comments = tuple(builder.comments)
-                found = [*faults, *builder.faults]
+                # What was blanked out is missing for no fault of its own.
+                found = [*faults, *(fault for fault in builder.faults if not (faults and fault.code == "OSP202"))]
                 kept = tuple(item for item in items if item is not None)  # type: ignore[attr-defined]
                 return (None if found else tree.File(source, kept, comments)), in_order(found)
             faults.append(fault)

@@ -42,7 +42,7 @@ def _map(value: Any) -> Schema:
 
 
 def _table(cell: Any) -> Schema:
-    rows = {"type": "object", "additionalProperties": {"anyOf": [cell, {"type": "object"}]}}
+    rows = _map({"anyOf": [cell, _map(cell), _map(_map(cell))]})
     return _object({"by": _PATHS, "rows": rows, "default": cell}, "by", "rows")
 
 

@@ -1,0 +1,152 @@
+"""The commands through their own door: exit codes, streams, formats, and failures without a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.texts import DSL
+
+REQUEST = {
+    "id": "r1",
+    "account": {"user": "u_ana"},
+    "fields": {"product": "codex", "model": "gpt-5.5"},
+    "meters": {"input_tokens": 8000, "cached_input_tokens": 0, "output_tokens": 0},
+}
+
+
+class Done:
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+        assert "Traceback" not in self.out + self.err
+
+
+def run(*arguments: str, cwd: Path, stdin: str = "") -> Done:
+    command = [sys.executable, "-m", "overspill", *arguments]
+    return Done(subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False))
+
+
+def test_a_day_with_a_database(tmp_path: Path) -> None:
+    db = ("--db", "x.db")
+    assert run("account", "set", "u_ana", "plan=free", "--id", "signup", *db, cwd=tmp_path).code == 0
+    assert run("grant", "user/u_ana", "credits", "5", "--id", "C1", *db, cwd=tmp_path).code == 0
+    stream = "".join(json.dumps({**REQUEST, "id": f"r{number}"}) + "\n" for number in range(7))
+    done = run("decide", *db, cwd=tmp_path, stdin=stream)
+    decisions = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["outcome"] for one in decisions] == ["allow"] * 5 + ["deny"] * 2
+    assert (done.code, done.err) == (0, "")
+    assert run("decide", *db, cwd=tmp_path, stdin=stream).out == done.out
+    assert run("decide", *db, "--fail-on-deny", cwd=tmp_path, stdin=stream).code == 1
+    explained = run("explain", decisions[6]["decision"], *db, cwd=tmp_path)
+    assert explained.out.startswith("✗ denied 1 credits: usage_exhausted")
+    assert len(explained.out.splitlines()) <= 25
+    assert "codex.spill:42" in explained.out
+    assert run("reconcile", *db, cwd=tmp_path).code == 0
+
+
+def test_reserve_capture_release(tmp_path: Path) -> None:
+    db = ("--db", "x.db")
+    run("account", "set", "u_ana", "plan=plus", "--id", "signup", *db, cwd=tmp_path)
+    held = json.loads(run("reserve", *db, cwd=tmp_path, stdin=json.dumps(REQUEST)).out)
+    hold = held["hold"]["id"]
+    captured = run("capture", hold, "input_tokens=4000", "cached_input_tokens=0", "output_tokens=0", *db, cwd=tmp_path)
+    assert json.loads(captured.out)["used"] == "0.5"
+    released = run("release", hold, *db, cwd=tmp_path)
+    assert (released.code, "unknown_hold" in released.err) == (2, True)
+
+
+def test_preview_needs_no_database_and_keeps_none(tmp_path: Path) -> None:
+    done = run("decide", "--preview", "--set", "plan=plus", "--format", "text", cwd=tmp_path, stdin=json.dumps(REQUEST))
+    assert done.out.startswith("✓ allowed 1 credits")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_line_does_not_stop_the_stream(tmp_path: Path) -> None:
+    good = json.dumps(REQUEST)
+    done = run("decide", "--set", "plan=plus", cwd=tmp_path, stdin=f'{good}\n{{"id": 1\n{good}\n')
+    answers = [json.loads(line) for line in done.out.splitlines()]
+    assert [("error" in one) for one in answers] == [False, True, False]
+    assert done.code == 2
+    assert "1 of 3" in done.err
+
+
+def test_check_finds_faults_and_says_where(tmp_path: Path) -> None:
+    (tmp_path / "t.spill").write_text(DSL.replace("draw plan_limit", "draw plan_limt"))
+    done = run("check", "t.spill", cwd=tmp_path)
+    assert done.code == 1
+    assert "did you mean `plan_limit`?" in done.out
+    found = json.loads(run("check", "t.spill", "--format", "json", cwd=tmp_path).out)
+    assert {fault["code"] for fault in found["faults"]} == {"OSP210", "OSP302"}
+    assert run("check", "-", cwd=tmp_path, stdin=DSL).code == 0
+
+
+def test_fmt_writes_checks_and_pipes(tmp_path: Path) -> None:
+    path = tmp_path / "t.spill"
+    path.write_text(DSL)
+    assert run("fmt", "--check", "t.spill", cwd=tmp_path).code == 1
+    assert run("fmt", "t.spill", cwd=tmp_path).code == 0
+    assert run("fmt", "--check", "t.spill", cwd=tmp_path).code == 0
+    assert run("fmt", "-", cwd=tmp_path, stdin=DSL).out == path.read_text()
+
+
+def test_diff_names_changes_and_their_places(tmp_path: Path) -> None:
+    (tmp_path / "a.spill").write_text(DSL)
+    (tmp_path / "b.spill").write_text(DSL.replace("day 10 credits", "day 9 credits"))
+    done = run("diff", "a.spill", "b.spill", "--exit-code", cwd=tmp_path)
+    assert done.code == 1
+    assert done.out.startswith("~ LIMIT")
+    assert "10 credits -> 9 credits" in done.out
+    assert "b.spill:15" in done.out
+    assert run("diff", "a.spill", "a.spill", cwd=tmp_path).out.startswith("no change of meaning")
+
+
+def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
+    assert run("test", cwd=tmp_path).code == 0
+    (tmp_path / "t.spill").write_text(DSL)
+    (tmp_path / "t.test.yaml").write_text(
+        "cases:\n  - name: too much\n    given: {attributes: {plan: plus}}\n    steps:\n"
+        '      - decide: {product: text, model: m1, tokens: "1000"}\n        expect: {granted: "2"}\n'
+    )
+    done = run("test", "t.test.yaml", cwd=tmp_path)
+    assert (done.code, "granted is 1.5, expected 2" in done.out) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["policy", "request", "decision", "tests"])
+def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
+    assert json.loads(run("schema", name, cwd=tmp_path).out)["title"].startswith("Overspill")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["decide", "-p", "nowhere"], 2, "there is no policy"),
+        (["decide", "nowhere.jsonl"], 2, "No such file"),
+        (["explain", "dec_x", "--db", "x.db"], 2, "no record"),
+        (["explain", "dec_x", "--db", "nowhere/x.db"], 3, "no folder"),
+        (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
+        (["chek"], 2, "check"),
+        (["check"], 2, "name a policy file"),
+        (["check", "nowhere.spill"], 2, "there is no policy"),
+        (["account", "set", "u", "plan", "--id", "x", "--db", "x.db"], 2, "NAME=VALUE"),
+        (["demo", "--db", "."], 2, "exists already"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_place(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.code == code
+    assert said in done.err
+    assert done.out == ""
+
+
+def test_a_failure_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    done = run("explain", "dec_x", "--db", "x.db", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.err)["error"]["code"] == "unknown_id"
+
+
+def test_help_and_version_are_quick_and_short(tmp_path: Path) -> None:
+    assert "overspill demo" in run("--help", cwd=tmp_path).out
+    assert run("--version", cwd=tmp_path).out.startswith("overspill ")
