@@ -7,15 +7,15 @@ in, a lot gets back what was taken from it, the last drawn first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.kernel import counted, freed
 from overspill.account.state import Account, Hold, Leg
 from overspill.plan.shapes import GENERATION, LOT_ID, LOT_LEFT, Lot
+from overspill.words.codec import Struct
 
 
-class Kept(NamedTuple):
+class Kept(Struct, frozen=True):
     """What is used of a leg, in base steps and in the layer's steps."""
 
     leg: Leg

@@ -7,11 +7,11 @@ happened then (LANGUAGE.md section 5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from overspill.plan.interpret import Accounts, read_facts, test
 from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
 from overspill.records.request import INITIATORS, Request
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.names import IDENTIFIER
@@ -21,7 +21,7 @@ TEXT_MAX = 256
 _is_identifier = IDENTIFIER.fullmatch
 
 
-class Admitted(NamedTuple):
+class Admitted(Struct, frozen=True):
     """`ids` has one account id for each kind of the plan, None where the request names none."""
 
     request: Request

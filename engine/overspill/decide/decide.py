@@ -5,18 +5,17 @@ The raw decision says what each layer could cover; here it becomes an outcome (L
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from overspill.decide.admit import Admitted, waterfall_of
 from overspill.plan.interpret import Accounts
 from overspill.plan.plan import Layer, Waterfall
 from overspill.plan.program import DecideFunction, Program
 from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
+from overspill.words.codec import Struct
 
 ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
 
 
-class Decided(NamedTuple):
+class Decided(Struct, frozen=True):
     """`drawing` are the indexes of the layers that draw, ascending; `granted` is in base steps.
 
     `at` is the waterfall's index; `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks further (retry, offers).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from overspill.decide.decide import DENY, Decided, available, outcome_of, run
 from overspill.plan.arithmetic import ceil_ratio
@@ -12,9 +11,10 @@ from overspill.plan.plan import Layer, LimitLayer, PoolLayer, Pricing, state_key
 from overspill.plan.raw import NOT_APPLICABLE, SHORT, SKIPPED, TOOK, LimitStep, Step
 from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT, USED, Lot
 from overspill.words.amounts import STEPS_MAX
+from overspill.words.codec import Struct
 
 
-class Offer(NamedTuple):
+class Offer(Struct, frozen=True):
     """`until` is set for `wait`; `layer` and `amount` (in the pool's steps) for `add_POOL`."""
 
     name: str

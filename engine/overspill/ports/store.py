@@ -7,19 +7,20 @@ could not be done, and then nothing of the transaction has happened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from overspill.records.journal import Record, Segment
+from overspill.words.codec import Struct
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True):
     """The journal's end: the last record's number (0: empty) and the last segment's hash."""
 
     seq: int
     hash: bytes
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Struct, frozen=True):
     """An account's packed state as of the record `seq`."""
 
     key: str
@@ -27,7 +28,7 @@ class Snapshot(NamedTuple):
     state: bytes
 
 
-class StoredPolicy(NamedTuple):
+class StoredPolicy(Struct, frozen=True):
     digest: str
     name: str
     version: int

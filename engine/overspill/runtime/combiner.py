@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
@@ -21,6 +21,7 @@ from overspill.runtime.states import States
 from overspill.step.commands import Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Outcome, Plans, step
+from overspill.words.codec import Struct
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ BATCH_MAX = 256
 SNAPSHOT_EVERY = 4096
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True):
     """The exact bytes, and whether they were given before."""
 
     body: bytes

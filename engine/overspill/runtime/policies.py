@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overspill.plan.program import Program
@@ -17,6 +16,8 @@ from overspill.ports.store import Store, StoredPolicy
 from overspill.words.failures import Failure, PolicyFaults
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from overspill.check.from_tree import Checked
     from overspill.syntax import tree
     from overspill.words.diagnostics import Fault
@@ -26,6 +27,8 @@ ENDINGS = (".spill", ".spill.yaml")
 
 def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
     """The files of a bundle by name: a shipped one (`codex_sora`), a folder of policy files, or one file."""
+    from pathlib import Path
+
     path = Path(policy)
     if path.is_dir():
         return _folder(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from overspill.account.effects import Effect, SetAttribute, SetLot
 from overspill.account.state import Account
@@ -12,7 +11,7 @@ from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
 from overspill.step.commands import Grant, SetAttributes
 from overspill.step.keys import Identified
 from overspill.words.amounts import STEPS_MAX, AmountError, steps_from_text, text_from_steps
-from overspill.words.codec import json_bytes
+from overspill.words.codec import Struct, json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
@@ -22,7 +21,7 @@ from overspill.words.names import IDENTIFIER
 PRIORITY_MAX = 10**6
 
 
-class Change(NamedTuple):
+class Change(Struct, frozen=True):
     account: str
     effects: tuple[Effect, ...]
     answer: bytes

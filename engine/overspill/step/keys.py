@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from overspill.step.commands import (
     Capture,
@@ -17,13 +17,13 @@ from overspill.step.commands import (
     Reserve,
     SetAttributes,
 )
-from overspill.words.codec import Raw, sorted_json_bytes
+from overspill.words.codec import Raw, Struct, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
 from overspill.words.names import IDENTIFIER
 
 
-class Identified(NamedTuple):
+class Identified(Struct, frozen=True):
     """A command with its identity. `payload` is canonical JSON; its SHA-256 in hex is the `fingerprint`."""
 
     command: Command

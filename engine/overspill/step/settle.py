@@ -8,7 +8,6 @@ layer covers is booked as absorbed: usage is never cut short. What is not used g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow, apply
 from overspill.account.holds import Kept, given_back, lots_used
@@ -24,7 +23,7 @@ from overspill.plan.raw import Facts
 from overspill.plan.shapes import ENDS_AT, LOT_LEFT, OPENED_AT, Lot, WindowState
 from overspill.step.keys import Identified
 from overspill.step.usage import event_bytes
-from overspill.words.codec import json_bytes, replace
+from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text_micros
 
@@ -32,13 +31,13 @@ AccountOf = Callable[[str], Account]
 Effects = dict[str, list[Effect]]
 
 
-class Settled(NamedTuple):
+class Settled(Struct, frozen=True):
     answer: bytes
     effects: Effects
     events: tuple[bytes, ...]
 
 
-class Excess(NamedTuple):
+class Excess(Struct, frozen=True):
     """What one layer covers beyond the hold."""
 
     layer: Layer

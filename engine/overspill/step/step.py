@@ -7,7 +7,7 @@ record is put together. A Failure stores nothing and changes nothing (LANGUAGE.m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from overspill.account.effects import Effect, SetHold, apply
 from overspill.account.holds import due
@@ -34,7 +34,7 @@ from overspill.step.commands import (
 )
 from overspill.step.keys import Identified, identify
 from overspill.step.usage import usage_event
-from overspill.words.codec import Raw, json_bytes
+from overspill.words.codec import Raw, Struct, json_bytes
 from overspill.words.lengths import instant_after
 
 AccountOf = Callable[[str], Account]
@@ -53,7 +53,7 @@ class Plans(Protocol):
         ...
 
 
-class Outcome(NamedTuple):
+class Outcome(Struct, frozen=True):
     """What a command did: its answer's exact bytes, its records in order, and every state it changed."""
 
     answer: bytes

@@ -12,7 +12,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
@@ -52,7 +51,7 @@ class SqliteStore:
 
     def _opened(self) -> sqlite3.Connection:
         if self.path != ":memory:":
-            self._look_at_file(Path(self.path))
+            self._look_at_file(self.path)
         try:
             connection = sqlite3.connect(
                 self.path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
@@ -69,15 +68,16 @@ class SqliteStore:
             raise
         return connection
 
-    def _look_at_file(self, path: Path) -> None:
-        if path.is_dir():
+    def _look_at_file(self, path: str) -> None:
+        folder = os.path.dirname(path) or "."
+        if os.path.isdir(path):
             raise StoreFailure("not_a_database", f"{path} is a folder", help="name a file in it")
-        if not path.parent.is_dir():
-            raise StoreFailure("no_such_folder", f"there is no folder {path.parent}", help="create it first")
-        if path.exists() and not os.access(path, os.W_OK):
+        if not os.path.isdir(folder):
+            raise StoreFailure("no_such_folder", f"there is no folder {folder}", help="create it first")
+        if os.path.exists(path) and not os.access(path, os.W_OK):
             raise StoreFailure("read_only", f"{path} is read-only", help="make it writable, or name another file")
-        if not os.access(path.parent, os.W_OK):
-            raise StoreFailure("read_only", f"{path.parent} is read-only", help="the log is kept beside the file")
+        if not os.access(folder, os.W_OK):
+            raise StoreFailure("read_only", f"{folder} is read-only", help="the log is kept beside the file")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -177,7 +177,8 @@ class SqliteStore:
         return None if row is None else Snapshot(*row)
 
     def write_snapshots(self, snapshots: Iterable[Snapshot], through: int) -> None:
-        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", snapshots)
+        rows = ((snapshot.key, snapshot.seq, snapshot.state) for snapshot in snapshots)
+        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", rows)
         self._do(self._execute, "UPDATE meta SET value = ? WHERE name = 'snapshots_through'", (through,))
 
     def snapshots_through(self) -> int:

@@ -7,7 +7,8 @@ never a wrap. `UNLIMITED` is the one capacity above all amounts, so that "no bou
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from overspill.words.codec import Struct
 
 STEPS_MAX = 2**63 - 2
 """The largest amount, in steps."""
@@ -22,8 +23,7 @@ class AmountError(ValueError):
     """Text that is no amount of its unit; the message says why, in the author's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """A unit of account: `scale` digits after the point (0: indivisible)."""
 
     name: str
@@ -36,8 +36,7 @@ class Unit:
         return int(10**self.scale)
 
 
-@dataclass(frozen=True, slots=True)
-class Decimal10:
+class Decimal10(Struct, frozen=True):
     """An exact decimal: `digits` × 10^-`scale`, with no trailing zero behind the point."""
 
     digits: int

@@ -8,9 +8,9 @@ OSP4xx style.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
@@ -20,16 +20,14 @@ class Severity(StrEnum):
     HINT = "hint"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A second place that explains the first: `declared here`."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """One finding about a policy text; `label` stands beside the caret and is short."""
 
     code: str

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from overspill.words.codec import Struct
 from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
 
 _EXACT = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
@@ -23,8 +23,7 @@ class LengthError(ValueError):
     """Text that is no length of time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(Struct, frozen=True):
     """Either exact `micros` or calendar `months`; the other is 0."""
 
     micros: int

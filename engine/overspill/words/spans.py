@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+
+from overspill.words.codec import Struct
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Source(Struct, frozen=True, eq=False):
     """One file as it was read: `name` as the user gave it, `text` decoded."""
 
     name: str
     text: str
-    _line_starts: list[int] = field(default_factory=list, repr=False)
+    _line_starts: list[int] = []
 
     def position(self, offset: int) -> tuple[int, int]:
         """Offset → (line, column), both from 1, the column in characters."""
@@ -31,8 +31,7 @@ class Source:
         return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Characters `start` (inclusive) to `end` (exclusive) of `source`."""
 
     source: Source
