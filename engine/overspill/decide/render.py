@@ -126,6 +126,9 @@ def _value(slot: Slot, value: object) -> str:
     return quoted(str(value))
 
 
+CLAUSES_MAX = 4096
+
+
 class _LayerText:
     """One layer's fixed text and its own way of writing amounts."""
 
@@ -150,6 +153,7 @@ class _Renderer:
         self.layers = [_LayerText(layer) for layer in waterfall.layers]
         self.policy = f'"policy":{{"name":"{plan.name}","version":{plan.version},"digest":"{plan.digest}","rate_card":'
         self.facts = [f"{quoted(slot.path)}:" for slot in waterfall.slots]
+        self.clauses: dict[tuple[object, ...], str] = {}
         self.guards = [
             f'{{"step":"guard","guard":"{guard.name}","source":{quoted(guard.place)},"verdict":"'
             for guard in waterfall.guards
@@ -396,7 +400,17 @@ class _Renderer:
         return f'{passed}{self.guards[at]}{verdict}"{clause}}},{after}'
 
     def clause(self, condition: Condition, facts: Facts, verdict: bool | None) -> str:
-        """The first clause that came to `verdict` (None: an error), with the values it read; all, where all hold."""
+        """The clause's text, kept by the values that the condition read: accounts are alike in these."""
+        key = (condition.place, verdict, *[facts[slot] for clause in condition.clauses for slot in clause.slots])
+        text = self.clauses.get(key)
+        if text is None:
+            if len(self.clauses) >= CLAUSES_MAX:
+                self.clauses.clear()
+            text = self.clauses[key] = self.clause_text(condition, facts, verdict)
+        return text
+
+    def clause_text(self, condition: Condition, facts: Facts, verdict: bool | None) -> str:
+        """The first clause that came to `verdict` (None: an error), with the values it read."""
         for clause in condition.clauses:
             value, error = _evaluated(clause.expr, facts)
             if value is verdict or (verdict is None and error is not None):

@@ -50,8 +50,8 @@ class Store(Protocol):
         """Whole segments that hold records with a number above `after`, in order."""
         ...
 
-    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], outbox: bytes | None) -> None:
-        """Adds a segment, the ids that lead to its records, and the batch's events for settlement (JSON lines)."""
+    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], *, has_events: bool) -> None:
+        """Adds a segment, the ids that lead to its records, and an outbox row where it has events to settle."""
 
     def find(self, ids: Sequence[str]) -> dict[str, int]:
         """The record numbers of those ids that are known."""

@@ -202,8 +202,7 @@ class Combiner:
     def _append(self, records: list[Record], previous_hash: bytes) -> Head:
         segment = segment_of(records, previous_hash)
         ids = [(id, record.seq) for record in records for id in (record.id, *record.ids)]
-        events = [bytes(event) for record in records for event in record.events]
-        self._store.append(segment, ids, b"\n".join(events) if events else None)
+        self._store.append(segment, ids, has_events=any(record.events for record in records))
         return Head(segment.last_seq, segment.hash)
 
     def snapshot(self) -> None:
