@@ -119,7 +119,8 @@ def waterfall_of(plan: Plan, admitted: Admitted, accounts: Accounts) -> int:
     candidates: Sequence[int] = dispatch.always
     if dispatch.field is not None:
         value = fields.get(dispatch.field)
-        candidates = (*dispatch.by_value.get(value if isinstance(value, str) else "", ()), *candidates)
+        found = dispatch.by_value.get(value, ()) if isinstance(value, str) else ()
+        candidates = (*found, *candidates) if candidates else found
     for index in candidates:
         waterfall = plan.waterfalls[index]
         if waterfall.serves is None or _serves(waterfall, admitted, accounts):

@@ -13,7 +13,7 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from overspill.plan.functions import ABSENT
-from overspill.plan.plan import Layer, LimitLayer, Origin, PoolLayer, Slot, Waterfall, state_key
+from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, PoolLayer, Slot, Waterfall, Window, state_key
 
 _HOLES = re.compile("[«»]")
 WriteAllow = Callable[..., str]
@@ -51,6 +51,7 @@ def _function(waterfall: Waterfall, policy: str) -> list[str]:
         f" {unpack}= facts" if slots else " pass",
         " last = len(steps) - 1; left = base; e = 0",
         " B = f_base(base)",
+        *_first(waterfall, policy),
         " D = []; T = []; E = []; C = []",
         *(f" charge_{unit} = 0" for unit in charged),
     ]
@@ -59,7 +60,54 @@ def _function(waterfall: Waterfall, policy: str) -> list[str]:
     for unit, index in charged.items():
         entry = _text(f'"{unit}":"«f_{index}(charge_{unit})»"')
         lines.append(f" if charge_{unit}: C.append({entry})")
-    return [*lines, f" return {_text(_answer(waterfall, policy))}"]
+    return [*lines, f" return {_text(_answer(waterfall, policy, '«J(C)»', '«J(D)»', '«JN(T)»', '«J(E)»'))}"]
+
+
+def _first(waterfall: Waterfall, policy: str) -> list[str]:
+    """The most frequent decision, covered by the windows of the first layer alone: one f-string and no lists."""
+    layer = waterfall.layers[0]
+    if not isinstance(layer, LimitLayer):
+        return []
+    unpacked = "; ".join(f"g{number}, _, n{number}, u{number} = t[3][{number}]" for number in range(len(layer.windows)))
+    shown = ",".join(
+        _window(0, number, window).replace(f"«i{number}»", "false") for number, window in enumerate(layer.windows)
+    )
+    effects = ",".join(_window_effect(layer, window, str(number)) for number, window in enumerate(layer.windows))
+    draw, step = _draw_text(layer, "B", "«p»"), _step_text(layer, "B", "B", "«p»")
+    return [
+        " if last == 0:",
+        "  t = steps[0]; m = t[2]; caps = t[4]",
+        f"  m_ = {'B if m == base else ' if layer.unit == waterfall.unit else ''}f_0(m)",
+        f"  {unpacked}",
+        f"  p = {_text(',' + quoted('windows') + ':[' + shown + ']')}",
+        f"  return {_text(_answer(waterfall, policy, '', draw, step, effects))}",
+    ]
+
+
+def _draw_text(layer: Layer, base: str, parts: str) -> str:
+    return f'{{"layer":"{layer.name}","base":"«{base}»","amount":"«m_»","unit":"{layer.unit.name}"{parts}}}'
+
+
+def _step_text(layer: Layer, asked: str, granted: str, parts: str) -> str:
+    return (
+        f'{{"step":"layer","layer":"{layer.name}","source":{quoted(layer.place)},"verdict":"drew","asked":"«{asked}»",'
+        f'"available":"«{granted}»","granted":"«{granted}»"{parts}}},'
+    )
+
+
+def _window(index: int, number: int, window: Window) -> str:
+    return (
+        f'{{"window":"{window.name}","generation":«g{number}»,"before":"«f_{index}(u{number})»",'
+        f'"after":"«f_{index}(u{number} + m)»","limit":"«limit_{index}(caps[{number}])»",'
+        f'"ends_at":«instant(n{number})»,"binds":«i{number}»}}'
+    )
+
+
+def _window_effect(layer: LimitLayer, window: Window, number: str) -> str:
+    return (
+        f'{{"key":"«id»/«{number}»","account":"«kind_{layer.kind}»«ids[{layer.kind}]»",'
+        f'"window":{_key(window.key, layer.per)},"amount":"«m_»"}}'
+    )
 
 
 def _charges(layer: Layer) -> bool:
@@ -68,9 +116,8 @@ def _charges(layer: Layer) -> bool:
 
 def _layer(index: int, layer: Layer, waterfall: Waterfall) -> list[str]:
     """The block of one visited layer: its trace step, its draw and its effects."""
-    head = f'{{"step":"layer","layer":"{layer.name}","source":{quoted(layer.place)},"verdict":"drew","asked":"'
-    step = _text(f'{head}«A»","available":"«b_»","granted":"«b_»"«x»«p»}},')
-    draw = _text(f'{{"layer":"{layer.name}","base":"«b_»","amount":"«m_»","unit":"{layer.unit.name}"«p»}}')
+    step = _text(_step_text(layer, "A", "b_", "«x»«p»"))
+    draw = _text(_draw_text(layer, "b_", "«p»"))
     same_unit = layer.unit == waterfall.unit
     return [
         f"t = steps[{index}]",
@@ -109,23 +156,34 @@ def _windows(index: int, layer: LimitLayer) -> list[str]:
     shown, lines = [], ["w = t[3]; caps = t[4]"]
     for number, window in enumerate(layer.windows):
         lines.append(f"g{number}, _, n{number}, u{number} = w[{number}]")
-        shown.append(
-            f'{{"window":"{window.name}","generation":«g{number}»,"before":"«f_{index}(u{number})»",'
-            f'"after":"«f_{index}(u{number} + m)»","limit":"«limit_{index}(caps[{number}])»",'
-            f'"ends_at":«instant(n{number})»,"binds":«i{number}»}}'
-        )
-        effect = (
-            f'{{"key":"«id»/«e + {number}»","account":"«kind_{layer.kind}»«ids[{layer.kind}]»",'
-            f'"window":{_key(window.key, layer.per)},"amount":"«m_»"}}'
-        )
-        lines.append(f"E.append({_text(effect)})")
+        shown.append(_window(index, number, window))
+        lines.append(f"E.append({_text(_window_effect(layer, window, f'e + {number}'))})")
     return [
         *lines,
         f"if last == {index}: {' = '.join(f'i{number}' for number in numbers)} = 'false'; x = ''",
-        f"else: {', '.join(f'i{number}' for number in numbers)}, x = short_{index}(t)",
+        *_short(index, layer),
         f"p = {_text(',' + quoted('windows') + ':[' + ','.join(shown) + ']')}",
         f"e += {len(layer.windows)}",
     ]
+
+
+def _short(index: int, layer: LimitLayer) -> list[str]:
+    """Which windows bind, and the cause, for a limit that fell short; written out for one window and for two."""
+    causes = [f',"cause":"{window.name}","binding":"{window.name}"' for window in layer.windows]
+    match causes:
+        case [only]:
+            return [f"else: i0 = 'true'; x = '{only}'"]
+        case [first, second]:
+            return [
+                "else:",
+                " r0 = caps[0] - u0; r1 = caps[1] - u1",
+                f" if r0 < r1 and r1 > 0: i0 = 'true'; i1 = 'false'; x = '{first}'",
+                f" elif r1 < r0 and r0 > 0: i0 = 'false'; i1 = 'true'; x = '{second}'",
+                f" else: i0 = i1 = 'true'; x = '{first}' if n0 >= n1 else '{second}'",
+            ]
+        case _:
+            names = ", ".join(f"i{number}" for number in range(len(causes)))
+            return [f"else: {names}, x = short_{index}(t)"]
 
 
 def _lots(index: int, layer: PoolLayer) -> list[str]:
@@ -155,12 +213,13 @@ def _fact(index: int, slot: Slot) -> str:
     if slot.input.unit is not None and slot.origin is Origin.ATTRIBUTE:
         return f"«value({index}, {name})»"
     shown = {str: f"q({name})", bool: f'("true" if {name} else "false")', int: name}[slot.input.type]
-    if slot.origin in (Origin.FIELD, Origin.METER) and not slot.input.optional:
+    always = slot.origin in (Origin.FIELD, Origin.METER) or (slot.origin is Origin.ATTRIBUTE and slot.kind == ROOT)
+    if always and not slot.input.optional:
         return f"«{shown}»"
     return f'«"null" if {name} is ABSENT else {shown}»'
 
 
-def _answer(waterfall: Waterfall, policy: str) -> str:
+def _answer(waterfall: Waterfall, policy: str, charge: str, draws: str, steps: str, effects: str) -> str:
     """The template of the whole decision, in the order that the plain renderer writes it."""
     facts = ",".join(f"{quoted(slot.path)}:{_fact(index, slot)}" for index, slot in enumerate(waterfall.slots))
     guards = "".join(
@@ -169,12 +228,12 @@ def _answer(waterfall: Waterfall, policy: str) -> str:
     )
     return (
         '{"decision":"«id»","request":"«rid»","at":"«at»","outcome":"allow","requested":"«B»","granted":"«B»",'
-        f'"shortfall":"0","unit":"{waterfall.unit.name}","charge":{{«J(C)»}},"draws":[«J(D)»],'
+        f'"shortfall":"0","unit":"{waterfall.unit.name}","charge":{{{charge}}},"draws":[{draws}],'
         '"reason":null,"offers":[],"retry_at":null,"hold":«hold»,"account_version":«version»,'
         f'{policy}«card»}},"trace":['
         f'{{"step":"inputs","waterfall":"{waterfall.name}","source":{quoted(waterfall.place)},'
         f'"request":«request»,"request_digest":"«digest»","facts":{{{facts}}}}},'
-        f"{guards}«JN(T)»«not_reached[last + 1]»"
+        f"{guards}{steps}«not_reached[last + 1]»"
         f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"allow","code":null,'
-        '"effects":[«J(E)»]}]}'
+        f'"effects":[{effects}]}}]}}'
     )
