@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
+from overspill.syntax.validate import problems
 
 GOLDEN = Path(__file__).parent / "golden" / "split.json"
 
@@ -77,3 +80,10 @@ def test_the_golden_says_what_the_language_says() -> None:
         ("57", "60", True),
         ("100", "103", False),
     ]
+
+
+def test_decisions_are_what_their_schema_says() -> None:
+    shipped = json.loads((files("overspill_grammar") / "schemas" / "decision.schema.json").read_text())
+    golden = json.loads(GOLDEN.read_bytes())
+    assert problems(golden, shipped) == []
+    assert problems({**golden, "granted": 11}, shipped)

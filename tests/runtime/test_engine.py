@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -177,25 +179,28 @@ def test_threads_and_tasks_share_one_engine() -> None:
     assert _left(engine) == 0
 
 
-def test_replaying_the_journal_gives_the_same_bytes(tmp_path: Path) -> None:
-    engine, clock = _engine(tmp_path / "x.db")
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with decisions of every kind, denials and a capture among them."""
+    path = tmp_path_factory.mktemp("journal") / "x.db"
+    engine, clock = _engine(path)
     for number in range(12):
         engine.decide(_request(f"r{number}", 100_000_000 if number % 5 == 4 else 8000 * number))
         clock.advance(HOUR)
-    records = list(engine.records())
-    copy_clock = ManualClock(0)
-    copy = Engine.open(clock=copy_clock)
-    for record in records:
-        copy_clock.set(record.at)
-        payload = json.loads(bytes(record.command))["payload"]
-        if record.key[2] == "set":
-            answer = copy.set_attributes(payload["account"], payload["attributes"], id=payload["id"])
-        elif record.key[2] == "grant":
-            answer = copy.grant(payload["account"], payload["pool"], payload["amount"], id=payload["id"])
-        else:
-            answer = copy.decide(Request(**payload))  # type: ignore[assignment]
-        assert answer.json == bytes(record.answer)
-    assert copy.account(ANA) == engine.account(ANA)
+    held = engine.reserve(_request("held", 80_000))
+    assert held.hold is not None
+    engine.capture(held.hold.id, {"input_tokens": 90_000, "cached_input_tokens": 0, "output_tokens": 0})
+    engine.close()
+    return path
+
+
+@pytest.mark.rule("V2")
+@pytest.mark.parametrize("seed", ["0", "1", "42", "4294967295"])
+def test_replaying_the_journal_gives_the_same_bytes(journal: Path, seed: str) -> None:
+    command = [sys.executable, str(Path(__file__).parent / "replay.py"), str(journal)]
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "16 of 16\n"
 
 
 @pytest.mark.rule("T3")
@@ -204,3 +209,12 @@ def test_time_never_runs_backwards() -> None:
     clock.set(NOW - HOUR)
     clock.advance(-HOUR)
     assert clock.now() == NOW
+
+
+@pytest.mark.rule("T3")
+def test_a_process_whose_clock_is_behind_takes_the_journals_time(tmp_path: Path) -> None:
+    ahead, _ = _engine(tmp_path / "x.db")
+    behind = Engine.open(db=tmp_path / "x.db", clock=ManualClock(NOW - HOUR))
+    assert behind.decide(_request("r1")).record.at == "2026-10-05T10:00:00.000000Z"
+    ahead.close()
+    behind.close()

@@ -151,6 +151,8 @@ class Combiner:
                 waiting.failure, waiting.done = failure, True
             return
         self.states.head = head
+        if records:
+            self.states.last_at = records[-1].at
         for key, account in changed.items():
             self.states.put(key, account, records[-1].seq)
         for waiting, answer in zip(batch, answers, strict=True):
@@ -166,7 +168,8 @@ class Combiner:
     def _decide(
         self, batch: list[Waiting], seq: int
     ) -> tuple[dict[str, Account], list[Record], list[Answer | Failure]]:
-        now = self._clock.now()
+        # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
+        now = max(self._clock.now(), self.states.last_at)
         known = self._store.find([waiting.command.id for waiting in batch])
         changed: dict[str, Account] = {}
         records: list[Record] = []

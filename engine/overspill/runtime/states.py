@@ -28,12 +28,13 @@ class States:
     def catch_up(self) -> Head:
         """Folds what another process, or this one before a crash, has added to the journal."""
         head = self._store.head()
-        if head.seq != self.head.seq or not self.head.hash:
+        if head.seq != self.head.seq:
             for segment in self._store.segments(self.head.seq):
                 self._verify(segment)
                 for record in records_of([segment]):
                     self._fold(record)
                 self.head = Head(segment.last_seq, segment.hash)
+        elif not self.head.hash:
             self.head = head
         return self.head
 
