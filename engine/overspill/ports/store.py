@@ -50,19 +50,19 @@ class Store(Protocol):
         """Whole segments that hold records with a number above `after`, in order."""
         ...
 
-    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], *, has_events: bool) -> None:
-        """Adds a segment, the ids that lead to its records, and an outbox row where it has events to settle."""
+    def append(self, segment: Segment, *, has_events: bool) -> None:
+        """Adds a segment, and an outbox row where it has events to settle."""
 
     def find(self, ids: Sequence[str]) -> dict[str, int]:
-        """The record numbers of those ids that are known."""
+        """The record numbers of those ids that were indexed by a snapshot."""
         ...
 
     def record(self, seq: int) -> Record: ...
 
     def snapshot(self, key: str) -> Snapshot | None: ...
 
-    def write_snapshots(self, snapshots: Iterable[Snapshot], through: int) -> None:
-        """Stores states; afterwards every account's snapshot plus the journal after `through` gives its state."""
+    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[str, int]], through: int) -> None:
+        """Stores states and the ids that lead to records; what they leave out stands in the journal after `through`."""
 
     def snapshots_through(self) -> int: ...
 

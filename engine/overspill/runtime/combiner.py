@@ -69,7 +69,6 @@ class Combiner:
         self.states = States(store)
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
-        self._since_snapshot = 0
 
     # ---- callers
 
@@ -153,6 +152,8 @@ class Combiner:
         self.states.head = head
         if records:
             self.states.last_at = records[-1].at
+        for record in records:
+            self.states.note(record)
         for key, account in changed.items():
             self.states.put(key, account, records[-1].seq)
         for waiting, answer in zip(batch, answers, strict=True):
@@ -161,8 +162,7 @@ class Combiner:
             else:
                 waiting.failure = answer
             waiting.done = True
-        self._since_snapshot += len(records)
-        if self._since_snapshot >= SNAPSHOT_EVERY:
+        if len(self.states.recent) >= SNAPSHOT_EVERY:
             self.snapshot()
 
     def _decide(
@@ -170,7 +170,7 @@ class Combiner:
     ) -> tuple[dict[str, Account], list[Record], list[Answer | Failure]]:
         # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
         now = max(self._clock.now(), self.states.last_at)
-        known = self._store.find([waiting.command.id for waiting in batch])
+        known = self.states.find([waiting.command.id for waiting in batch])
         changed: dict[str, Account] = {}
         records: list[Record] = []
         by_id: dict[str, Record] = {}
@@ -204,20 +204,19 @@ class Combiner:
 
     def _append(self, records: list[Record], previous_hash: bytes) -> Head:
         segment = segment_of(records, previous_hash)
-        ids = [(id, record.seq) for record in records for id in (record.id, *record.ids)]
-        self._store.append(segment, ids, has_events=any(record.events for record in records))
+        self._store.append(segment, has_events=any(record.events for record in records))
         return Head(segment.last_seq, segment.hash)
 
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
-        self._since_snapshot = 0
-        if not self.states.changed:
+        if not self.states.recent:
             return
         try:
             self._store.begin()
             try:
                 self.states.catch_up()
-                self._store.write_snapshots(self.states.snapshots(), self.states.head.seq)
+                states = self.states
+                self._store.write_snapshots(states.snapshots(), states.recent.items(), states.head.seq)
                 self._store.commit()
             except BaseException:
                 self._store.rollback()

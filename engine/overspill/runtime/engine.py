@@ -206,7 +206,8 @@ class Engine:
         """The record of a decision, hold, capture, release or grant by its id."""
 
         def read() -> Record | None:
-            found = self._store.find([id])
+            self._combiner.states.catch_up()
+            found = self._combiner.states.find([id])
             return self._store.record(found[id]) if id in found else None
 
         return self._combiner.exclusively(read)

@@ -14,16 +14,23 @@ KEPT_MAX = 200_000
 
 
 class States:
-    """The states as of `head`; `changed` are those whose snapshot in the store is older."""
+    """The states as of `head`; `changed` are those whose snapshot in the store is older, `recent` the ids since then.
+
+    Ids are random, so indexing each in its own commit would write a page for every one of them: the record that holds
+    an id is its durable form, and the index follows with the snapshots.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._packed: dict[str, bytes] = {}
         self.changed: dict[str, int] = {}
+        self.recent: dict[str, int] = {}
         through = store.snapshots_through()
         self.head = Head(through, b"")
         self.last_at = 0
         self.catch_up()
+        if self.head.seq and not self.last_at:
+            self.last_at = store.record(self.head.seq).at
 
     def catch_up(self) -> Head:
         """Folds what another process, or this one before a crash, has added to the journal."""
@@ -49,6 +56,7 @@ class States:
 
     def _fold(self, record: Record) -> None:
         self.last_at = max(self.last_at, record.at)
+        self.note(record)
         for key, raw in record.effects.items():
             snapshot = None if key in self._packed else self._store.snapshot(key)
             if snapshot is not None and snapshot.seq >= record.seq:
@@ -69,11 +77,23 @@ class States:
         self._packed[key] = pack(account)
         self.changed[key] = seq
 
+    def note(self, record: Record) -> None:
+        """Remembers what leads to a record until the index has it."""
+        for id in (record.id, *record.ids):
+            self.recent[id] = record.seq
+
+    def find(self, ids: list[str]) -> dict[str, int]:
+        """The record numbers of those ids that are known."""
+        recent = {id: self.recent[id] for id in ids if id in self.recent}
+        rest = [id for id in ids if id not in recent]
+        return {**self._store.find(rest), **recent} if rest else recent
+
     def snapshots(self) -> list[Snapshot]:
         return [Snapshot(key, self.head.seq, self._packed[key]) for key in self.changed]
 
     def snapshotted(self) -> None:
         """The store now has all that changed; what is kept beyond the bound can go."""
         self.changed.clear()
+        self.recent.clear()
         if len(self._packed) > KEPT_MAX:
             self._packed.clear()

@@ -143,10 +143,9 @@ class SqliteStore:
         )
         return (Segment(*row) for row in rows)
 
-    def append(self, segment: Segment, ids: Iterable[tuple[str, int]], *, has_events: bool) -> None:
+    def append(self, segment: Segment, *, has_events: bool) -> None:
         whole = (segment.first_seq, segment.last_seq, segment.previous_hash, segment.hash, segment.body)
         self._do(self._execute, "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", whole)
-        self._do(self._connection.executemany, "INSERT INTO ids VALUES (?, ?)", ids)
         if has_events:
             row = (segment.first_seq, segment.last_seq)
             self._do(self._execute, "INSERT INTO outbox VALUES (?, ?)", row)
@@ -179,9 +178,11 @@ class SqliteStore:
         row = self._do(self._execute, "SELECT key, seq, state FROM accounts WHERE key = ?", (key,)).fetchone()
         return None if row is None else Snapshot(*row)
 
-    def write_snapshots(self, snapshots: Iterable[Snapshot], through: int) -> None:
+    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[str, int]], through: int) -> None:
         rows = ((snapshot.key, snapshot.seq, snapshot.state) for snapshot in snapshots)
         self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", rows)
+        # In order, so that each page of the index is written once for many ids.
+        self._do(self._connection.executemany, "INSERT OR IGNORE INTO ids VALUES (?, ?)", sorted(ids))
         self._do(self._execute, "UPDATE meta SET value = ? WHERE name = 'snapshots_through'", (through,))
 
     def snapshots_through(self) -> int:
