@@ -162,6 +162,8 @@ class _Renderer:
         not_reached = [f'{text.head}not_reached"}},' for text in self.layers]
         self.not_reached = ["".join(not_reached[index:]) for index in range(len(not_reached) + 1)]
         self.outcome = f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"'
+        self.card_at = (-1, "")
+        """The rate card's version as of the last instant asked about: a batch has one."""
         self.write_allow = write_allow(waterfall, self.policy, self.helpers(plan))
 
     def helpers(self, plan: Plan) -> dict[str, object]:
@@ -219,8 +221,12 @@ class _Renderer:
             _hold(hold),
             self.rate_card(decided),
             decided.admitted.ids,
-            lambda index, step, asked: self.layer(decided, index, step, asked, self.part(decided, index, step), False),
+            partial(self.passed_over, decided),
         )
+
+    def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:
+        """The trace step of a layer that gave nothing, before others did."""
+        return self.layer(decided, index, step, asked, self.part(decided, index, step), False)
 
     def decision(
         self,
@@ -253,7 +259,11 @@ class _Renderer:
         pricing = self.waterfall.base
         if not isinstance(pricing, Pricing):
             return "null"
-        return f'"{price_table(pricing, decided.now).version}"'
+        at, text = self.card_at
+        if at != decided.now:
+            text = f'"{price_table(pricing, decided.now).version}"'
+            self.card_at = (decided.now, text)
+        return text
 
     def charge(self, decided: Decided) -> str:
         """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
