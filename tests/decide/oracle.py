@@ -1,7 +1,6 @@
 """A naive oracle of decisions, written from LANGUAGE.md section 3: slow, plain, and sharing only `words`.
 
-It reads the policy as its canonical JSON and the account as plain values, counts in fractions, and finds what a layer
-covers by trying (M3), not by a formula. It says what a decision must come to; it makes no trace.
+It reads the policy as its canonical JSON, counts in fractions, and finds what a layer covers by trying (M3).
 """
 
 from __future__ import annotations
@@ -35,20 +34,20 @@ def condition(text, facts):
     if not text:
         return True
     bound = facts.get("user.bound")
-    if text == "has(user.bound) && user.bound > 2":
-        return bound is not None and bound > 2
-    if "user.bound" in text and bound is None:
+    if "user.bound" in text and bound is None and not text.startswith("has"):
         raise Error
+    if text.endswith("user.bound > 2"):
+        return bound is not None and bound > 2
     if "user.divisor" in text:
         if facts["user.divisor"] == 0:
             raise Error
         return facts["request.tokens"] // facts["user.divisor"] > 1
     if text == "has(workspace.id)":
         return facts["workspace"] is not None
-    match = re.fullmatch(r"(\S+) (==|!=|>) (.+)", text)
+    match = re.fullmatch(r"(\S+) (==|!=) (.+)", text)
     if match and "||" not in text:
-        left, right = facts[match[1]], match[3].strip('"') if '"' in match[3] else int(match[3])
-        return {"==": left == right, "!=": left != right, ">": not isinstance(left, str) and left > right}[match[2]]
+        equal = str(facts[match[1]]) == match[3].strip('"')
+        return equal if match[2] == "==" else not equal
     return {
         "user.blocked": facts["user.blocked"],
         "!user.blocked || request.tokens > 10": not facts["user.blocked"] or facts["request.tokens"] > 10,

@@ -14,7 +14,7 @@ from overspill.account.effects import default_order
 from overspill.account.state import EMPTY, Account
 from overspill.decide.admit import admit
 from overspill.decide.decide import Decided, decide
-from overspill.decide.render import render, render_plainly
+from overspill.decide.render import render
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
 from overspill.plan.raw import SHORT
@@ -88,7 +88,7 @@ def test_generated_code_interpreter_and_oracle_agree(world: World) -> None:
 def test_the_generated_writer_gives_the_plain_writers_bytes(world: World) -> None:
     decided = _decided(world)
     shown = {"id": "dec_x", "request_json": "{}", "request_digest": "sha256:0", "account_version": 3, "hold": None}
-    assert render(decided, **shown) == render_plainly(decided, **shown)  # type: ignore[arg-type]
+    assert render(decided, **shown) == render(decided, **shown, plainly=True)  # type: ignore[arg-type]
 
 
 @given(worlds())

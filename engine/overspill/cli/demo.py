@@ -13,7 +13,7 @@ from typing import NamedTuple
 import click
 
 from overspill.cli.audit import reconciled
-from overspill.cli.io import colored, out
+from overspill.cli.io import colored, format_option, out
 from overspill.records.answers import Decision, Draw
 from overspill.records.request import Request
 from overspill.runtime.clock import ManualClock
@@ -54,12 +54,13 @@ _SCRIPT = (
 
 @click.command()
 @click.option("--db", type=click.Path(), help="Keep the database in this new file.")
-def demo(db: str | None) -> int:
+@format_option("text", "json")
+def demo(db: str | None, format_: str) -> int:
     """A scripted day: windows cover, one request splits over three layers, one is denied. Needs nothing."""
     with _file(db) as path:
         clock = ManualClock(_at("09:00"))
         with Engine.open("codex_sora", db=path, clock=clock) as engine:
-            differences = _run(engine, clock, None if db is None else path)
+            differences = (_run_json if format_ == "json" else _run)(engine, clock, None if db is None else path)
     return 1 if differences else 0
 
 
@@ -81,19 +82,34 @@ def _at(time: str) -> int:
     return instant_from_text(f"2026-10-06T{time}:00Z")
 
 
-def _run(engine: Engine, clock: ManualClock, kept: str | None) -> int:
-    plan = engine.policies.active().plan
+def _prepare(engine: Engine) -> None:
     engine.set_attributes(ANA, {"plan": "plus"}, id="signup", actor="demo")
     engine.grant(ANA, "promo", "2", id="P1", expires_at="2026-10-31T00:00:00Z", category="promotional", actor="demo")
     engine.grant(ANA, "credits", "50", id="C1", actor="demo")
+
+
+def _decide(engine: Engine, clock: ManualClock, turn: _Turn) -> Decision:
+    clock.set(_at(turn.at))
+    return engine.decide(Request(id=turn.id, account=ANA, fields=turn.fields, meters=turn.meters))
+
+
+def _run_json(engine: Engine, clock: ManualClock, _: str | None) -> int:
+    """The day's decisions, one a line."""
+    _prepare(engine)
+    for turn in _SCRIPT:
+        out(_decide(engine, clock, turn).json.decode())
+    return len(reconciled(engine)[1])
+
+
+def _run(engine: Engine, clock: ManualClock, kept: str | None) -> int:
+    plan = engine.policies.active().plan
+    _prepare(engine)
     layers = sum(len(waterfall.layers) for waterfall in plan.waterfalls)
     out(f"policy  {plan.name} {plan.version}  {plan.digest[7:15]}   {len(plan.waterfalls)} waterfalls · {layers} draws")
     out("account user u_ana (plus)   2 promotional credits · 50 credits\n")
     split: Decision | None = None
     for turn in _SCRIPT:
-        clock.set(_at(turn.at))
-        request = Request(id=turn.id, account=ANA, fields=turn.fields, meters=turn.meters)
-        decision = engine.decide(request)
+        decision = _decide(engine, clock, turn)
         _show(turn, decision)
         if len(decision.draws) > 2:
             split = decision

@@ -45,26 +45,14 @@ def render(
     request_digest: str,
     account_version: int,
     hold: tuple[str, int] | None,
+    plainly: bool = False,
 ) -> bytes:
-    """The decision's bytes. `hold` is (hold id, expires_at) for a reservation that drew something."""
+    """The decision's bytes. `hold` is (hold id, expires_at) for a reservation; `plainly` asks for the plain renderer,
+    which the generated one must equal."""
     renderer = _Renderer.of(decided)
-    if decided.raw[0] == COVERED and not decided.waterfall.fill_whole:
-        return renderer.allow(decided, id, request_json, request_digest, account_version, hold).encode()
-    return renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode()
-
-
-def render_plainly(
-    decided: Decided,
-    *,
-    id: str,
-    request_json: str,
-    request_digest: str,
-    account_version: int,
-    hold: tuple[str, int] | None,
-) -> bytes:
-    """The same bytes by the plain renderer alone: what the generated one is compared with."""
-    renderer = _Renderer.of(decided)
-    return renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode()
+    fast = decided.raw[0] == COVERED and not decided.waterfall.fill_whole and not plainly
+    write = renderer.allow if fast else renderer.decision
+    return write(decided, id, request_json, request_digest, account_version, hold).encode()
 
 
 class _AmountTexts(dict[int, str]):

@@ -12,8 +12,7 @@ from typing import NamedTuple
 from overspill.syntax import tree
 from overspill.syntax.canonical import Plain, canonical, digest
 from overspill.syntax.constructs import CONSTRUCTS
-from overspill.syntax.read import bundle, read
-from overspill.words.diagnostics import Fault
+from overspill.syntax.read import read_bundle
 from overspill.words.failures import PolicyFaults
 from overspill.words.spans import Span
 
@@ -79,18 +78,9 @@ class Side(NamedTuple):
 
 def read_side(sources: Mapping[str, bytes]) -> Side:
     """A policy's files as a side. Raises PolicyFaults when they do not parse."""
-    files: list[tree.File] = []
-    faults: list[Fault] = []
-    for name in sorted(sources):
-        file, found = read(name, sources[name])
-        faults.extend(found)
-        if file is not None:
-            files.append(file)
-    if faults:
-        raise PolicyFaults(tuple(faults))
-    whole, found = bundle(files)
+    whole, faults = read_bundle(sources)
     if whole is None:
-        raise PolicyFaults(found)
+        raise PolicyFaults(faults)
     return Side(digest(whole), canonical(whole), _places(whole))
 
 

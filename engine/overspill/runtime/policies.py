@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overspill.check.from_tree import Checked
-    from overspill.syntax import tree
-    from overspill.words.diagnostics import Fault
 
 ENDINGS = (".spill", ".spill.yaml")
 
@@ -78,20 +76,11 @@ def _bytes(path: Path) -> bytes:
 def checked_of(sources: Mapping[str, bytes]) -> Checked:
     """The checked bundle, warnings and hints included. Raises PolicyFaults when a file does not parse."""
     from overspill.check.from_tree import check
-    from overspill.syntax.read import bundle, read
+    from overspill.syntax.read import read_bundle
 
-    parsed: list[tree.File] = []
-    faults: list[Fault] = []
-    for name in sorted(sources):
-        file, found = read(name, sources[name])
-        faults.extend(found)
-        if file is not None:
-            parsed.append(file)
-    if faults:
-        raise PolicyFaults(tuple(faults))
-    whole, faults_of_whole = bundle(parsed)
+    whole, faults = read_bundle(sources)
     if whole is None:
-        raise PolicyFaults(faults_of_whole)
+        raise PolicyFaults(faults)
     return check(whole)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from overspill.syntax import tree
@@ -39,6 +39,18 @@ def read(name: str, data: bytes) -> Read:
 def _refused(name: str, text: str, at: int, code: str, message: str, help: str) -> Read:
     source = Source(name, text)
     return None, (Fault(code=code, span=Span(source, at, at + 1), message=message, help=help),)
+
+
+def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:
+    """The bundle of files by name; None with the faults of all of them."""
+    files: list[tree.File] = []
+    faults: list[Fault] = []
+    for name in sorted(sources):
+        file, found = read(name, sources[name])
+        faults.extend(found)
+        if file is not None:
+            files.append(file)
+    return (None, tuple(faults)) if faults else bundle(files)
 
 
 def bundle(files: Sequence[tree.File]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:
