@@ -23,14 +23,12 @@ def amount(text):
 
 
 def row(table, values):
-    """LANGUAGE.md: the row of the values, else the default."""
     if not isinstance(table, dict) or "by" not in table:
         return table
     return table["rows"].get(values[table["by"][0]], table.get("default"))
 
 
 def condition(text, facts):
-    """The few conditions that generated policies use."""
     if not text:
         return True
     bound = facts.get("user.bound")
