@@ -6,7 +6,7 @@ from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.state import Leg
 from overspill.decide.decide import Decided, drawn
 from overspill.plan.plan import LimitLayer, state_key
-from overspill.plan.shapes import LOT_LEFT, Lot, WindowState
+from overspill.plan.shapes import LOT_LEFT, Lot
 
 EffectsByKind = dict[int, list[Effect]]
 """Account kind's index → effects, in the order drawn."""
@@ -18,22 +18,17 @@ def effects_of(decided: Decided) -> EffectsByKind:
     facts = decided.raw[4]
     for _, layer, step in drawn(decided):
         found = effects.setdefault(layer.kind, [])
-        values = tuple([str(facts[slot]) for slot in layer.per])
+        values = tuple([str(facts[slot]) for slot in layer.per]) if layer.per else ()
         amount = step[2]
         if isinstance(layer, LimitLayer) and len(step) == 5:
-            for window, state in zip(layer.windows, step[3], strict=True):
-                found.append(SetWindow(state_key(window.key, values), used_more(state, amount)))
+            for window, (generation, opened_at, ends_at, used) in zip(layer.windows, step[3], strict=True):
+                key = state_key(window.key, values) if values else window.key
+                found.append(SetWindow(key, (generation, opened_at, ends_at, used + amount)))
         elif len(step) == 4:
-            pool = state_key(layer.name, values)
+            pool = state_key(layer.name, values) if values else layer.name
             for lot, part in step[3]:
                 found.append(SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part)))
     return effects
-
-
-def used_more(state: WindowState, amount: int) -> WindowState:
-    """The window with `amount` more counted (less, where negative)."""
-    generation, opened_at, ends_at, used = state
-    return (generation, opened_at, ends_at, used + amount)
 
 
 def lot_with(lot: Lot, left: int) -> Lot:

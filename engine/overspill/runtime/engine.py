@@ -124,11 +124,11 @@ class Engine:
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
-        return _decision(await self._arun(Consume(tenant=self._tenant, request=request)))
+        return _decision(await self._submit(Consume(tenant=self._tenant, request=request)))
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
-        return _decision(await self._arun(Reserve(tenant=self._tenant, request=request)))
+        return _decision(await self._submit(Reserve(tenant=self._tenant, request=request)))
 
     # ---- what follows a hold
 
@@ -235,7 +235,8 @@ class Engine:
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
         return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
 
-    async def _arun(self, command: Command) -> Answer:
+    def _submit(self, command: Command) -> asyncio.Future[Answer]:
+        """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
         import asyncio  # whoever awaits has it loaded
 
         loop = asyncio.get_running_loop()
@@ -244,7 +245,7 @@ class Engine:
         if not self._busy:
             self._busy = True
             loop.call_soon(self._flush, loop)
-        return await future
+        return future
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         """One batch is under way at a time; what arrives meanwhile is the next."""

@@ -168,7 +168,7 @@ class _Run:
     def meet(self, keys: Sequence[str | None]) -> None:
         """Times out what is due on the accounts a command touches, before anything else happens to them."""
         for key in keys:
-            if key is None:
+            if key is None or not self.account(key).holds:
                 continue
             for hold in due(self.account(key), self.now):
                 owner = hold.accounts[ROOT]
