@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from overspill import Engine
 
 settings.register_profile(
     "default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
 )
 settings.register_profile("ci", parent=settings.get_profile("default"), max_examples=100, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _engines_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes every engine that a test opened and left open, as a process that ends would."""
+    opened: list[Engine] = []
+    real = Engine.open.__func__  # type: ignore[attr-defined]
+
+    def tracked(cls: type[Engine], *arguments: object, **options: object) -> Engine:
+        engine: Engine = real(cls, *arguments, **options)
+        opened.append(engine)
+        return engine
+
+    monkeypatch.setattr(Engine, "open", classmethod(tracked))
+    yield
+    for engine in opened:
+        engine.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

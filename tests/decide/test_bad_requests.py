@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -72,10 +73,10 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    engine = Engine.open()
-    engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
-    return engine
+def engine() -> Iterator[Engine]:
+    with Engine.open() as engine:
+        engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
+        yield engine
 
 
 @pytest.mark.parametrize(("text", "code", "pointer"), CASES, ids=[f"{case[1]}-{n}" for n, case in enumerate(CASES)])

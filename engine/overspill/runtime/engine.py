@@ -41,6 +41,7 @@ class Engine:
         self._combiner = Combiner(store, clock, policies)
         self._pending: list[tuple[Waiting, asyncio.Future[Answer]]] = []
         self._busy = False
+        self._closed = False
         self._executor: ThreadPoolExecutor | None = None
 
     @classmethod
@@ -91,6 +92,9 @@ class Engine:
 
     def close(self) -> None:
         """Writes what saves time at the next start, and lets the store go. Everything acknowledged is durable already."""
+        if self._closed:
+            return
+        self._closed = True
         if self._executor is not None:
             self._executor.shutdown()
         self._combiner.exclusively(self._combiner.snapshot)
