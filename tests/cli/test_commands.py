@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +75,25 @@ def test_a_bad_line_does_not_stop_the_stream(tmp_path: Path) -> None:
     assert [("error" in one) for one in answers] == [False, True, False]
     assert done.code == 2
     assert "1 of 3" in done.err
+
+
+def test_progress_on_a_terminal_takes_nothing_from_stdout(tmp_path: Path) -> None:
+    stream = "".join(json.dumps({**REQUEST, "id": f"r{number}"}) + "\n" for number in range(2500))
+    (tmp_path / "many.jsonl").write_text(stream)
+    ours, terminal = pty.openpty()
+    command = [sys.executable, "-m", "overspill", "decide", "many.jsonl", "--set", "plan=pro"]
+    environment = {**os.environ, "TERM": "xterm"}
+    with (tmp_path / "out.jsonl").open("w") as out:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=terminal, env=environment)
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone when the process is
+            while part := os.read(ours, 65536):
+                shown += part
+        os.close(ours)
+        assert process.wait() == 0
+    assert b"requests decided" in shown
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2500
 
 
 def test_check_finds_faults_and_says_where(tmp_path: Path) -> None:
