@@ -236,8 +236,13 @@ class _Progress:
 
             columns = SpinnerColumn(), TextColumn("{task.completed:,} requests decided"), TimeElapsedColumn()
             # Left to itself rich would print what goes to stdout on its own console, which is stderr.
-            plain = {"redirect_stdout": False, "redirect_stderr": False}
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True, **plain)
+            self._bar = Progress(
+                *columns,
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._bar.add_task("decide", total=None)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=done)
