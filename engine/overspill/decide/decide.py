@@ -13,12 +13,14 @@ from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
 from overspill.words.codec import Struct
 
 ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
+_FIRST = (0,)
 
 
 class Decided(Struct, frozen=True):
     """`drawing` are the indexes of the layers that draw, ascending; `granted` is in base steps.
 
-    `at` is the waterfall's index; `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks further (retry, offers).
+    `at` is the waterfall's index; `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks
+    further (retry, offers).
     """
 
     program: Program
@@ -38,6 +40,8 @@ def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -
     index = waterfall_of(program.plan, admitted, accounts)
     waterfall = program.plan.waterfalls[index]
     raw = run(program.function_of(index), admitted, accounts, now)
+    if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
+        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)
     outcome, granted, drawing = outcome_of(waterfall, raw)
     return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
 

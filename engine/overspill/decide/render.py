@@ -161,6 +161,7 @@ class _Renderer:
             "instant": _instant,
             "value": lambda index, fact: _value(self.waterfall.slots[index], fact),
             "not_reached": self.not_reached,
+            "passed": self.passed_over,
         }
         found |= {f"kind_{index}": f"{kind.name}/" for index, kind in enumerate(plan.kinds)}
         for index, layer in enumerate(self.waterfall.layers):
@@ -206,10 +207,10 @@ class _Renderer:
             request_digest,
             instant_of_batch(decided.now),
             account_version,
-            _hold(hold),
-            self.rate_card(decided),
+            "null" if hold is None else _hold(hold),
+            self.card_at[1] if self.card_at[0] == decided.now else self.rate_card(decided),
             decided.admitted.ids,
-            partial(self.passed_over, decided),
+            decided,
         )
 
     def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:

@@ -18,7 +18,8 @@ from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, PoolLayer, Slot
 _HOLES = re.compile("[«»]")
 WriteAllow = Callable[..., str]
 """(raw, decision id, request id, request JSON, request digest, at, account version, hold JSON, rate card JSON, ids,
-passed) → JSON text. `passed(index, step, asked)` writes the trace step of a layer that gave nothing."""
+decided) → JSON text. `passed(decided, index, step, asked)`, one of the helpers, writes the trace step of a layer that
+gave nothing."""
 
 
 def write_allow(waterfall: Waterfall, policy: str, names: dict[str, Any]) -> WriteAllow:
@@ -46,7 +47,7 @@ def _function(waterfall: Waterfall, policy: str) -> list[str]:
         if _charges(layer):
             charged.setdefault(layer.unit.name, index)
     lines = [
-        "def write(raw, id, rid, request, digest, at, version, hold, card, ids, passed):",
+        "def write(raw, id, rid, request, digest, at, version, hold, card, ids, decided):",
         " base, facts, steps = raw[2], raw[4], raw[5]",
         f" {unpack}= facts" if slots else " pass",
         " last = len(steps) - 1; left = base; e = 0",
@@ -121,7 +122,7 @@ def _layer(index: int, layer: Layer, waterfall: Waterfall) -> list[str]:
     same_unit = layer.unit == waterfall.unit
     return [
         f"t = steps[{index}]",
-        f"if t[0] or not t[1]: T.append(passed({index}, t, left))",
+        f"if t[0] or not t[1]: T.append(passed(decided, {index}, t, left))",
         "else:",
         " b = t[1]; m = t[2]",
         " b_ = B if b == base else f_base(b)",
