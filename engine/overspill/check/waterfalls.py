@@ -6,7 +6,7 @@ from overspill.check.inputs import Inputs
 from overspill.check.layers import Layers
 from overspill.check.names import Faults, Names
 from overspill.check.rules import Draw, Guard, Limit, Pool, RateCard, Ratio, Table, Waterfall
-from overspill.check.serves import constant_tests
+from overspill.check.serves import ConstantTests, constant_tests
 from overspill.check.tables import ratio_of
 from overspill.syntax import tree
 from overspill.words.amounts import AmountError, Unit, decimal_from_text
@@ -17,6 +17,25 @@ from overspill.words.lengths import Length
 REACTIONS = {"on_error": ("deny", "skip", "stop"), "on_shortfall": ("deny", "partial"), "fill": ("split", "whole")}
 HOLD_LENGTH = Length(15 * MINUTE, 0)
 LATE_LENGTH = Length(HOUR, 0)
+
+
+class _Seen:
+    """Waterfalls by their values of one field, so that a bundle of thousands is not compared pair by pair."""
+
+    def __init__(self, tests: list[ConstantTests], field: str) -> None:
+        self.by_value: dict[str, list[int]] = {}
+        self.others: list[int] = []
+        for index, test in enumerate(tests):
+            values = test.values.get(field)
+            if values is None:
+                self.others.append(index)
+            for value in sorted(values or ()):
+                self.by_value.setdefault(value, []).append(index)
+
+    def before(self, index: int, values: frozenset[str]) -> list[int]:
+        """The waterfalls before `index` that may meet one with these values."""
+        found = [other for value in sorted(values) for other in self.by_value[value]]
+        return sorted({other for other in (*found, *self.others) if other < index})
 
 
 class Waterfalls:
@@ -33,6 +52,7 @@ class Waterfalls:
     ) -> None:
         self.names, self.inputs, self.faults = names, inputs, faults
         self.cards, self.layers, self.lengths = cards, layers, lengths
+        self._seen: dict[str, _Seen] = {}
 
     def waterfall(self, item: tree.Waterfall) -> Waterfall | None:
         serves = self.inputs.condition(item.serves)
@@ -255,7 +275,8 @@ class Waterfalls:
         """Two waterfalls that could serve one request would need an order, which cannot be written."""
         tests = [constant_tests(waterfall.serves.expr) for waterfall in waterfalls]
         for index, waterfall in enumerate(waterfalls):
-            for other, earlier in enumerate(waterfalls[:index]):
+            for other in self._near(tests, index):
+                earlier = waterfalls[other]
                 if not tests[index].disjoint(tests[other]):
                     self.faults.add(
                         "OSP303",
@@ -264,6 +285,16 @@ class Waterfalls:
                         note=(earlier.serves.span, f"what `{earlier.name}` serves"),
                         help='tell them apart by constants of one field: request.product == "…" in each',
                     )
+
+    def _near(self, tests: list[ConstantTests], index: int) -> list[int]:
+        """The earlier waterfalls that share a value of the first field tested, or do not test it: only these can meet."""
+        own = tests[index].values
+        if not own:
+            return list(range(index))
+        field = min(own)
+        if field not in self._seen:
+            self._seen[field] = _Seen(tests, field)
+        return self._seen[field].before(index, own[field])
 
     def undrawn(self) -> None:
         drawn = {draw.layer.text for item in self.names.waterfalls.values() for draw in item.draws}

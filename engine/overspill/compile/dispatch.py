@@ -30,10 +30,9 @@ def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
     )
 
 
-def residual(waterfall: Waterfall, waterfalls: tuple[Waterfall, ...]) -> TypedExpr | None:
-    """What is left of `serves` to test after dispatch; None when the index has decided it."""
+def residual(waterfall: Waterfall, field: str | None) -> TypedExpr | None:
+    """What is left of `serves` to test after dispatch by `field`; None when the index has decided it."""
     tests = constant_tests(waterfall.serves.expr)
-    field = _field(waterfalls)
     only = field in tests.values and len(tests.values) == 1 and tests.is_whole
     return None if only else waterfall.serves.expr
 

@@ -31,6 +31,7 @@ def plan_of(rules: r.Rules) -> p.Plan:
     """The plan alone, as data."""
     kinds = kinds_of(rules)
     indexes = {kind.name: index for index, kind in enumerate(kinds)}
+    dispatch = dispatch_of(rules.waterfalls)
     return p.Plan(
         name=rules.name,
         version=rules.version,
@@ -42,8 +43,8 @@ def plan_of(rules: r.Rules) -> p.Plan:
         fields={field.name: input_of(field) for field in rules.request if not field.is_meter},
         meters=frozenset(field.name for field in rules.request if field.is_meter),
         pools={pool.name: _pool(pool, indexes) for pool in rules.pools},
-        waterfalls=tuple(_waterfall(waterfall, rules, kinds) for waterfall in rules.waterfalls),
-        dispatch=dispatch_of(rules.waterfalls),
+        waterfalls=tuple(_waterfall(waterfall, rules, kinds, dispatch.field) for waterfall in rules.waterfalls),
+        dispatch=dispatch,
     )
 
 
@@ -57,25 +58,28 @@ def _pool(pool: r.Pool, indexes: dict[str, int]) -> p.Pool:
     )
 
 
-def _waterfall(waterfall: r.Waterfall, rules: r.Rules, kinds: tuple[p.AccountKind, ...]) -> p.Waterfall:
+def _waterfall(
+    waterfall: r.Waterfall, rules: r.Rules, kinds: tuple[p.AccountKind, ...], field: str | None
+) -> p.Waterfall:
     """Built twice: derived meters stand behind the slots, whose number the first build finds out."""
     derived = () if waterfall.card is None else tuple(meter.name for meter in waterfall.card.derived)
     first = SlotAllocator(rules, kinds, derived, 0)
-    built = _Build(rules, kinds, first).waterfall(waterfall)
+    built = _Build(kinds, first, field).waterfall(waterfall)
     if not derived:
         return built
-    return _Build(rules, kinds, SlotAllocator(rules, kinds, derived, len(first.slots))).waterfall(waterfall)
+    return _Build(kinds, SlotAllocator(rules, kinds, derived, len(first.slots)), field).waterfall(waterfall)
 
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    rules: r.Rules
     kinds: tuple[p.AccountKind, ...]
     slots: SlotAllocator
+    field: str | None
+    """The request field that dispatch goes by."""
 
     def waterfall(self, waterfall: r.Waterfall) -> p.Waterfall:
         names = [draw.layer.name for draw in waterfall.draws]
-        rest = residual(waterfall, self.rules.waterfalls)
+        rest = residual(waterfall, self.field)
         serves = None if rest is None else self.condition(rest, waterfall.serves.span)
         base = self.base(waterfall)
         guards = tuple(
