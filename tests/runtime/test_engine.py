@@ -218,3 +218,19 @@ def test_a_process_whose_clock_is_behind_takes_the_journals_time(tmp_path: Path)
     assert behind.decide(_request("r1")).record.at == "2026-10-05T10:00:00.000000Z"
     ahead.close()
     behind.close()
+
+
+@pytest.mark.rule("L3")
+def test_a_capture_beyond_its_hold_takes_one_layer_under_fill_whole() -> None:
+    policy = """policy p version 1; language 1; unit credits: decimal(2);
+account user { plan: string = "a"; } request { product: string; tokens: meter; }
+rate_card c { price in credits per 1 by request.product; from 2026-01-01T00:00:00Z { default: tokens 1; } }
+pool first { per user; unit credits; } pool second { per user; unit credits; }
+waterfall w { serves true; priced by c; draw first; draw second; fill whole; otherwise deny no; }"""
+    engine = Engine.open({"p.spill": policy.encode()}, clock=ManualClock(NOW))
+    engine.grant(ANA, "first", "5", id="F")
+    engine.grant(ANA, "second", "20", id="S")
+    held = engine.reserve(Request(id="r", account=ANA, fields={"product": "x"}, meters={"tokens": 1}))
+    assert held.hold is not None
+    captured = engine.capture(held.hold.id, {"tokens": 11})
+    assert (captured["covered"], captured["absorbed"], captured["charge"]) == ("11", "0", {"credits": "11"})

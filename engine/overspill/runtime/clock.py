@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from overspill.words.instants import SECOND
-
 
 class SystemClock:
     """Starts at the wall clock, or at `not_before` if that is later, and then follows monotonic time alone."""
@@ -36,7 +34,3 @@ class ManualClock:
 
     def advance(self, micros: int) -> None:
         self._at += max(micros, 0)
-
-
-MINUTE_OF_DRIFT = 60 * SECOND
-"""From here on a difference to the wall clock is an alarm."""

@@ -90,13 +90,3 @@ def _no_identifier(text: object) -> Failure:
         f"`{ascii(text)[:60]}` is no identifier",
         help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
     )
-
-
-def id_of(command: Command) -> str:
-    """The id under which the command's record is stored and a repetition recognised."""
-    return identify(command).id
-
-
-def fingerprint_of(command: Command) -> str:
-    """SHA-256 of the command's canonical JSON, in hex."""
-    return identify(command).fingerprint

@@ -70,7 +70,9 @@ def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified)
     effects = _returns(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
     closed = replace(hold, legs=(), open=False)
     for key in _holders(hold):
-        effects.setdefault(key, []).append(SetHold(closed) if now < hold.late_until else EndHold(hold.id))
+        # Only the account that answers for it takes a late capture.
+        kept_closed = key == hold.accounts[ROOT] and now < hold.late_until
+        effects.setdefault(key, []).append(SetHold(closed) if kept_closed else EndHold(hold.id))
     return Settled(_answer("expire", identified, hold, now, {}), effects, ())
 
 
@@ -202,6 +204,8 @@ def _excess(
         elif len(step) == 4:
             pool = state_key(layer.name, values)
             found.append(Excess(layer, step[1], step[2], (), tuple((pool, lot, part) for lot, part in step[3])))
+    if waterfall.fill_whole and found:  # one layer takes it, not several beside each other (LANGUAGE.md L3)
+        found = [max(found, key=lambda part: part.base)]
     return found, asked - sum(part.base for part in found)
 
 
