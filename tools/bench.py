@@ -134,17 +134,17 @@ def decisions(rounds: int, count: int) -> None:
                 decided,
                 id=command.id,
                 request_json=command.payload.decode(),
-                request_digest="sha256:0",
+                request_digest=command.fingerprint,
                 account_version=7,
                 hold=None,
-            )
+            ).json
 
         def complete(number: int, requests: Any = requests, admitted: Any = admitted, packed: Any = packed) -> object:
             at = number % ACCOUNTS
             key = f"u_{at:06d}"
             account = unpack(packed[key])
             decided = decide(program, admitted[at], (account, None), NOW)
-            after = apply(account, effects_of(decided)[0], NOW)
+            after = apply(account, effects_of(decided, (key, None))[key], NOW)
             packed[key + "'"] = pack(after)
             return encode((requests[at].id, decided.raw))
 

@@ -16,9 +16,8 @@ def main(path: str) -> None:
     with Engine.open(clock=clock) as copy:
         for record in records:
             clock.set(record.at)
-            command = json.loads(bytes(record.command))
-            payload = command["payload"]
-            match command["kind"]:
+            payload = json.loads(bytes(record.command))
+            match record.key[2]:
                 case "set":
                     answer = copy.set_attributes(payload["account"], payload["attributes"], id=payload["id"])
                 case "grant":

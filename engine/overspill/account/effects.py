@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-import msgspec
-
 from overspill.account.state import Account, Hold, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
@@ -22,29 +20,30 @@ from overspill.plan.shapes import (
     Lot,
     WindowState,
 )
+from overspill.words.codec import Light
 
 
-class SetWindow(msgspec.Struct, frozen=True, array_like=True, tag="window"):
+class SetWindow(Light, frozen=True, array_like=True, tag="window"):
     key: str
     state: WindowState
 
 
-class SetLot(msgspec.Struct, frozen=True, array_like=True, tag="lot"):
+class SetLot(Light, frozen=True, array_like=True, tag="lot"):
     """The lot as it is now; one with nothing left leaves the state (its history is the journal)."""
 
     pool: str
     lot: Lot
 
 
-class SetHold(msgspec.Struct, frozen=True, array_like=True, tag="hold"):
+class SetHold(Light, frozen=True, array_like=True, tag="hold"):
     hold: Hold
 
 
-class EndHold(msgspec.Struct, frozen=True, array_like=True, tag="end_hold"):
+class EndHold(Light, frozen=True, array_like=True, tag="end_hold"):
     id: str
 
 
-class SetAttribute(msgspec.Struct, frozen=True, array_like=True, tag="attribute"):
+class SetAttribute(Light, frozen=True, array_like=True, tag="attribute"):
     """`value` None: the attribute is absent again."""
 
     name: str

@@ -6,16 +6,14 @@ reads them.
 
 from __future__ import annotations
 
-import msgspec
-
 from overspill.plan.shapes import Lot, Scalar, WindowState
-from overspill.words.codec import packed_bytes, packed_decoder
+from overspill.words.codec import Light, packed_bytes, packed_decoder
 
 Value = Scalar
 """What an attribute holds; amounts in steps."""
 
 
-class Leg(msgspec.Struct, frozen=True, array_like=True):
+class Leg(Light, frozen=True, array_like=True):
     """What one layer holds for a reservation: `base` and `amount` in steps, from these windows or lots."""
 
     layer: str
@@ -29,7 +27,7 @@ class Leg(msgspec.Struct, frozen=True, array_like=True):
     """(pool key, the lot as it was, amount drawn), in the order drawn."""
 
 
-class Hold(msgspec.Struct, frozen=True, array_like=True):
+class Hold(Light, frozen=True, array_like=True):
     """An open reservation, with all of its admission that a capture needs (LANGUAGE.md S1, T2)."""
 
     id: str
@@ -52,7 +50,7 @@ class Hold(msgspec.Struct, frozen=True, array_like=True):
     """False once timed out: nothing is held any more, a late capture still finds it."""
 
 
-class Account(msgspec.Struct, frozen=True, array_like=True):
+class Account(Light, frozen=True, array_like=True):
     """`at` is the instant of the last change; time never runs backwards for an account (LANGUAGE.md T3)."""
 
     version: int = 0

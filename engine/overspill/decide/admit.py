@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from overspill.plan.interpret import Accounts, read_facts, test
 from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
 from overspill.records.request import INITIATORS, Request
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.names import IDENTIFIER
 
 METER_MAX = 2**63 - 1
 TEXT_MAX = 256
+_TYPES = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
 _is_identifier = IDENTIFIER.fullmatch
 
 
-class Admitted(Struct, frozen=True):
+class Admitted(Light, frozen=True):
     """`ids` has one account id for each kind of the plan, None where the request names none."""
 
     request: Request
@@ -29,8 +30,8 @@ class Admitted(Struct, frozen=True):
 
 
 def admit(plan: Plan, request: Request) -> Admitted:
-    """Checks everything that needs no account's state. Raises Failure."""
-    _identifier(request.id, "/id", "request id")
+    """Checks everything that needs no account's state, but for the request's id, which its identity is made of. Raises
+    Failure."""
     if request.initiator not in INITIATORS:
         raise Failure(
             "invalid_initiator",
@@ -62,7 +63,7 @@ def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...
         if kind not in known:
             raise _unknown("account", kind, known, "/account")
         if type(id) is not str or not _is_identifier(id):
-            _identifier(id, f"/account/{kind}", f"{kind} id")
+            raise _no_identifier(id, f"/account/{kind}", f"{kind} id")
     if known[ROOT] not in account:
         raise Failure(
             "missing_account",
@@ -87,12 +88,12 @@ def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
                     pointer=f"/fields/{name}",
                 )
             raise _unknown("field", name, declared, f"/fields/{name}")
-        plain = not isinstance(value, str) or (len(value) <= TEXT_MAX and value.isprintable())
-        if type(value) is not input.type or not plain:
-            kind = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
+        if type(value) is not input.type or (
+            isinstance(value, str) and not (len(value) <= TEXT_MAX and value.isprintable())
+        ):
             raise Failure(
                 "invalid_field",
-                f"field `{name}` is {_shown(value)}, not {kind[input.type]}",
+                f"field `{name}` is {_shown(value)}, not {_TYPES[input.type]}",
                 help="send it as the policy declares it",
                 pointer=f"/fields/{name}",
             )
@@ -156,14 +157,13 @@ def _not_served(plan: Plan, fields: Mapping[str, Scalar]) -> Failure:
     )
 
 
-def _identifier(text: object, pointer: str, what: str) -> None:
-    if not isinstance(text, str) or IDENTIFIER.fullmatch(text) is None:
-        raise Failure(
-            "invalid_id",
-            f"{what} {_shown(text)} is no identifier",
-            help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
-            pointer=pointer,
-        )
+def _no_identifier(text: object, pointer: str, what: str) -> Failure:
+    return Failure(
+        "invalid_id",
+        f"{what} {_shown(text)} is no identifier",
+        help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
+        pointer=pointer,
+    )
 
 
 def _shown(value: object) -> str:

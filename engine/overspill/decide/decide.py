@@ -10,13 +10,13 @@ from overspill.plan.interpret import Accounts
 from overspill.plan.plan import Layer, Waterfall
 from overspill.plan.program import DecideFunction, Program
 from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 
 ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
 _FIRST = (0,)
 
 
-class Decided(Struct, frozen=True):
+class Decided(Light, frozen=True):
     """`drawing` are the indexes of the layers that draw, ascending; `granted` is in base steps.
 
     `at` is the waterfall's index; `admitted`, `accounts` and `now` are what the decision was made of, for whoever asks

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.state import Leg
 from overspill.decide.decide import Decided, drawn
 from overspill.plan.plan import LimitLayer, state_key
 from overspill.plan.shapes import LOT_LEFT, Lot
 
-EffectsByKind = dict[int, list[Effect]]
-"""Account kind's index → effects, in the order drawn."""
 
-
-def effects_of(decided: Decided) -> EffectsByKind:
-    """What the draws change: each window counts its layer's amount, each lot loses its part."""
-    effects: EffectsByKind = {}
-    facts = decided.raw[4]
-    for _, layer, step in drawn(decided):
-        found = effects.setdefault(layer.kind, [])
+def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[Effect]]:
+    """Account key → what the draws change there, in the order drawn: each window counts its layer's amount, each lot
+    loses its part. `keys` are the accounts' by kind."""
+    effects: dict[str, list[Effect]] = {}
+    facts, steps, layers = decided.raw[4], decided.raw[5], decided.waterfall.layers
+    for index in decided.drawing:
+        layer, step = layers[index], steps[index]
+        key = keys[layer.kind]
+        assert key is not None
+        found = effects.setdefault(key, [])
         values = tuple([str(facts[slot]) for slot in layer.per]) if layer.per else ()
-        amount = step[2]
-        if isinstance(layer, LimitLayer) and len(step) == 5:
+        if len(step) == 5:
+            assert isinstance(layer, LimitLayer)
+            amount = step[2]
             for window, (generation, opened_at, ends_at, used) in zip(layer.windows, step[3], strict=True):
-                key = state_key(window.key, values) if values else window.key
-                found.append(SetWindow(key, (generation, opened_at, ends_at, used + amount)))
+                name = state_key(window.key, values) if values else window.key
+                found.append(SetWindow(name, (generation, opened_at, ends_at, used + amount)))
         elif len(step) == 4:
             pool = state_key(layer.name, values) if values else layer.name
             for lot, part in step[3]:

@@ -7,12 +7,11 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from json.encoder import encode_basestring as quoted
 
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
-from overspill.decide.render_fast import write_allow
+from overspill.decide.render_fast import Fixed, write_allow
 from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
 from overspill.plan.evaluate import evaluate
 from overspill.plan.expression import Expr
@@ -33,8 +32,9 @@ from overspill.plan.raw import (
     Step,
 )
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT
-from overspill.words.amounts import UNLIMITED, text_from_steps
-from overspill.words.instants import NEVER, instant_text, instant_text_micros
+from overspill.records.written import Written
+from overspill.words.amounts import UNLIMITED
+from overspill.words.texts import amount_text_of, end_json, instant_text_of, limit_text_of
 
 
 def render(
@@ -46,60 +46,17 @@ def render(
     account_version: int,
     hold: tuple[str, int] | None,
     plainly: bool = False,
-) -> bytes:
-    """The decision's bytes. `hold` is (hold id, expires_at) for a reservation; `plainly` asks for the plain renderer,
-    which the generated one must equal."""
+) -> Written:
+    """The decision's bytes. `request_digest` is SHA-256 in hex; `hold` is (hold id, expires_at) for a reservation;
+    `plainly` asks for the plain renderer, which the generated one must equal."""
     renderer = _Renderer.of(decided)
-    fast = decided.raw[0] == COVERED and not decided.waterfall.fill_whole and not plainly
-    write = renderer.allow if fast else renderer.decision
-    return write(decided, id, request_json, request_digest, account_version, hold).encode()
-
-
-class _AmountTexts(dict[int, str]):
-    """Steps → decimal text at one scale, kept: what one decision leaves in a window the next one finds there."""
-
-    __slots__ = ("_pattern", "_scale", "_step")
-    KEPT_MAX = 65536
-
-    def __init__(self, scale: int) -> None:
-        super().__init__()
-        self._scale, self._step, self._pattern = scale, 10**scale, f"%d.%0{scale}d"
-
-    def __missing__(self, steps: int) -> str:
-        if len(self) >= self.KEPT_MAX:
-            self.clear()
-        text = self[steps] = self._write(steps)
-        return text
-
-    def _write(self, steps: int) -> str:
-        if steps < 0 or not self._scale:
-            return text_from_steps(steps, self._scale)
-        whole, rest = divmod(steps, self._step)
-        return (self._pattern % (whole, rest)).rstrip("0") if rest else str(whole)
-
-
-@lru_cache(maxsize=32)
-def formatter(scale: int) -> Callable[[int], str]:
-    """Steps → decimal text, for one scale."""
-    return _AmountTexts(scale).__getitem__
+    if decided.raw[0] == COVERED and not decided.waterfall.fill_whole and not plainly:
+        return renderer.allow(decided, id, request_json, request_digest, account_version, hold)
+    return Written(renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode())
 
 
 def _hold(hold: tuple[str, int] | None) -> str:
-    return "null" if hold is None else f'{{"id":"{hold[0]}","expires_at":{_instant(hold[1])}}}'
-
-
-def _limit_text(amount: Callable[[int], str]) -> Callable[[int], str]:
-    """A capacity as text; there are few, so each is written once."""
-    return lru_cache(maxsize=256)(lambda capacity: "unlimited" if capacity == UNLIMITED else amount(capacity))
-
-
-instant_of_batch = lru_cache(maxsize=16)(instant_text_micros)
-"""The instant of a batch, which all its decisions share."""
-
-
-@lru_cache(maxsize=65536)
-def _instant(instant: int) -> str:
-    return "null" if instant == NEVER else f'"{instant_text(instant)}"'
+    return "null" if hold is None else f'{{"id":"{hold[0]}","expires_at":{end_json(hold[1])}}}'
 
 
 def _value(slot: Slot, value: object) -> str:
@@ -110,7 +67,7 @@ def _value(slot: Slot, value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         unit = slot.input.unit
-        return str(value) if unit is None else f'"{formatter(unit.scale)(value)}"'
+        return str(value) if unit is None else f'"{amount_text_of(unit.scale)(value)}"'
     return quoted(str(value))
 
 
@@ -124,7 +81,7 @@ class _LayerText:
 
     def __init__(self, layer: Layer) -> None:
         self.name = layer.name
-        self.amount = formatter(layer.unit.scale)
+        self.amount = amount_text_of(layer.unit.scale)
         self.unit = layer.unit.name
         self.head = f'{{"step":"layer","layer":"{layer.name}","source":{quoted(layer.place)},"verdict":"'
         self.draw = f'{{"layer":"{layer.name}","base":"'
@@ -137,7 +94,7 @@ class _Renderer:
 
     def __init__(self, plan: Plan, waterfall: Waterfall) -> None:
         self.waterfall = waterfall
-        self.base = formatter(waterfall.unit.scale)
+        self.base = amount_text_of(waterfall.unit.scale)
         self.layers = [_LayerText(layer) for layer in waterfall.layers]
         self.policy = f'"policy":{{"name":"{plan.name}","version":{plan.version},"digest":"{plan.digest}","rate_card":'
         self.facts = [f"{quoted(slot.path)}:" for slot in waterfall.slots]
@@ -152,22 +109,22 @@ class _Renderer:
         self.outcome = f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"'
         self.card_at = (-1, "")
         """The rate card's version as of the last instant asked about: a batch has one."""
-        self.write_allow = write_allow(waterfall, self.policy, self.helpers(plan))
+        self.form, self.write_allow = write_allow(
+            plan, waterfall, Fixed(self.policy, self.not_reached), self.helpers(plan)
+        )
 
     def helpers(self, plan: Plan) -> dict[str, object]:
         """What the generated writer calls by name."""
         found: dict[str, object] = {
             "f_base": self.base,
-            "instant": _instant,
+            "end": end_json,
             "value": lambda index, fact: _value(self.waterfall.slots[index], fact),
-            "not_reached": self.not_reached,
             "passed": self.passed_over,
         }
-        found |= {f"kind_{index}": f"{kind.name}/" for index, kind in enumerate(plan.kinds)}
         for index, layer in enumerate(self.waterfall.layers):
             found[f"f_{index}"] = self.layers[index].amount
             if isinstance(layer, LimitLayer):
-                found[f"limit_{index}"] = _limit_text(self.layers[index].amount)
+                found[f"limit_{index}"] = limit_text_of(layer.unit.scale)
                 found[f"short_{index}"] = partial(self.short_windows, layer)
         return found
 
@@ -197,21 +154,20 @@ class _Renderer:
         request_digest: str,
         account_version: int,
         hold: tuple[str, int] | None,
-    ) -> str:
+    ) -> Written:
         """A decision that the layers visited cover, by the generated writer."""
-        return self.write_allow(
-            decided.raw,
+        now = decided.now
+        values = self.write_allow(
+            decided,
             id,
-            decided.admitted.request.id,
-            request_json,
             request_digest,
-            instant_of_batch(decided.now),
+            request_json,
+            instant_text_of(now),
             account_version,
             "null" if hold is None else _hold(hold),
-            self.card_at[1] if self.card_at[0] == decided.now else self.rate_card(decided),
-            decided.admitted.ids,
-            decided,
+            self.card_at[1] if self.card_at[0] == now else self.rate_card(decided),
         )
+        return Written(values.encode()) if isinstance(values, str) else Written(b"", self.form, values)
 
     def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:
         """The trace step of a layer that gave nothing, before others did."""
@@ -232,13 +188,13 @@ class _Renderer:
         parts = self.parts(decided)
         denied = f'"available":"{self.base(available(decided))}",' if outcome == DENY else ""
         return (
-            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{instant_of_batch(decided.now)}",'
+            f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{instant_text_of(decided.now)}",'
             f'"outcome":"{outcome}","requested":"{self.base(base)}","granted":"{self.base(granted)}",'
             f'"shortfall":"{self.base(base - granted - (0 if outcome != DENY else available(decided)))}",{denied}'
             f'"unit":"{self.waterfall.unit.name}","charge":{self.charge(decided)},'
             f'"draws":[{",".join(self.draws(decided, parts))}],"reason":{self.reason(decided)},'
             f'"offers":[{",".join([self.offer(offer) for offer in offers(decided, until)])}],'
-            f'"retry_at":{"null" if until is None else _instant(until)},"hold":{_hold(hold)},'
+            f'"retry_at":{"null" if until is None else end_json(until)},"hold":{_hold(hold)},'
             f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
             f'"trace":[{self.inputs(decided, request_json, request_digest)},{self.steps(decided, parts)}'
             f"{self.ending(decided, id)}]}}"
@@ -287,7 +243,7 @@ class _Renderer:
             capacity = step[4][index]
             shown.append(
                 f'{text.window_heads[index]}{generation},"before":"{write(used)}","after":"{write(used + amount)}",'
-                f'"limit":"{"unlimited" if capacity == UNLIMITED else write(capacity)}","ends_at":{_instant(ends_at)},'
+                f'"limit":"{"unlimited" if capacity == UNLIMITED else write(capacity)}","ends_at":{end_json(ends_at)},'
                 f'"binds":{"true" if index in binds else "false"}}}'
             )
         return f',"windows":[{",".join(shown)}]'
@@ -296,7 +252,7 @@ class _Renderer:
         write = text.amount
         shown = [
             f'{{"lot":"{lot[LOT_ID]}","amount":"{write(part if drew else 0)}","before":"{write(lot[LOT_LEFT])}",'
-            f'"after":"{write(lot[LOT_LEFT] - part if drew else lot[LOT_LEFT])}","expires_at":{_instant(lot[LOT_EXPIRES_AT])}}}'
+            f'"after":"{write(lot[LOT_LEFT] - part if drew else lot[LOT_LEFT])}","expires_at":{end_json(lot[LOT_EXPIRES_AT])}}}'
             for lot, part in step[3]
         ]
         return f',"lots":[{",".join(shown)}]'
@@ -329,7 +285,7 @@ class _Renderer:
 
     def offer(self, offer: Offer) -> str:
         if offer.until is not None:
-            return f'{{"offer":"{offer.name}","until":{_instant(offer.until)}}}'
+            return f'{{"offer":"{offer.name}","until":{end_json(offer.until)}}}'
         if offer.layer is None or offer.amount is None:
             return f'{{"offer":"{offer.name}"}}'
         text = self.layers[offer.layer]
@@ -345,7 +301,7 @@ class _Renderer:
         ]
         return (
             f'{{"step":"inputs","waterfall":"{self.waterfall.name}","source":{quoted(self.waterfall.place)},'
-            f'"request":{request_json},"request_digest":"{request_digest}","facts":{{{",".join(shown)}}}}}'
+            f'"request":{request_json},"request_digest":"sha256:{request_digest}","facts":{{{",".join(shown)}}}}}'
         )
 
     def steps(self, decided: Decided, parts: list[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from overspill.records.journal import Record, Segment
+from overspill.records.written import Form
 from overspill.words.codec import Struct
 
 
@@ -57,7 +58,14 @@ class Store(Protocol):
         """The record numbers of those ids that were indexed by a snapshot."""
         ...
 
-    def record(self, seq: int) -> Record: ...
+    def record(self, seq: int) -> Record:
+        """One record, with the exact bytes of its answer."""
+        ...
+
+    def put_form(self, form: Form) -> None:
+        """Keeps a form for ever; one that is there already stays as it is."""
+
+    def form(self, id: str) -> Form: ...
 
     def snapshot(self, key: str) -> Snapshot | None: ...
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from overspill.records.written import Written
 from overspill.words.codec import json_decoder
 
 
@@ -179,9 +180,14 @@ class Decision:
     further fields of `DecisionRecord`.
     """
 
-    def __init__(self, json: bytes, replayed: bool = False) -> None:
-        self.json = json
+    def __init__(self, written: Written, replayed: bool = False) -> None:
+        self._written = written
         self.replayed = replayed
+
+    @cached_property
+    def json(self) -> bytes:
+        """The exact bytes."""
+        return self._written.json
 
     @cached_property
     def record(self) -> DecisionRecord:
@@ -255,8 +261,8 @@ class Decision:
 class Receipt:
     """The answer to a capture, release, grant or change of attributes: exact bytes, and their fields by name."""
 
-    def __init__(self, json: bytes, replayed: bool = False) -> None:
-        self.json = json
+    def __init__(self, written: Written, replayed: bool = False) -> None:
+        self.json = written.json
         self.replayed = replayed
 
     @cached_property

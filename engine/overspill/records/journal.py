@@ -1,41 +1,51 @@
 """The journal: every record in order, each one line of JSON, in segments that carry their predecessor's hash.
 
 A record is all that one command did: the command itself (so that replay can run it again), the exact bytes of its
-answer, its effects on accounts (so that state is a fold), and its events (so that settlement can follow).
+answer, its effects on accounts (so that state is a fold), and the kinds of events that it is (so that settlement can
+follow): an event says nothing that its record does not, `records/usage.py` reads it from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
 
-from overspill.words.codec import Raw, json_bytes, json_decoder
+from overspill.records.written import Form, Value
+from overspill.words.codec import Light, Raw, json_decoder, json_lines, replace
 
+NO_ANSWER = Raw()
 GENESIS = bytes(32)
 """The hash before the first segment."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     """What one command did.
 
     `seq` counts from 1 without a gap and is given by whoever appends. `id` is derived from the command's key and is
     what a repeated command is recognised by; `ids` are further ids that must lead here (holds). `effects` maps an
-    account's key to its effects as plain lists (shapes in `account.effects`).
+    account's key to its effects (shapes in `account.effects`).
     """
 
     seq: int
     at: int
     id: str
-    ids: tuple[str, ...]
-    key: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    key: tuple[str, str, str, str]
+    """(tenant, owner, kind of command, the caller's id)."""
     fingerprint: str
     """SHA-256 of the command's canonical JSON, in hex: tells a repetition from another payload under one key."""
     command: Raw
-    answer: Raw
-    effects: dict[str, Raw]
-    events: tuple[Raw, ...]
+    """The command's canonical JSON."""
+    answer: Raw = NO_ANSWER
+    """Its exact bytes. In the journal's text many decisions have `form` and `values` in its place."""
+    form: str = ""
+    values: Sequence[Value] = ()
+    """Those that the record does not have by itself (`records/written.py`)."""
+    effects: Mapping[str, Sequence[object]] = {}
+    events: tuple[str, ...] = ()
+    """`usage` for an admitted request and for a capture."""
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -48,23 +58,37 @@ class Segment(msgspec.Struct, frozen=True):
     body: bytes
 
 
-decode_record = json_decoder(Record).decode
-"""One line of a segment's body → Record; the answer keeps its exact bytes."""
+FormOf = Callable[[str], Form]
+"""The form of an id."""
+decode_stored = json_decoder(Record).decode
+"""One line of a segment's body → Record, its answer as it is stored."""
 
 
 def segment_of(records: Sequence[Record], previous_hash: bytes) -> Segment:
     """The segment that appends `records` (at least one, `seq` ascending by one) behind `previous_hash`."""
-    body = b"\n".join([json_bytes(record) for record in records])
+    body = json_lines(records)
     return Segment(records[0].seq, records[-1].seq, previous_hash, segment_hash(previous_hash, body), body)
 
 
 def segment_hash(previous_hash: bytes, body: bytes) -> bytes:
     """ASSURANCE.md A1: SHA-256(previous hash ‖ body)."""
-    return sha256(previous_hash + body).digest()
+    digest = sha256(previous_hash)
+    digest.update(body)
+    return digest.digest()
 
 
-def records_of(segments: Iterable[Segment]) -> Iterator[Record]:
-    """The records of `segments`, in order."""
+def stored_records(segment: Segment) -> list[Record]:
+    """The records of a segment, their answers as they are stored."""
+    return [decode_stored(line) for line in segment.body.splitlines()]
+
+
+def records_of(segments: Iterable[Segment], form_of: FormOf) -> Iterator[Record]:
+    """The records of `segments`, in order, each with the exact bytes of its answer."""
     for segment in segments:
-        for line in segment.body.split(b"\n"):
-            yield decode_record(line)
+        for record in stored_records(segment):
+            yield _answered(record, form_of(record.form)) if record.form else record
+
+
+def _answered(record: Record, form: Form) -> Record:
+    own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode())
+    return replace(record, answer=Raw(form.text((*own, *record.values)).encode()), form="", values=())

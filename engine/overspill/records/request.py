@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 
 INITIATORS = ("user", "automation", "background")
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Light, frozen=True, kw_only=True):
     """One request for usage.
 
     `account` names who asks, by kind: `{"user": "u_ana", "workspace": "w_1"}`. `fields` and `meters` are what the

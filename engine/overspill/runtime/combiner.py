@@ -17,11 +17,12 @@ from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
+from overspill.records.written import Form, Written
 from overspill.runtime.states import States
 from overspill.step.commands import Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Outcome, Plans, step
-from overspill.words.codec import Struct
+from overspill.words.codec import Light, Struct
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
@@ -30,10 +31,10 @@ BATCH_MAX = 256
 SNAPSHOT_EVERY = 4096
 
 
-class Answer(Struct, frozen=True):
-    """The exact bytes, and whether they were given before."""
+class Answer(Light, frozen=True):
+    """What was answered, and whether it was given before."""
 
-    body: bytes
+    written: Written
     replayed: bool
 
 
@@ -42,17 +43,19 @@ class Waiting:
 
     __slots__ = ("answer", "command", "done", "failure", "lock")
 
-    def __init__(self, command: Identified) -> None:
+    def __init__(self, command: Identified, lock: threading.Lock | None = None) -> None:
+        """`lock` is what a thread waits at, taken; nobody waits at one that has none."""
         self.command = command
         self.answer: Answer | None = None
         self.failure: BaseException | None = None
         self.done = False
-        self.lock = threading.Lock()
+        self.lock = lock
 
     def wake(self) -> None:
         """Lets the caller look again; one that is awake already needs no second call."""
-        with suppress(RuntimeError):
-            self.lock.release()
+        if self.lock is not None:
+            with suppress(RuntimeError):
+                self.lock.release()
 
     def result(self) -> Answer:
         if self.failure is not None:
@@ -61,12 +64,23 @@ class Waiting:
         return self.answer
 
 
+class _Done(Struct):
+    """A batch as decided: states changed, records to append, an answer for each command, forms that the answers have."""
+
+    accounts: dict[str, Account]
+    records: list[Record]
+    answers: list[Answer | Failure]
+    forms: dict[str, Form]
+
+
 class Combiner:
     """One per process and store."""
 
     def __init__(self, store: Store, clock: Clock, plans: Plans, step: Callable[..., Outcome] = step) -> None:
         self._store, self._clock, self._plans, self._step = store, clock, plans, step
         self.states = States(store)
+        self._forms: dict[str, Form] = {}
+        """The forms that the store is known to have."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
 
@@ -74,8 +88,9 @@ class Combiner:
 
     def run(self, command: Identified) -> Answer:
         """Decides one command, durably. Raises Failure."""
-        waiting = Waiting(command)
-        waiting.lock.acquire()
+        lock = threading.Lock()
+        lock.acquire()
+        waiting = Waiting(command, lock)
         self._queue.append(waiting)
         while not waiting.done:
             if self._writer.acquire(blocking=False):
@@ -86,7 +101,7 @@ class Combiner:
                 self._wake_next()
             else:
                 # Whoever writes either decides this one too, or wakes it up to write itself.
-                waiting.lock.acquire()
+                lock.acquire()
         return waiting.result()
 
     def run_all(self, commands: list[Waiting]) -> None:
@@ -135,9 +150,9 @@ class Combiner:
             self._store.begin()
             try:
                 head = self.states.catch_up()
-                changed, records, answers = self._decide(batch, head.seq)
-                if records:
-                    head = self._append(records, head.hash)
+                done = self._decide(batch, head.seq)
+                if done.records:
+                    head = self._append(done, head.hash)
                     self._store.commit()
                 else:
                     self._store.rollback()
@@ -149,14 +164,9 @@ class Combiner:
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
-        self.states.head = head
-        if records:
-            self.states.last_at = records[-1].at
-        for record in records:
-            self.states.note(record)
-        for key, account in changed.items():
-            self.states.put(key, account, records[-1].seq)
-        for waiting, answer in zip(batch, answers, strict=True):
+        self.states.advance(head, done.records, done.accounts)
+        self._forms.update(done.forms)
+        for waiting, answer in zip(batch, done.answers, strict=True):
             if isinstance(answer, Answer):
                 waiting.answer = answer
             else:
@@ -165,29 +175,25 @@ class Combiner:
         if len(self.states.recent) >= SNAPSHOT_EVERY:
             self.snapshot()
 
-    def _decide(
-        self, batch: list[Waiting], seq: int
-    ) -> tuple[dict[str, Account], list[Record], list[Answer | Failure]]:
+    def _decide(self, batch: list[Waiting], seq: int) -> _Done:
         # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
         now = max(self._clock.now(), self.states.last_at)
         known = self.states.find([waiting.command.id for waiting in batch])
-        changed: dict[str, Account] = {}
-        records: list[Record] = []
-        by_id: dict[str, Record] = {}
-        answers: list[Answer | Failure] = []
+        done = _Done({}, [], [], {})
+        changed, records, answers = done.accounts, done.records, done.answers
+        given: dict[str, tuple[str, Written]] = {}
+        state_of = self.states.of
 
         def account_of(key: str) -> Account:
-            found = changed.get(key)
-            return self.states.of(key) if found is None else found
+            return changed[key] if key in changed else state_of(key)
 
         for waiting in batch:
             command = waiting.command
+            id = command.id
             try:
-                before = by_id.get(command.id)
-                if before is None and command.id in known:
-                    before = self._store.record(known[command.id])
-                if before is not None and not isinstance(command.command, Preview):
-                    answers.append(replayed(command, before))
+                if (id in given or id in known) and not isinstance(command.command, Preview):
+                    fingerprint, written = given[id] if id in given else self._given(known[id])
+                    answers.append(replayed(command, fingerprint, written))
                     continue
                 outcome = self._step(self._plans, account_of, command, now, seq + len(records) + 1)
             except Failure as failure:
@@ -196,15 +202,28 @@ class Combiner:
             except Exception as error:  # a defect must deny this command and leave the others alone
                 answers.append(_internal(error))
                 continue
-            changed.update(outcome.accounts)
-            records.extend(outcome.records)
-            by_id.update((record.id, record) for record in outcome.records)
-            answers.append(Answer(outcome.answer, False))
-        return changed, records, answers
+            written = outcome.written
+            if outcome.records:
+                changed.update(outcome.accounts)
+                records += outcome.records
+                given[id] = command.fingerprint, written
+                if written.form is not None:
+                    done.forms[written.form.id] = written.form
+            answers.append(Answer(written, False))
+        return done
 
-    def _append(self, records: list[Record], previous_hash: bytes) -> Head:
-        segment = segment_of(records, previous_hash)
-        self._store.append(segment, has_events=any(record.events for record in records))
+    def _given(self, seq: int) -> tuple[str, Written]:
+        """(fingerprint, answer) of an earlier command by its record's number."""
+        record = self._store.record(seq)
+        return record.fingerprint, Written(bytes(record.answer))
+
+    def _append(self, done: _Done, previous_hash: bytes) -> Head:
+        """A form is stored with the first answer that has it."""
+        for id, form in done.forms.items():
+            if id not in self._forms:
+                self._store.put_form(form)
+        segment = segment_of(done.records, previous_hash)
+        self._store.append(segment, has_events=any(record.events for record in done.records))
         return Head(segment.last_seq, segment.hash)
 
     def snapshot(self) -> None:
@@ -226,16 +245,17 @@ class Combiner:
         self.states.snapshotted()
 
 
-def replayed(command: Identified, record: Record) -> Answer:
+def replayed(command: Identified, fingerprint: str, written: Written) -> Answer:
     """The answer given before; another payload under the same key is a conflict (LANGUAGE.md I1)."""
-    if record.fingerprint != command.fingerprint:
+    if fingerprint != command.fingerprint:
+        _, owner, kind, own = command.key
         raise Failure(
             "idempotency_conflict",
-            f"`{command.key[-1]}` was used before for another {command.kind} of {command.key[1]}",
+            f"`{own}` was used before for another {kind} of {owner}",
             help="use a new id, or send exactly what was sent first",
             pointer="/id",
         )
-    return Answer(bytes(record.answer), True)
+    return Answer(written, True)
 
 
 def _internal(error: Exception) -> Failure:

@@ -22,8 +22,9 @@ from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
+    from asyncio import Future
+
+    from overspill.runtime.aio import AsyncFront
 
 
 class Engine:
@@ -39,10 +40,8 @@ class Engine:
         self.policies = policies
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
-        self._pending: list[tuple[Waiting, asyncio.Future[Answer]]] = []
-        self._busy = False
+        self._front: AsyncFront | None = None
         self._closed = False
-        self._executor: ThreadPoolExecutor | None = None
 
     @classmethod
     def open(
@@ -95,8 +94,8 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        if self._executor is not None:
-            self._executor.shutdown()
+        if self._front is not None:
+            self._front.close()
         self._combiner.exclusively(self._combiner.snapshot)
         self._store.close()
 
@@ -218,7 +217,11 @@ class Engine:
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The journal's records with a number above `after`, in order."""
-        return records_of(self._combiner.exclusively(lambda: list(self._store.segments(after))))
+
+        def read() -> list[Record]:
+            return list(records_of(self._store.segments(after), self._store.form))
+
+        return iter(self._combiner.exclusively(read))
 
     def now(self) -> int:
         """The engine's own instant, in microseconds."""
@@ -239,40 +242,13 @@ class Engine:
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
         return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
 
-    def _submit(self, command: Command) -> asyncio.Future[Answer]:
-        """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
-        import asyncio  # whoever awaits has it loaded
+    def _submit(self, command: Command) -> Future[Answer]:
+        front = self._front
+        if front is None:
+            from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
 
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Answer] = loop.create_future()
-        self._pending.append((Waiting(identify(command)), future))
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._flush, loop)
-        return future
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        """One batch is under way at a time; what arrives meanwhile is the next."""
-        batch, self._pending = self._pending, []
-        if not batch:
-            self._busy = False
-            return
-        if self._executor is None:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
-        running = loop.run_in_executor(self._executor, self._combiner.run_all, [waiting for waiting, _ in batch])
-        running.add_done_callback(lambda _: self._deliver(loop, batch))
-
-    def _deliver(self, loop: asyncio.AbstractEventLoop, batch: list[tuple[Waiting, asyncio.Future[Answer]]]) -> None:
-        for waiting, future in batch:
-            if future.done():
-                continue
-            if waiting.failure is not None:
-                future.set_exception(waiting.failure)
-            else:
-                future.set_result(waiting.result())
-        self._flush(loop)
+            front = self._front = AsyncFront(self._combiner)
+        return front.submit(identify(command))
 
 
 def _instant(text: str) -> int:
@@ -290,8 +266,8 @@ def _outcome(waiting: Waiting) -> Decision | Failure:
 
 
 def _decision(answer: Answer) -> Decision:
-    return Decision(answer.body, answer.replayed)
+    return Decision(answer.written, answer.replayed)
 
 
 def _receipt(answer: Answer) -> Receipt:
-    return Receipt(answer.body, answer.replayed)
+    return Receipt(answer.written, answer.replayed)

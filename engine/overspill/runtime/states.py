@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
 from overspill.ports.store import Head, Snapshot, Store
-from overspill.records.journal import Record, Segment, records_of, segment_hash
-from overspill.words.codec import json_decoder
+from overspill.records.journal import Record, Segment, segment_hash, stored_records
+from overspill.words.codec import convert
 from overspill.words.failures import StoreFailure
 
-_effects = json_decoder(list[Effect]).decode
 KEPT_MAX = 200_000
 
 
@@ -38,7 +39,7 @@ class States:
         if head.seq != self.head.seq:
             for segment in self._store.segments(self.head.seq):
                 self._verify(segment)
-                for record in records_of([segment]):
+                for record in stored_records(segment):
                     self._fold(record)
                 self.head = Head(segment.last_seq, segment.hash)
         elif not self.head.hash:
@@ -57,11 +58,11 @@ class States:
     def _fold(self, record: Record) -> None:
         self.last_at = max(self.last_at, record.at)
         self.note(record)
-        for key, raw in record.effects.items():
+        for key, effects in record.effects.items():
             snapshot = None if key in self._packed else self._store.snapshot(key)
             if snapshot is not None and snapshot.seq >= record.seq:
                 continue
-            self.put(key, apply(self.of(key), _effects(raw), record.at), record.seq)
+            self.put(key, apply(self.of(key), convert(effects, list[Effect]), record.at), record.seq)
 
     def of(self, key: str) -> Account:
         """The account's state; EMPTY for one never met."""
@@ -79,8 +80,20 @@ class States:
 
     def note(self, record: Record) -> None:
         """Remembers what leads to a record until the index has it."""
-        for id in (record.id, *record.ids):
+        self.recent[record.id] = record.seq
+        for id in record.ids:
             self.recent[id] = record.seq
+
+    def advance(self, head: Head, records: Sequence[Record], accounts: Mapping[str, Account]) -> None:
+        """Takes over what was just committed."""
+        self.head = head
+        if not records:
+            return
+        self.last_at, last_seq = records[-1].at, records[-1].seq
+        for record in records:
+            self.note(record)
+        for key, account in accounts.items():
+            self.put(key, account, last_seq)
 
     def find(self, ids: list[str]) -> dict[str, int]:
         """The record numbers of those ids that are known."""

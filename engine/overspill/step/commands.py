@@ -9,29 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from overspill.records.request import Request
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 
 Value = str | int | bool
 
 
-class Preview(Struct, frozen=True, kw_only=True):
+class Preview(Light, frozen=True, kw_only=True):
     """The same decision as `Consume`, without effect; stores no key."""
 
     tenant: str
     request: Request
 
 
-class Consume(Struct, frozen=True, kw_only=True):
+class Consume(Light, frozen=True, kw_only=True):
     tenant: str
     request: Request
 
 
-class Reserve(Struct, frozen=True, kw_only=True):
+class Reserve(Light, frozen=True, kw_only=True):
     tenant: str
     request: Request
 
 
-class Capture(Struct, frozen=True, kw_only=True):
+class Capture(Light, frozen=True, kw_only=True):
     """Usage against a hold; `id` is the caller's key within the hold, `account` the key of the account that holds."""
 
     tenant: str
@@ -41,14 +41,14 @@ class Capture(Struct, frozen=True, kw_only=True):
     meters: Mapping[str, int]
 
 
-class Release(Struct, frozen=True, kw_only=True):
+class Release(Light, frozen=True, kw_only=True):
     tenant: str
     account: str
     hold: str
     id: str
 
 
-class Expire(Struct, frozen=True, kw_only=True):
+class Expire(Light, frozen=True, kw_only=True):
     """A hold's time-out, commanded by the engine itself as soon as the account is met after it."""
 
     tenant: str
@@ -56,7 +56,7 @@ class Expire(Struct, frozen=True, kw_only=True):
     hold: str
 
 
-class Grant(Struct, frozen=True, kw_only=True):
+class Grant(Light, frozen=True, kw_only=True):
     """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
 
     `expires_at` in microseconds; None: after the pool's own length, or never.
@@ -75,7 +75,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     actor: str = "operator"
 
 
-class SetAttributes(Struct, frozen=True, kw_only=True):
+class SetAttributes(Light, frozen=True, kw_only=True):
     """Attributes of one account; None makes one absent. Amounts are decimal text in the field's unit."""
 
     tenant: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import assert_never
+from typing import Any
 
 from overspill.step.commands import (
     Capture,
@@ -17,60 +17,69 @@ from overspill.step.commands import (
     Reserve,
     SetAttributes,
 )
-from overspill.words.codec import Raw, Struct, sorted_json_bytes
+from overspill.words.codec import Light, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
 from overspill.words.names import IDENTIFIER
 
+_is_identifier = IDENTIFIER.fullmatch
 
-class Identified(Struct, frozen=True):
+
+class Identified(Light, frozen=True):
     """A command with its identity. `payload` is canonical JSON; its SHA-256 in hex is the `fingerprint`."""
 
     command: Command
     id: str
-    key: tuple[str, ...]
-    kind: str
+    key: tuple[str, str, str, str]
+    """(tenant, owner, kind of command, the caller's id)."""
     payload: bytes
     fingerprint: str
 
-    @property
-    def json(self) -> Raw:
-        """The command as the journal keeps it."""
-        return Raw(b'{"kind":"%s","payload":%s}' % (self.kind.encode(), self.payload))
-
     def derived(self, kind: str, sequence: int = 0) -> str:
-        """A further id of this command: `hold_…`, `use_…`."""
+        """A further id of this command: `hold_…`."""
         return derived_id(key_text(*self.key), kind, sequence)
+
+
+def _of_request(command: Preview | Consume | Reserve) -> tuple[str, str, object]:
+    return owner_of(command.request.account), command.request.id, command.request
+
+
+def _of_hold(command: Capture | Release) -> tuple[str, str, object]:
+    return command.hold, command.id, command
+
+
+def _of_timeout(command: Expire) -> tuple[str, str, object]:
+    return command.hold, "timeout", command
+
+
+def _of_account(command: Grant | SetAttributes) -> tuple[str, str, object]:
+    return owner_of(command.account), command.id, command
+
+
+_IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, object]]]] = {
+    Preview: ("preview", "dec", _of_request),
+    Consume: ("consume", "dec", _of_request),
+    Reserve: ("reserve", "dec", _of_request),
+    Capture: ("capture", "cap", _of_hold),
+    Release: ("release", "rel", _of_hold),
+    Expire: ("expire", "exp", _of_timeout),
+    Grant: ("grant", "grt", _of_account),
+    SetAttributes: ("set", "set", _of_account),
+}
+"""Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""
 
 
 def identify(command: Command) -> Identified:
     """The command's identity. Raises Failure when a part of its key is no identifier."""
-    payload: object
-    match command:
-        case Preview(tenant=tenant, request=request):
-            kind, prefix, owner, own, payload = "preview", "dec", owner_of(request.account), request.id, request
-        case Consume(tenant=tenant, request=request):
-            kind, prefix, owner, own, payload = "consume", "dec", owner_of(request.account), request.id, request
-        case Reserve(tenant=tenant, request=request):
-            kind, prefix, owner, own, payload = "reserve", "dec", owner_of(request.account), request.id, request
-        case Capture(tenant=tenant, hold=hold, id=own):
-            kind, prefix, owner, payload = "capture", "cap", hold, command
-        case Release(tenant=tenant, hold=hold, id=own):
-            kind, prefix, owner, payload = "release", "rel", hold, command
-        case Expire(tenant=tenant, hold=hold):
-            kind, prefix, owner, own, payload = "expire", "exp", hold, "timeout", command
-        case Grant(tenant=tenant, account=account, id=own):
-            kind, prefix, owner, payload = "grant", "grt", owner_of(account), command
-        case SetAttributes(tenant=tenant, account=account, id=own):
-            kind, prefix, owner, payload = "set", "set", owner_of(account), command
-        case _:
-            assert_never(command)
+    kind, prefix, parts = _IDENTITY[type(command)]
+    owner, own, payload = parts(command)
+    tenant = command.tenant
     for part in (tenant, own):
-        if IDENTIFIER.fullmatch(part) is None:
+        if type(part) is not str or not _is_identifier(part):
             raise _no_identifier(part)
     text = sorted_json_bytes(payload)
-    key = (tenant, owner, kind, own)
-    return Identified(command, derived_id(key_text(*key), prefix), key, kind, text, sha256(text).hexdigest())
+    id = derived_id(f"{tenant}\0{owner}\0{kind}\0{own}", prefix)
+    return Identified(command, id, (tenant, owner, kind, own), text, sha256(text).hexdigest())
 
 
 def owner_of(account: Mapping[str, str]) -> str:
@@ -79,7 +88,7 @@ def owner_of(account: Mapping[str, str]) -> str:
         raise Failure("missing_account", "no account is named", help='name one: {"user": "…"}', pointer="/account")
     kind = "user" if "user" in account else min(account)
     id = account[kind]
-    if not isinstance(id, str) or IDENTIFIER.fullmatch(id) is None:
+    if type(id) is not str or not _is_identifier(id):
         raise _no_identifier(id)
     return f"{kind}/{id}"
 

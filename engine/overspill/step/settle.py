@@ -14,18 +14,18 @@ from overspill.account.holds import Kept, given_back, lots_used
 from overspill.account.kernel import kept
 from overspill.account.state import Account, Hold, Leg
 from overspill.decide.admit import admit_meters
-from overspill.decide.render import formatter
 from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import base_amount, fill, look_up
 from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, PoolLayer, Waterfall, state_key
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
 from overspill.plan.shapes import ENDS_AT, LOT_LEFT, OPENED_AT, Lot, WindowState
+from overspill.records.usage import USAGE
 from overspill.step.keys import Identified
-from overspill.step.usage import event_bytes
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text_micros
+from overspill.words.texts import amount_text_of
 
 AccountOf = Callable[[str], Account]
 Effects = dict[str, list[Effect]]
@@ -34,7 +34,7 @@ Effects = dict[str, list[Effect]]
 class Settled(Struct, frozen=True):
     answer: bytes
     effects: Effects
-    events: tuple[bytes, ...]
+    events: tuple[str, ...]
 
 
 class Excess(Struct, frozen=True):
@@ -103,7 +103,7 @@ def captured(
         effects.setdefault(key, []).extend(_excess_effects(part))
     for key in _holders(hold):
         effects.setdefault(key, []).append(EndHold(hold.id))
-    write = formatter(waterfall.unit.scale)
+    write = amount_text_of(waterfall.unit.scale)
     shown = {
         "late": not hold.open,
         "used": write(base),
@@ -113,17 +113,7 @@ def captured(
         "charge": _charge(waterfall, inside, excess),
         "draws": [*_inside_draws(waterfall, hold, inside), *_excess_draws(waterfall, hold, excess)],
     }
-    event = event_bytes(
-        identified,
-        account=(hold.accounts[ROOT] or "").split("/", 1)[1],
-        request=hold.request,
-        waterfall=hold.waterfall,
-        meters=meters,
-        base=write(base),
-        unit=waterfall.unit.name,
-        at=now,
-    )
-    return Settled(_answer("capture", identified, hold, now, shown), effects, (event,))
+    return Settled(_answer("capture", identified, hold, now, shown), effects, USAGE)
 
 
 def _holders(hold: Hold) -> list[str]:
@@ -242,7 +232,7 @@ def _charge(waterfall: Waterfall, inside: Sequence[Kept], excess: Sequence[Exces
     amounts = [(_layer(waterfall, part.leg), part.amount) for part in inside]
     amounts += [(part.layer, part.amount) for part in excess]
     totals: dict[str, int] = {}
-    writes = {layer.unit.name: formatter(layer.unit.scale) for layer, _ in amounts}
+    writes = {layer.unit.name: amount_text_of(layer.unit.scale) for layer, _ in amounts}
     for layer, amount in amounts:
         if isinstance(layer, PoolLayer) and not layer.free and amount:
             totals[layer.unit.name] = totals.get(layer.unit.name, 0) + amount
@@ -272,11 +262,11 @@ def _draw(
     lots: Sequence[tuple[str, Lot, int]],
     back: int,
 ) -> dict[str, object]:
-    write = formatter(layer.unit.scale)
+    write = amount_text_of(layer.unit.scale)
     shown: dict[str, object] = {
         "layer": layer.name,
         "from": source,
-        "base": formatter(waterfall.unit.scale)(base),
+        "base": amount_text_of(waterfall.unit.scale)(base),
         "amount": write(amount),
         "returned": write(back),
         "unit": layer.unit.name,

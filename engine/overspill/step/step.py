@@ -6,7 +6,7 @@ record is put together. A Failure stores nothing and changes nothing (LANGUAGE.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from overspill.account.effects import Effect, SetHold, apply
@@ -19,8 +19,9 @@ from overspill.decide.render import render
 from overspill.plan.functions import ABSENT
 from overspill.plan.plan import ROOT
 from overspill.plan.program import Program
-from overspill.records.journal import Record
-from overspill.records.request import Request
+from overspill.records.journal import NO_ANSWER, Record
+from overspill.records.usage import USAGE
+from overspill.records.written import RECORDED, Written
 from overspill.step import changes, settle
 from overspill.step.commands import (
     Capture,
@@ -33,8 +34,7 @@ from overspill.step.commands import (
     SetAttributes,
 )
 from overspill.step.keys import Identified, identify
-from overspill.step.usage import usage_event
-from overspill.words.codec import Raw, Struct, json_bytes
+from overspill.words.codec import Light, Raw
 from overspill.words.lengths import instant_after
 
 AccountOf = Callable[[str], Account]
@@ -53,24 +53,25 @@ class Plans(Protocol):
         ...
 
 
-class Outcome(Struct, frozen=True):
-    """What a command did: its answer's exact bytes, its records in order, and every state it changed."""
+class Outcome(Light, frozen=True):
+    """What a command did: its answer, its records in order, and every state it changed."""
 
-    answer: bytes
-    records: tuple[Record, ...]
-    accounts: dict[str, Account]
+    written: Written
+    records: Sequence[Record]
+    accounts: Mapping[str, Account]
+
+    @property
+    def answer(self) -> bytes:
+        """The answer's exact bytes."""
+        return self.written.json
 
 
 def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int) -> Outcome:
     """Runs one command at the instant `now`; its records are numbered from `seq`. Raises Failure."""
     run = _Run(plans, account_of, now, seq)
     match command.command:
-        case Preview(tenant=tenant, request=request):
-            return run.decision(command, tenant, request, durable=False, holds=False)
-        case Consume(tenant=tenant, request=request):
-            return run.decision(command, tenant, request, durable=True, holds=False)
-        case Reserve(tenant=tenant, request=request):
-            return run.decision(command, tenant, request, durable=True, holds=True)
+        case Consume() | Preview() | Reserve() as asked:
+            return run.decision(command, asked)
         case Capture() as capture:
             return run.follow_up(command, capture.account, capture.hold, dict(capture.meters))
         case Release() as release:
@@ -105,20 +106,18 @@ class _Run:
             found = self._met[key] = self._account_of(key)
         return found
 
-    def outcome(self, answer: bytes) -> Outcome:
-        return Outcome(answer, tuple(self.records), self.accounts)
-
     def record(
         self,
         command: Identified,
-        answer: bytes,
-        effects: dict[str, list[Effect]],
-        events: Sequence[bytes] = (),
+        answer: Written,
+        effects: Mapping[str, Sequence[Effect]],
+        events: tuple[str, ...] = (),
         ids: tuple[str, ...] = (),
-    ) -> None:
-        """Adds the command's record and applies its effects."""
+    ) -> Outcome:
+        """Adds the command's record, applies its effects, and is what the command came to."""
         for key, changed in effects.items():
             self.accounts[key] = self._met[key] = apply(self.account(key), changed, self.now)
+        form = answer.form
         self.records.append(
             Record(
                 seq=self.seq + len(self.records),
@@ -127,55 +126,59 @@ class _Run:
                 ids=ids,
                 key=command.key,
                 fingerprint=command.fingerprint,
-                command=command.json,
-                answer=Raw(answer),
-                effects={key: Raw(json_bytes(changed)) for key, changed in effects.items()},
-                events=tuple([Raw(event) for event in events]),
+                command=Raw(command.payload),
+                answer=NO_ANSWER if form else Raw(answer.body),
+                form=form.id if form else "",
+                values=answer.values[RECORDED:],
+                effects=effects,
+                events=events,
             )
         )
+        return Outcome(answer, self.records, self.accounts)
 
     # ---- preview, consume, reserve
 
-    def decision(self, command: Identified, tenant: str, request: Request, *, durable: bool, holds: bool) -> Outcome:
+    def decision(self, command: Identified, asked: Preview | Consume | Reserve) -> Outcome:
         program = self.plans.active()
-        admitted = admit(program.plan, request)
-        keys = account_keys(program, tenant, admitted)
-        self.meet(keys)
-        accounts = tuple([None if key is None else self.account(key) for key in keys])
+        admitted = admit(program.plan, asked.request)
+        keys = account_keys(program, asked.tenant, admitted)
+        accounts = self.meet(keys)
         decided = decide(program, admitted, accounts, self.now)
-        hold = _hold(command, decided, keys) if holds and decided.outcome != DENY else None
+        denied = decided.outcome == DENY
+        hold = _hold(command, decided, keys) if isinstance(asked, Reserve) and not denied else None
         root = accounts[ROOT]
         assert root is not None
-        answer = render(
+        written = render(
             decided,
             id=command.id,
             request_json=command.payload.decode(),
-            request_digest=f"sha256:{command.fingerprint}",
+            request_digest=command.fingerprint,
             account_version=root.version,
             hold=None if hold is None else (hold.id, hold.expires_at),
         )
-        if not durable:
-            return Outcome(answer, (), {})
-        effects = {keys[kind] or "": changed for kind, changed in effects_of(decided).items()}
-        if hold is not None:
-            for key in (keys[ROOT], *effects):
-                if key is not None and not _has_hold(effects.get(key, ())):
-                    effects.setdefault(key, []).append(SetHold(hold))
-        events = [usage_event(command, decided)] if decided.outcome != DENY and not holds else []
-        self.record(command, answer, effects, events, () if hold is None else (hold.id,))
-        return self.outcome(answer)
+        if isinstance(asked, Preview):
+            return Outcome(written, (), {})
+        effects = effects_of(decided, keys)
+        if hold is None:
+            return self.record(command, written, effects, () if denied else USAGE)
+        for key in (keys[ROOT], *effects):
+            if key is not None and not _has_hold(effects.get(key, ())):
+                effects.setdefault(key, []).append(SetHold(hold))
+        return self.record(command, written, effects, (), (hold.id,))
 
-    def meet(self, keys: Sequence[str | None]) -> None:
-        """Times out what is due on the accounts a command touches, before anything else happens to them."""
+    def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
+        """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
+        met = tuple([None if key is None else self.account(key) for key in keys])
+        if not any(account is not None and account.holds for account in met):
+            return met
         for key in keys:
-            if key is None or not self.account(key).holds:
-                continue
-            for hold in due(self.account(key), self.now):
+            for hold in () if key is None else due(self.account(key), self.now):
                 owner = hold.accounts[ROOT]
                 assert owner is not None
                 tenant = owner.split("/", 1)[0]
                 expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
                 self.settled(expire, settle.expired(hold, self.account, self.now, expire))
+        return tuple([None if key is None else self.account(key) for key in keys])
 
     # ---- what follows a hold
 
@@ -193,22 +196,18 @@ class _Run:
         return self.settled(command, settle.expired(hold, self.account, self.now, command))
 
     def settled(self, command: Identified, settled: settle.Settled) -> Outcome:
-        self.record(command, settled.answer, settled.effects, settled.events)
-        return self.outcome(settled.answer)
+        return self.record(command, Written(settled.answer), settled.effects, settled.events)
 
     # ---- grants and attributes
 
     def change(self, command: Identified, change: changes.Change) -> Outcome:
-        self.record(command, change.answer, {change.account: list(change.effects)})
-        return self.outcome(change.answer)
+        return self.record(command, Written(change.answer), {change.account: change.effects})
 
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
-    names = program.plan.kind_names
-    return tuple(
-        [None if id is None else f"{tenant}/{name}/{id}" for name, id in zip(names, admitted.ids, strict=True)]
-    )
+    pairs = zip(program.plan.kind_names, admitted.ids, strict=True)
+    return tuple([None if id is None else f"{tenant}/{name}/{id}" for name, id in pairs])
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:

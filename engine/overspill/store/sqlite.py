@@ -16,19 +16,25 @@ from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.journal import GENESIS, Record, Segment, records_of
+from overspill.records.written import Form
+from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
 
 T = TypeVar("T")
 
 APPLICATION_ID = 0x4F565350
 """`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LOCK_SECONDS = 10
+PAGE_BYTES = 16384
+"""A segment of many decisions is some 60 KB: larger pages than SQLite's own 4 KiB are fewer to write and to sum."""
+_decode_form = json_decoder(Form).decode
 
 _SCHEMA = """
 CREATE TABLE segments (
   first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,
   previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE forms (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE ids (id TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE outbox (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
 CREATE TABLE accounts (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
@@ -44,6 +50,7 @@ class SqliteStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._poisoned: str | None = None
+        self._forms: dict[str, Form] = {}
         self._connection = self._opened()
         self._execute = self._connection.execute
 
@@ -93,10 +100,17 @@ class SqliteStore:
                 f"{self.path} was written by a newer version (schema {version}, this one reads {SCHEMA_VERSION})",
                 help="upgrade Overspill",
             )
+        if 0 < version < SCHEMA_VERSION:
+            raise StoreFailure(
+                "older_version",
+                f"{self.path} was written before the first release (schema {version}, this one reads {SCHEMA_VERSION})",
+                help="start a new file",
+            )
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         # A checkpoint stalls one commit; at this size fewer than one commit in a hundred meets one.
-        connection.execute("PRAGMA wal_autocheckpoint=16000")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
         connection.execute("PRAGMA cache_size=-65536")
         if version == 0:
             self._create(connection)
@@ -165,7 +179,23 @@ class SqliteStore:
             "ORDER BY first_seq DESC LIMIT 1",
             (seq,),
         ).fetchone()
-        return next(record for record in records_of([Segment(*row)]) if record.seq == seq)
+        return next(record for record in records_of([Segment(*row)], self.form) if record.seq == seq)
+
+    def put_form(self, form: Form) -> None:
+        self._do(self._execute, "INSERT OR IGNORE INTO forms VALUES (?, ?)", (form.id, json_bytes(form)))
+
+    def form(self, id: str) -> Form:
+        form = self._forms.get(id)
+        if form is None:
+            row = self._do(self._execute, "SELECT body FROM forms WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                raise StoreFailure(
+                    "missing_form",
+                    f"{self.path} has lost the form {id} of its answers",
+                    help="restore it from a backup",
+                )
+            form = self._forms[id] = _decode_form(row[0])
+        return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
         """(first, last) record of each segment that has events to settle, from the record behind `after` on."""

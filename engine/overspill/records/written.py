@@ -1,0 +1,105 @@
+"""An answer's exact bytes, either as they are or as a form and what stands in it.
+
+Most answers of one kind differ in two dozen facts only. The text around these, the form, is stored once and for ever;
+an answer then is its form's id and its values, as plain as they were decided. Putting the two together needs no
+knowledge of what they say, only how a value reads (`READS`, which never changes): the same bytes come out whatever
+version of the engine wrote them, and nobody writes text that nobody looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from overspill.words.codec import Light, Struct, json_bytes
+from overspill.words.texts import amount_text_of, end_json, f_string, kept, limit_text_of, quantity_json_of
+
+Value = str | int | bool | None
+RECORDED = 4
+"""So many values, the first, stand in the record itself: (id, caller's id, fingerprint, canonical JSON of the command)."""
+
+
+def _string(value: str | None) -> str:
+    return "null" if value is None else quoted(value)
+
+
+_STRINGS = kept(_string)
+_BOOLS = {True: "true", False: "false", None: "null"}
+
+READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
+    "text": lambda _: str,
+    "digits": lambda _: str,
+    "string": lambda _: _STRINGS,
+    "int": lambda _: lambda value: "null" if value is None else str(value),
+    "bool": lambda _: _BOOLS.__getitem__,
+    "amount": amount_text_of,
+    "limit": limit_text_of,
+    "quantity": quantity_json_of,
+    "end": lambda _: end_json,
+}
+"""How a value reads, by name and by the scale of the unit it is in: text as it is; digits; a string, an int or a bool as
+JSON, with null for what is absent; steps as decimal text; the same with `unlimited`; the same as JSON with null; an
+instant as JSON with null for never."""
+
+
+class Hole(Struct, frozen=True, array_like=True):
+    """Which value stands here, and how it reads."""
+
+    value: int
+    reads: str
+    scale: int = 0
+
+
+class Form(Struct, frozen=True, eq=False):
+    """`pieces` of text with a hole between each two. Two of one `id` are alike."""
+
+    id: str
+    pieces: tuple[str, ...]
+    holes: tuple[Hole, ...]
+
+    def text(self, values: Sequence[Value]) -> str:
+        """The text with the values in their places."""
+        return _joined(self)(values)
+
+
+@lru_cache(maxsize=1024)
+def _joined(form: Form) -> Callable[[Sequence[Value]], str]:
+    """Values → the form's text, as one f-string: put together piece by piece it would take twice as long."""
+    count = 1 + max(hole.value for hole in form.holes)
+    values = ", ".join(f"v{index}" for index in range(count))
+    names: dict[str, object] = {}
+    expressions, lines = [], [f"def text(values):\n {values}, = values"]
+    for hole in form.holes:
+        if hole.reads in ("text", "digits"):  # an f-string reads these so by itself
+            expressions.append(f"v{hole.value}")
+            continue
+        read = f"{hole.reads}{hole.scale}"
+        text = f"{read}_{hole.value}"
+        if text not in expressions:
+            names[read] = READS[hole.reads](hole.scale)
+            lines.append(f" {text} = {read}(v{hole.value})")
+        expressions.append(text)
+    source = "\n".join([*lines, f" return {f_string(form.pieces, expressions)}"])
+    exec(compile(source, "<form>", "exec"), names)
+    return names["text"]  # type: ignore[return-value]
+
+
+def form_of(pieces: tuple[str, ...], holes: tuple[Hole, ...]) -> Form:
+    """The form of at least two holes, with the id that its content gives it."""
+    return Form("form_" + sha256(json_bytes((pieces, holes))).hexdigest()[:26], pieces, holes)
+
+
+class Written(Light, frozen=True):
+    """Either `body`, or a form with its values."""
+
+    body: bytes
+    form: Form | None = None
+    values: tuple[Value, ...] = ()
+
+    @property
+    def json(self) -> bytes:
+        """The exact bytes."""
+        return self.body if self.form is None else self.form.text(self.values).encode()

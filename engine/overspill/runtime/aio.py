@@ -1,0 +1,56 @@
+"""The asyncio front: commands of one event loop, gathered while a batch is under way, and decided in a thread beside it.
+
+Loaded with the first `adecide`: whoever awaits has asyncio already.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Future, get_running_loop
+from concurrent.futures import ThreadPoolExecutor
+
+from overspill.runtime.combiner import Answer, Combiner, Waiting
+from overspill.step.keys import Identified
+
+Pending = list[tuple[Waiting, "Future[Answer]"]]
+
+
+class AsyncFront:
+    """One batch is under way at a time; what arrives meanwhile is the next."""
+
+    def __init__(self, combiner: Combiner) -> None:
+        self._combiner = combiner
+        self._pending: Pending = []
+        self._busy = False
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
+
+    def submit(self, command: Identified) -> Future[Answer]:
+        """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
+        loop = get_running_loop()
+        future: Future[Answer] = loop.create_future()
+        self._pending.append((Waiting(command), future))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._flush, loop)
+        return future
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+    def _flush(self, loop: AbstractEventLoop) -> None:
+        batch, self._pending = self._pending, []
+        if not batch:
+            self._busy = False
+            return
+        commands = [waiting for waiting, _ in batch]
+        running = loop.run_in_executor(self._executor, self._combiner.run_all, commands)
+        running.add_done_callback(lambda _: self._deliver(loop, batch))
+
+    def _deliver(self, loop: AbstractEventLoop, batch: Pending) -> None:
+        for waiting, future in batch:
+            if future.done():
+                continue
+            if waiting.failure is not None:
+                future.set_exception(waiting.failure)
+            else:
+                future.set_result(waiting.result())
+        self._flush(loop)

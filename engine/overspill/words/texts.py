@@ -1,0 +1,84 @@
+"""Texts of amounts and instants, made once and kept within a bound: they come again from decision to decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+from overspill.words.amounts import UNLIMITED, text_from_steps
+from overspill.words.instants import NEVER, instant_text, instant_text_micros
+
+K = TypeVar("K")
+
+KEPT_MAX = 65536
+
+
+class _Kept(dict[K, str]):
+    """Thing → its text, made when it is missing; emptied when it is full."""
+
+    __slots__ = ("_make", "_most")
+
+    def __init__(self, make: Callable[[K], str], most: int) -> None:
+        super().__init__()
+        self._make, self._most = make, most
+
+    def __missing__(self, thing: K) -> str:
+        if len(self) >= self._most:
+            self.clear()
+        text = self[thing] = self._make(thing)
+        return text
+
+
+def kept(make: Callable[[K], str], most: int = KEPT_MAX) -> Callable[[K], str]:
+    """`make`, remembering up to `most` of its answers. `make` is pure; equal things must have equal texts."""
+    return _Kept(make, most).__getitem__
+
+
+@lru_cache(maxsize=64)
+def amount_text_of(scale: int) -> Callable[[int], str]:
+    """Steps → decimal text, for one scale: what one decision leaves in a window the next one finds there."""
+    step, pattern = 10**scale, f"%d.%0{scale}d"
+
+    def text(steps: int) -> str:
+        if steps < 0 or not scale:
+            return text_from_steps(steps, scale)
+        whole, rest = divmod(steps, step)
+        return (pattern % (whole, rest)).rstrip("0") if rest else str(whole)
+
+    return kept(text)
+
+
+@lru_cache(maxsize=64)
+def limit_text_of(scale: int) -> Callable[[int], str]:
+    """A capacity, in steps → decimal text, or `unlimited`."""
+    amount = amount_text_of(scale)
+    return kept(lambda capacity: "unlimited" if capacity == UNLIMITED else amount(capacity))
+
+
+def quantity_json_of(scale: int) -> Callable[[int | None], str]:
+    """Steps, or None for what is absent → JSON."""
+    amount = amount_text_of(scale)
+    return lambda steps: "null" if steps is None else f'"{amount(steps)}"'
+
+
+instant_text_of = kept(instant_text_micros, most=16)
+"""The instant of a batch, which all its decisions share."""
+
+
+def _end(instant: int) -> str:
+    return "null" if instant == NEVER else f'"{instant_text(instant)}"'
+
+
+end_json = kept(_end)
+"""The end of a window or lot, as JSON: null for never."""
+
+
+def f_string(pieces: Sequence[str], expressions: Sequence[str]) -> str:
+    """The Python f-string of literal pieces with an expression between each two."""
+    literal = [
+        piece.replace("\\", "\\\\").replace("\n", "\\n").replace("'", "\\'").replace("{", "{{").replace("}", "}}")
+        for piece in pieces
+    ]
+    holes = [f"{{{expression}}}" for expression in expressions]
+    return "f'" + "".join([part for pair in zip(literal, [*holes, ""], strict=True) for part in pair]) + "'"
