@@ -22,8 +22,7 @@ def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[E
         assert key is not None
         found = effects.setdefault(key, [])
         values = tuple([str(facts[slot]) for slot in layer.per]) if layer.per else ()
-        if len(step) == 5:
-            assert isinstance(layer, LimitLayer)
+        if isinstance(layer, LimitLayer) and len(step) == 5:
             amount = step[2]
             for window, (generation, opened_at, ends_at, used) in zip(layer.windows, step[3], strict=True):
                 name = state_key(window.key, values) if values else window.key

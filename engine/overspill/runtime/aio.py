@@ -8,10 +8,10 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from concurrent.futures import ThreadPoolExecutor
 
-from overspill.runtime.combiner import Answer, Combiner, Waiting
+from overspill.runtime.combiner import Combiner, Waiting
 from overspill.step.keys import Identified
 
-Pending = list[tuple[Waiting, "Future[Answer]"]]
+Pending = list[tuple[Waiting, "Future[Waiting]"]]
 
 
 class AsyncFront:
@@ -23,10 +23,10 @@ class AsyncFront:
         self._busy = False
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
 
-    def submit(self, command: Identified) -> Future[Answer]:
+    def submit(self, command: Identified) -> Future[Waiting]:
         """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
         loop = get_running_loop()
-        future: Future[Answer] = loop.create_future()
+        future: Future[Waiting] = loop.create_future()
         self._pending.append((Waiting(command), future))
         if not self._busy:
             self._busy = True
@@ -52,5 +52,5 @@ class AsyncFront:
             if waiting.failure is not None:
                 future.set_exception(waiting.failure)
             else:
-                future.set_result(waiting.result())
+                future.set_result(waiting)
         self._flush(loop)

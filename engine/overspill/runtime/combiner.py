@@ -22,7 +22,7 @@ from overspill.runtime.states import States
 from overspill.step.commands import Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Outcome, Plans, step
-from overspill.words.codec import Light, Struct
+from overspill.words.codec import Struct
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
@@ -31,22 +31,17 @@ BATCH_MAX = 256
 SNAPSHOT_EVERY = 4096
 
 
-class Answer(Light, frozen=True):
-    """What was answered, and whether it was given before."""
-
-    written: Written
-    replayed: bool
-
-
 class Waiting:
     """One command in the queue and, in the end, what became of it."""
 
-    __slots__ = ("answer", "command", "done", "failure", "lock")
+    __slots__ = ("command", "done", "failure", "lock", "replayed", "written")
 
     def __init__(self, command: Identified, lock: threading.Lock | None = None) -> None:
         """`lock` is what a thread waits at, taken; nobody waits at one that has none."""
         self.command = command
-        self.answer: Answer | None = None
+        self.written: Written | None = None
+        self.replayed = False
+        """Whether the answer was given before."""
         self.failure: BaseException | None = None
         self.done = False
         self.lock = lock
@@ -57,19 +52,19 @@ class Waiting:
             with suppress(RuntimeError):
                 self.lock.release()
 
-    def result(self) -> Answer:
+    def result(self) -> Written:
         if self.failure is not None:
             raise self.failure
-        assert self.answer is not None
-        return self.answer
+        assert self.written is not None
+        return self.written
 
 
 class _Done(Struct):
-    """A batch as decided: states changed, records to append, an answer for each command, forms that the answers have."""
+    """A batch as decided: states changed, records to append, an answer for each command, forms that the store lacks."""
 
     accounts: dict[str, Account]
     records: list[Record]
-    answers: list[Answer | Failure]
+    answers: list[Written | Failure]
     forms: dict[str, Form]
 
 
@@ -86,7 +81,7 @@ class Combiner:
 
     # ---- callers
 
-    def run(self, command: Identified) -> Answer:
+    def run(self, command: Identified) -> Waiting:
         """Decides one command, durably. Raises Failure."""
         lock = threading.Lock()
         lock.acquire()
@@ -102,7 +97,8 @@ class Combiner:
             else:
                 # Whoever writes either decides this one too, or wakes it up to write itself.
                 lock.acquire()
-        return waiting.result()
+        waiting.result()
+        return waiting
 
     def run_all(self, commands: list[Waiting]) -> None:
         """Decides several commands in order, in as few commits as they fit into."""
@@ -167,8 +163,8 @@ class Combiner:
         self.states.advance(head, done.records, done.accounts)
         self._forms.update(done.forms)
         for waiting, answer in zip(batch, done.answers, strict=True):
-            if isinstance(answer, Answer):
-                waiting.answer = answer
+            if isinstance(answer, Written):
+                waiting.written = answer
             else:
                 waiting.failure = answer
             waiting.done = True
@@ -182,7 +178,8 @@ class Combiner:
         done = _Done({}, [], [], {})
         changed, records, answers = done.accounts, done.records, done.answers
         given: dict[str, tuple[str, Written]] = {}
-        state_of = self.states.of
+        plans, step, state_of, forms = self._plans, self._step, self.states.of, self._forms
+        seq += 1
 
         def account_of(key: str) -> Account:
             return changed[key] if key in changed else state_of(key)
@@ -194,8 +191,9 @@ class Combiner:
                 if (id in given or id in known) and not isinstance(command.command, Preview):
                     fingerprint, written = given[id] if id in given else self._given(known[id])
                     answers.append(replayed(command, fingerprint, written))
+                    waiting.replayed = True
                     continue
-                outcome = self._step(self._plans, account_of, command, now, seq + len(records) + 1)
+                outcome = step(plans, account_of, command, now, seq + len(records))
             except Failure as failure:
                 answers.append(failure)
                 continue
@@ -207,9 +205,10 @@ class Combiner:
                 changed.update(outcome.accounts)
                 records += outcome.records
                 given[id] = command.fingerprint, written
-                if written.form is not None:
-                    done.forms[written.form.id] = written.form
-            answers.append(Answer(written, False))
+                form = written.form
+                if form is not None and form.id not in forms:
+                    done.forms[form.id] = form
+            answers.append(written)
         return done
 
     def _given(self, seq: int) -> tuple[str, Written]:
@@ -219,9 +218,8 @@ class Combiner:
 
     def _append(self, done: _Done, previous_hash: bytes) -> Head:
         """A form is stored with the first answer that has it."""
-        for id, form in done.forms.items():
-            if id not in self._forms:
-                self._store.put_form(form)
+        for form in done.forms.values():
+            self._store.put_form(form)
         segment = segment_of(done.records, previous_hash)
         self._store.append(segment, has_events=any(record.events for record in done.records))
         return Head(segment.last_seq, segment.hash)
@@ -245,7 +243,7 @@ class Combiner:
         self.states.snapshotted()
 
 
-def replayed(command: Identified, fingerprint: str, written: Written) -> Answer:
+def replayed(command: Identified, fingerprint: str, written: Written) -> Written:
     """The answer given before; another payload under the same key is a conflict (LANGUAGE.md I1)."""
     if fingerprint != command.fingerprint:
         _, owner, kind, own = command.key
@@ -255,7 +253,7 @@ def replayed(command: Identified, fingerprint: str, written: Written) -> Answer:
             help="use a new id, or send exactly what was sent first",
             pointer="/id",
         )
-    return Answer(written, True)
+    return written
 
 
 def _internal(error: Exception) -> Failure:

@@ -13,7 +13,7 @@ from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
 from overspill.runtime.clock import SystemClock
-from overspill.runtime.combiner import Answer, Combiner, Waiting
+from overspill.runtime.combiner import Combiner, Waiting
 from overspill.runtime.policies import Policies
 from overspill.step.commands import Capture, Command, Consume, Grant, Preview, Release, Reserve, SetAttributes, Value
 from overspill.step.keys import identify, owner_of
@@ -229,7 +229,7 @@ class Engine:
 
     # ---- running
 
-    def _run(self, command: Command) -> Answer:
+    def _run(self, command: Command) -> Waiting:
         return self._combiner.run(identify(command))
 
     def _run_all(self, commands: Sequence[Command]) -> list[Decision | Failure]:
@@ -242,7 +242,7 @@ class Engine:
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
         return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
 
-    def _submit(self, command: Command) -> Future[Answer]:
+    def _submit(self, command: Command) -> Future[Waiting]:
         front = self._front
         if front is None:
             from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
@@ -260,14 +260,14 @@ def _instant(text: str) -> int:
 
 def _outcome(waiting: Waiting) -> Decision | Failure:
     try:
-        return _decision(waiting.result())
+        return _decision(waiting)
     except Failure as failure:
         return failure
 
 
-def _decision(answer: Answer) -> Decision:
-    return Decision(answer.written, answer.replayed)
+def _decision(done: Waiting) -> Decision:
+    return Decision(done.result(), done.replayed)
 
 
-def _receipt(answer: Answer) -> Receipt:
-    return Receipt(answer.written, answer.replayed)
+def _receipt(done: Waiting) -> Receipt:
+    return Receipt(done.result(), done.replayed)

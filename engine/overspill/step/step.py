@@ -169,7 +169,10 @@ class _Run:
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
         """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
         met = tuple([None if key is None else self.account(key) for key in keys])
-        if not any(account is not None and account.holds for account in met):
+        for account in met:
+            if account is not None and account.holds:
+                break
+        else:
             return met
         for key in keys:
             for hold in () if key is None else due(self.account(key), self.now):
@@ -206,8 +209,10 @@ class _Run:
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
-    pairs = zip(program.plan.kind_names, admitted.ids, strict=True)
-    return tuple([None if id is None else f"{tenant}/{name}/{id}" for name, id in pairs])
+    keys: list[str | None] = []
+    for name, id in zip(program.plan.kind_names, admitted.ids, strict=True):
+        keys.append(None if id is None else f"{tenant}/{name}/{id}")
+    return tuple(keys)
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:
