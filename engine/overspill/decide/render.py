@@ -118,6 +118,7 @@ class _Renderer:
         found: dict[str, object] = {
             "f_base": self.base,
             "end": end_json,
+            "instant": instant_text_of,
             "value": lambda index, fact: _value(self.waterfall.slots[index], fact),
             "passed": self.passed_over,
         }
@@ -162,7 +163,6 @@ class _Renderer:
             id,
             request_digest,
             request_json,
-            instant_text_of(now),
             account_version,
             "null" if hold is None else _hold(hold),
             self.card_at[1] if self.card_at[0] == now else self.rate_card(decided),

@@ -25,10 +25,10 @@ from overspill.words.texts import f_string, kept
 _HOLES = re.compile("[«»]")
 _LITERAL, _WRITTEN = str.maketrans("«»", "\x02\x03"), str.maketrans("\x02\x03", "«»")
 """What marks a hole stands for itself in text from a policy; JSON text has no such control characters."""
-_RECORDED = ("text id", "text rid", "text digest", "text request")
+_RECORDED = ("text id", "text rid", "text digest", "text request", "instant now")
 """The holes of the values that a record has (`records/written.py`)."""
 WriteAllow = Callable[..., "str | tuple[Value, ...]"]
-"""(decided, decision id, request digest, request JSON, at, account version, hold JSON, rate card JSON) → JSON text, or
+"""(decided, decision id, request digest, request JSON, account version, hold JSON, rate card JSON) → JSON text, or
 the form's values. `passed(decided, index, step, asked)`, one of the helpers, writes the trace step of a layer that gave
 nothing."""
 
@@ -67,7 +67,7 @@ def _text(template: str) -> str:
     for piece in pieces[1::2]:
         reads, expression = piece.split(" ", 1)
         kind, _, which = reads.partition("/")
-        call = {"amount": f"f_{which}", "limit": f"limit_{which}", "end": "end"}.get(kind)
+        call = {"amount": f"f_{which}", "limit": f"limit_{which}", "end": "end", "instant": "instant"}.get(kind)
         expressions.append(f"{call}({expression})" if call else expression)
     return f_string([piece.translate(_WRITTEN) for piece in pieces[::2]], expressions)
 
@@ -114,9 +114,9 @@ class _Writer:
             if _charges(layer):
                 charged.setdefault(layer.unit.name, index)
         lines = [
-            "def write(decided, id, digest, request, at, version, hold, card):",
+            "def write(decided, id, digest, request, version, hold, card):",
             " _, _, base, _, facts, steps = decided.raw",
-            " asked = decided.admitted; ids = asked.ids; rid = asked.request.id",
+            " asked = decided.admitted; ids = asked.ids; rid = asked.request.id; now = decided.now",
             f" {unpack}= facts" if unpack else " pass",
             " last = len(steps) - 1; left = base; e = 0",
             *first,
@@ -236,7 +236,7 @@ class _Writer:
             for guard in waterfall.guards
         )
         return (
-            f'{{"decision":"«text id»","request":"«text rid»","at":"«text at»","outcome":"allow","requested":"{base}",'
+            f'{{"decision":"«text id»","request":"«text rid»","at":"«instant now»","outcome":"allow","requested":"{base}",'
             f'"granted":"{base}","shortfall":"0","unit":"{waterfall.unit.name}","charge":{{{charge}}},'
             f'"draws":[{draws}],"reason":null,"offers":[],"retry_at":null,"hold":«text hold»,'
             f'"account_version":«digits version»,{self.fixed.policy}«text card»}},"trace":['

@@ -1,4 +1,4 @@
-"""The store: durable segments, the ids that lead to records, account snapshots, policies.
+"""The store: durable segments, the index of ids that leads to records, account snapshots, policies.
 
 All writes happen between `begin` and `commit`; a commit that returned is durable. `StoreFailure` says why something
 could not be done, and then nothing of the transaction has happened.
@@ -54,8 +54,8 @@ class Store(Protocol):
     def append(self, segment: Segment, *, has_events: bool) -> None:
         """Adds a segment, and an outbox row where it has events to settle."""
 
-    def find(self, ids: Sequence[str]) -> dict[str, int]:
-        """The record numbers of those ids that were indexed by a snapshot."""
+    def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """(number, record's number) for those of the ids' numbers (`words.ids.id_number`) that a snapshot has indexed."""
         ...
 
     def record(self, seq: int) -> Record:
@@ -69,8 +69,9 @@ class Store(Protocol):
 
     def snapshot(self, key: str) -> Snapshot | None: ...
 
-    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[str, int]], through: int) -> None:
-        """Stores states and the ids that lead to records; what they leave out stands in the journal after `through`."""
+    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], through: int) -> None:
+        """Stores states, and the numbers of ids with those of their records; what they leave out stands in the journal
+        after `through`."""
 
     def snapshots_through(self) -> int: ...
 

@@ -34,8 +34,6 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     ids: tuple[str, ...] = ()
     key: tuple[str, str, str, str]
     """(tenant, owner, kind of command, the caller's id)."""
-    fingerprint: str
-    """SHA-256 of the command's canonical JSON, in hex: tells a repetition from another payload under one key."""
     command: Raw
     """The command's canonical JSON."""
     answer: Raw = NO_ANSWER
@@ -46,6 +44,11 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     effects: Mapping[str, Sequence[object]] = {}
     events: tuple[str, ...] = ()
     """`usage` for an admitted request and for a capture."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the command, in hex: tells a repetition from another payload under one key."""
+        return sha256(self.command).hexdigest()
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -90,5 +93,5 @@ def records_of(segments: Iterable[Segment], form_of: FormOf) -> Iterator[Record]
 
 
 def _answered(record: Record, form: Form) -> Record:
-    own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode())
+    own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode(), record.at)
     return replace(record, answer=Raw(form.text((*own, *record.values)).encode()), form="", values=())

@@ -15,11 +15,20 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from overspill.words.codec import Light, Struct, json_bytes
-from overspill.words.texts import amount_text_of, end_json, f_string, kept, limit_text_of, quantity_json_of
+from overspill.words.texts import (
+    amount_text_of,
+    end_json,
+    f_string,
+    instant_text_of,
+    kept,
+    limit_text_of,
+    quantity_json_of,
+)
 
 Value = str | int | bool | None
-RECORDED = 4
-"""So many values, the first, stand in the record itself: (id, caller's id, fingerprint, canonical JSON of the command)."""
+RECORDED = 5
+"""So many values, the first, stand in the record itself: (id, the caller's id, fingerprint, canonical JSON of the command,
+its instant)."""
 
 
 def _string(value: str | None) -> str:
@@ -38,11 +47,12 @@ READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
     "amount": amount_text_of,
     "limit": limit_text_of,
     "quantity": quantity_json_of,
+    "instant": lambda _: instant_text_of,
     "end": lambda _: end_json,
 }
 """How a value reads, by name and by the scale of the unit it is in: text as it is; digits; a string, an int or a bool as
 JSON, with null for what is absent; steps as decimal text; the same with `unlimited`; the same as JSON with null; an
-instant as JSON with null for never."""
+instant to the microsecond; an instant as JSON with null for never."""
 
 
 class Hole(Struct, frozen=True, array_like=True):

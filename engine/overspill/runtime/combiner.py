@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
@@ -21,8 +20,7 @@ from overspill.records.written import Form, Written
 from overspill.runtime.states import States
 from overspill.step.commands import Preview
 from overspill.step.keys import Identified
-from overspill.step.step import Outcome, Plans, step
-from overspill.words.codec import Struct
+from overspill.step.step import Batch, Plans
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
@@ -59,20 +57,11 @@ class Waiting:
         return self.written
 
 
-class _Done(Struct):
-    """A batch as decided: states changed, records to append, an answer for each command, forms that the store lacks."""
-
-    accounts: dict[str, Account]
-    records: list[Record]
-    answers: list[Written | Failure]
-    forms: dict[str, Form]
-
-
 class Combiner:
     """One per process and store."""
 
-    def __init__(self, store: Store, clock: Clock, plans: Plans, step: Callable[..., Outcome] = step) -> None:
-        self._store, self._clock, self._plans, self._step = store, clock, plans, step
+    def __init__(self, store: Store, clock: Clock, plans: Plans) -> None:
+        self._store, self._clock, self._plans = store, clock, plans
         self.states = States(store)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
@@ -146,9 +135,10 @@ class Combiner:
             self._store.begin()
             try:
                 head = self.states.catch_up()
-                done = self._decide(batch, head.seq)
-                if done.records:
-                    head = self._append(done, head.hash)
+                work, answers = self._decide(batch, head.seq)
+                forms = self._new_forms(answers) if work.records else {}
+                if work.records:
+                    head = self._append(work.records, forms, head.hash)
                     self._store.commit()
                 else:
                     self._store.rollback()
@@ -160,9 +150,9 @@ class Combiner:
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
-        self.states.advance(head, done.records, done.accounts)
-        self._forms.update(done.forms)
-        for waiting, answer in zip(batch, done.answers, strict=True):
+        self.states.advance(head, work.records, work.accounts)
+        self._forms.update(forms)
+        for waiting, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Written):
                 waiting.written = answer
             else:
@@ -171,19 +161,13 @@ class Combiner:
         if len(self.states.recent) >= SNAPSHOT_EVERY:
             self.snapshot()
 
-    def _decide(self, batch: list[Waiting], seq: int) -> _Done:
+    def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
         # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
         now = max(self._clock.now(), self.states.last_at)
         known = self.states.find([waiting.command.id for waiting in batch])
-        done = _Done({}, [], [], {})
-        changed, records, answers = done.accounts, done.records, done.answers
+        work = Batch(self._plans, self.states.of, now, seq + 1)
+        answers: list[Written | Failure] = []
         given: dict[str, tuple[str, Written]] = {}
-        plans, step, state_of, forms = self._plans, self._step, self.states.of, self._forms
-        seq += 1
-
-        def account_of(key: str) -> Account:
-            return changed[key] if key in changed else state_of(key)
-
         for waiting in batch:
             command = waiting.command
             id = command.id
@@ -193,35 +177,32 @@ class Combiner:
                     answers.append(replayed(command, fingerprint, written))
                     waiting.replayed = True
                     continue
-                outcome = step(plans, account_of, command, now, seq + len(records))
+                written = work.step(command)
             except Failure as failure:
                 answers.append(failure)
-                continue
             except Exception as error:  # a defect must deny this command and leave the others alone
                 answers.append(_internal(error))
-                continue
-            written = outcome.written
-            if outcome.records:
-                changed.update(outcome.accounts)
-                records += outcome.records
+            else:
+                answers.append(written)
                 given[id] = command.fingerprint, written
-                form = written.form
-                if form is not None and form.id not in forms:
-                    done.forms[form.id] = form
-            answers.append(written)
-        return done
+        return work, answers
 
     def _given(self, seq: int) -> tuple[str, Written]:
         """(fingerprint, answer) of an earlier command by its record's number."""
         record = self._store.record(seq)
         return record.fingerprint, Written(bytes(record.answer))
 
-    def _append(self, done: _Done, previous_hash: bytes) -> Head:
+    def _new_forms(self, answers: Iterable[Written | Failure]) -> dict[str, Form]:
+        """The forms that the store does not have yet."""
+        found = {answer.form.id: answer.form for answer in answers if isinstance(answer, Written) and answer.form}
+        return {id: form for id, form in found.items() if id not in self._forms}
+
+    def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
         """A form is stored with the first answer that has it."""
-        for form in done.forms.values():
+        for form in forms.values():
             self._store.put_form(form)
-        segment = segment_of(done.records, previous_hash)
-        self._store.append(segment, has_events=any(record.events for record in done.records))
+        segment = segment_of(records, previous_hash)
+        self._store.append(segment, has_events=any(record.events for record in records))
         return Head(segment.last_seq, segment.hash)
 
     def snapshot(self) -> None:
@@ -233,7 +214,7 @@ class Combiner:
             try:
                 self.states.catch_up()
                 states = self.states
-                self._store.write_snapshots(states.snapshots(), states.recent.items(), states.head.seq)
+                self._store.write_snapshots(states.snapshots(), states.numbered(), states.head.seq)
                 self._store.commit()
             except BaseException:
                 self._store.rollback()

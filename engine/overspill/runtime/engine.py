@@ -19,6 +19,7 @@ from overspill.step.commands import Capture, Command, Consume, Grant, Preview, R
 from overspill.step.keys import identify, owner_of
 from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import Failure
+from overspill.words.ids import is_derived
 from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ class Engine:
 
     def find(self, id: str) -> Record | None:
         """The record of a decision, hold, capture, release or grant by its id."""
+        if not is_derived(id):
+            return None
 
         def read() -> Record | None:
             self._combiner.states.catch_up()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
@@ -10,8 +10,11 @@ from overspill.ports.store import Head, Snapshot, Store
 from overspill.records.journal import Record, Segment, segment_hash, stored_records
 from overspill.words.codec import convert
 from overspill.words.failures import StoreFailure
+from overspill.words.ids import id_number
 
 KEPT_MAX = 200_000
+LIVE_MAX = 2048
+"""So many accounts, at most, stand unpacked."""
 
 
 class States:
@@ -24,6 +27,7 @@ class States:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._packed: dict[str, bytes] = {}
+        self._live: dict[str, Account] = {}
         self.changed: dict[str, int] = {}
         self.recent: dict[str, int] = {}
         through = store.snapshots_through()
@@ -59,24 +63,36 @@ class States:
         self.last_at = max(self.last_at, record.at)
         self.note(record)
         for key, effects in record.effects.items():
-            snapshot = None if key in self._packed else self._store.snapshot(key)
+            known = key in self._live or key in self._packed
+            snapshot = None if known else self._store.snapshot(key)
             if snapshot is not None and snapshot.seq >= record.seq:
                 continue
             self.put(key, apply(self.of(key), convert(effects, list[Effect]), record.at), record.seq)
 
     def of(self, key: str) -> Account:
         """The account's state; EMPTY for one never met."""
-        packed = self._packed.get(key)
-        if packed is None:
-            snapshot = self._store.snapshot(key)
-            if snapshot is None:
-                return EMPTY
-            packed = self._packed[key] = snapshot.state
-        return unpack(packed)
+        account = self._live.get(key)
+        if account is None:
+            packed = self._packed.get(key)
+            if packed is None:
+                snapshot = self._store.snapshot(key)
+                if snapshot is None:
+                    return EMPTY
+                packed = self._packed[key] = snapshot.state
+            account = unpack(packed)
+        return account
 
     def put(self, key: str, account: Account, seq: int) -> None:
-        self._packed[key] = pack(account)
+        self._live[key] = account
         self.changed[key] = seq
+        if len(self._live) >= LIVE_MAX:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Accounts at work are few and change again soon; all others are kept as bytes, which are a fifth of the size
+        and nothing to the collector."""
+        self._packed.update((key, pack(account)) for key, account in self._live.items())
+        self._live.clear()
 
     def note(self, record: Record) -> None:
         """Remembers what leads to a record until the index has it."""
@@ -95,14 +111,22 @@ class States:
         for key, account in accounts.items():
             self.put(key, account, last_seq)
 
-    def find(self, ids: list[str]) -> dict[str, int]:
+    def find(self, ids: Sequence[str]) -> dict[str, int]:
         """The record numbers of those ids that are known."""
-        recent = {id: self.recent[id] for id in ids if id in self.recent}
-        rest = [id for id in ids if id not in recent]
-        return {**self._store.find(rest), **recent} if rest else recent
+        recent = self.recent
+        found = {id: recent[id] for id in ids if id in recent}
+        for _, seq in self._store.find([id_number(id) for id in ids]):
+            record = self._store.record(seq)
+            found.update((id, seq) for id in (record.id, *record.ids) if id in ids)
+        return found
 
     def snapshots(self) -> list[Snapshot]:
+        self._pack()
         return [Snapshot(key, self.head.seq, self._packed[key]) for key in self.changed]
+
+    def numbered(self) -> Iterable[tuple[int, int]]:
+        """The ids that no snapshot has indexed yet, as numbers, with the numbers of their records."""
+        return [(id_number(id), seq) for id, seq in self.recent.items()]
 
     def snapshotted(self) -> None:
         """The store now has all that changed; what is kept beyond the bound can go."""

@@ -68,43 +68,67 @@ class Outcome(Light, frozen=True):
 
 def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int) -> Outcome:
     """Runs one command at the instant `now`; its records are numbered from `seq`. Raises Failure."""
-    run = _Run(plans, account_of, now, seq)
-    match command.command:
-        case Consume() | Preview() | Reserve() as asked:
-            return run.decision(command, asked)
-        case Capture() as capture:
-            return run.follow_up(command, capture.account, capture.hold, dict(capture.meters))
-        case Release() as release:
-            return run.follow_up(command, release.account, release.hold, None)
-        case Expire() as expire:
-            return run.timed_out(command, expire)
-        case Grant() as grant:
-            return run.change(command, changes.grant(plans.active().plan, grant, account_of, now, command))
-        case SetAttributes() as attributes:
-            return run.change(command, changes.attributes(plans.active().plan, attributes, command, now))
-        case _:
-            assert_never(command.command)
+    batch = Batch(plans, account_of, now, seq)
+    return Outcome(batch.step(command), batch.records, batch.accounts)
 
 
-class _Run:
-    """One command on its way: the states it has changed so far and the records it has made."""
+class Batch:
+    """Commands one after the other at one instant: each meets the states that the ones before it have left.
 
-    __slots__ = ("_account_of", "_met", "accounts", "now", "plans", "records", "seq")
+    `accounts` are the states changed so far, by key; `records` are numbered from `seq`. A command that fails leaves
+    nothing behind.
+    """
+
+    __slots__ = ("_account_of", "_plans", "_seq", "_undo", "accounts", "now", "records")
 
     def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
-        self.plans = plans
+        self._plans = plans
         self._account_of = account_of
+        self._seq = seq
+        self._undo: list[tuple[str, Account | None]] = []
+        """What the command under way has changed: (account key, what `accounts` had for it)."""
         self.now = now
-        self.seq = seq
-        self._met: dict[str, Account] = {}
         self.accounts: dict[str, Account] = {}
         self.records: list[Record] = []
 
+    def step(self, command: Identified) -> Written:
+        """Runs one command. Raises Failure."""
+        self._undo.clear()
+        count = len(self.records)
+        try:
+            return self._run(command)
+        except Exception:
+            for key, before in reversed(self._undo):
+                if before is None:
+                    del self.accounts[key]
+                else:
+                    self.accounts[key] = before
+            del self.records[count:]
+            raise
+
+    def _run(self, command: Identified) -> Written:
+        match command.command:
+            case Consume() | Preview() | Reserve() as asked:
+                return self.decision(command, asked)
+            case Capture() as capture:
+                return self.follow_up(command, capture.account, capture.hold, dict(capture.meters))
+            case Release() as release:
+                return self.follow_up(command, release.account, release.hold, None)
+            case Expire() as expire:
+                return self.timed_out(command, expire)
+            case Grant() as grant:
+                change = changes.grant(self._plans.active().plan, grant, self.account, self.now, command)
+                return self.change(command, change)
+            case SetAttributes() as attributes:
+                return self.change(
+                    command, changes.attributes(self._plans.active().plan, attributes, command, self.now)
+                )
+            case _:
+                assert_never(command.command)
+
     def account(self, key: str) -> Account:
-        found = self._met.get(key)
-        if found is None:
-            found = self._met[key] = self._account_of(key)
-        return found
+        """The state that the command meets."""
+        return self.accounts.get(key) or self._account_of(key)
 
     def record(
         self,
@@ -113,19 +137,20 @@ class _Run:
         effects: Mapping[str, Sequence[Effect]],
         events: tuple[str, ...] = (),
         ids: tuple[str, ...] = (),
-    ) -> Outcome:
-        """Adds the command's record, applies its effects, and is what the command came to."""
+    ) -> Written:
+        """Adds the command's record, applies its effects, and gives the answer back."""
         for key, changed in effects.items():
-            self.accounts[key] = self._met[key] = apply(self.account(key), changed, self.now)
+            before = self.accounts.get(key)
+            self._undo.append((key, before))
+            self.accounts[key] = apply(before or self._account_of(key), changed, self.now)
         form = answer.form
         self.records.append(
             Record(
-                seq=self.seq + len(self.records),
+                seq=self._seq + len(self.records),
                 at=self.now,
                 id=command.id,
                 ids=ids,
                 key=command.key,
-                fingerprint=command.fingerprint,
                 command=Raw(command.payload),
                 answer=NO_ANSWER if form else Raw(answer.body),
                 form=form.id if form else "",
@@ -134,12 +159,12 @@ class _Run:
                 events=events,
             )
         )
-        return Outcome(answer, self.records, self.accounts)
+        return answer
 
     # ---- preview, consume, reserve
 
-    def decision(self, command: Identified, asked: Preview | Consume | Reserve) -> Outcome:
-        program = self.plans.active()
+    def decision(self, command: Identified, asked: Preview | Consume | Reserve) -> Written:
+        program = self._plans.active()
         admitted = admit(program.plan, asked.request)
         keys = account_keys(program, asked.tenant, admitted)
         accounts = self.meet(keys)
@@ -157,7 +182,7 @@ class _Run:
             hold=None if hold is None else (hold.id, hold.expires_at),
         )
         if isinstance(asked, Preview):
-            return Outcome(written, (), {})
+            return written
         effects = effects_of(decided, keys)
         if hold is None:
             return self.record(command, written, effects, () if denied else USAGE)
@@ -185,25 +210,25 @@ class _Run:
 
     # ---- what follows a hold
 
-    def follow_up(self, command: Identified, account: str, hold_id: str, meters: dict[str, int] | None) -> Outcome:
+    def follow_up(self, command: Identified, account: str, hold_id: str, meters: dict[str, int] | None) -> Written:
         self.meet([account])
         hold = settle.hold_of(self.account(account), hold_id, self.now)
         if meters is None:
             return self.settled(command, settle.released(hold, self.account, self.now, command))
-        program = self.plans.of(hold.digest)
+        program = self._plans.of(hold.digest)
         return self.settled(command, settle.captured(program, hold, meters, self.account, self.now, command))
 
-    def timed_out(self, command: Identified, expire: Expire) -> Outcome:
+    def timed_out(self, command: Identified, expire: Expire) -> Written:
         """Only replay commands this by itself; the engine's own time-outs come through `meet`."""
         hold = self.account(expire.account).holds[expire.hold]
         return self.settled(command, settle.expired(hold, self.account, self.now, command))
 
-    def settled(self, command: Identified, settled: settle.Settled) -> Outcome:
+    def settled(self, command: Identified, settled: settle.Settled) -> Written:
         return self.record(command, Written(settled.answer), settled.effects, settled.events)
 
     # ---- grants and attributes
 
-    def change(self, command: Identified, change: changes.Change) -> Outcome:
+    def change(self, command: Identified, change: changes.Change) -> Written:
         return self.record(command, Written(change.answer), {change.account: change.effects})
 
 

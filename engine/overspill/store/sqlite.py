@@ -35,7 +35,7 @@ CREATE TABLE segments (
   first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,
   previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
 CREATE TABLE forms (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE ids (id TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE ids (number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, seq)) WITHOUT ROWID;
 CREATE TABLE outbox (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
 CREATE TABLE accounts (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
@@ -164,12 +164,12 @@ class SqliteStore:
             row = (segment.first_seq, segment.last_seq)
             self._do(self._execute, "INSERT INTO outbox VALUES (?, ?)", row)
 
-    def find(self, ids: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            found.update(self._do(self._execute, f"SELECT id, seq FROM ids WHERE id IN ({marks})", part).fetchall())
+    def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        for start in range(0, len(numbers), 500):
+            part = numbers[start : start + 500]
+            query = f"SELECT number, seq FROM ids WHERE number IN ({','.join('?' * len(part))})"
+            found += self._do(self._execute, query, part).fetchall()
         return found
 
     def record(self, seq: int) -> Record:
@@ -208,7 +208,7 @@ class SqliteStore:
         row = self._do(self._execute, "SELECT key, seq, state FROM accounts WHERE key = ?", (key,)).fetchone()
         return None if row is None else Snapshot(*row)
 
-    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[str, int]], through: int) -> None:
+    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], through: int) -> None:
         rows = ((snapshot.key, snapshot.seq, snapshot.state) for snapshot in snapshots)
         self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", rows)
         # In order, so that each page of the index is written once for many ids.

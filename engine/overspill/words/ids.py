@@ -6,10 +6,12 @@ joined with NUL, which no identifier may hold, so that different parts never giv
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
 
 def key_text(*parts: str) -> str:
@@ -27,3 +29,13 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
         f"{pairs[bits >> 40 & 1023]}{pairs[bits >> 30 & 1023]}{pairs[bits >> 20 & 1023]}{pairs[bits >> 10 & 1023]}"
         f"{pairs[bits & 1023]}"
     )
+
+
+def id_number(id: str) -> int:
+    """An id's last eight characters, 40 bits of its digest, as a number: what an index finds it by. Two ids may have one."""
+    return int.from_bytes(id[-8:].encode())
+
+
+def is_derived(text: str) -> bool:
+    """Whether a text has the form of an id that `derived_id` makes."""
+    return _is_derived(text) is not None
