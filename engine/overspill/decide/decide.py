@@ -39,7 +39,8 @@ def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
     index = waterfall_of(program.plan, admitted, accounts)
     waterfall = program.plan.waterfalls[index]
-    raw = run(program.function_of(index), admitted, accounts, now)
+    request = admitted.request
+    raw = program.function_of(index)(request.fields, request.meters, admitted.ids, accounts, now)
     if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
         return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)
     outcome, granted, drawing = outcome_of(waterfall, raw)

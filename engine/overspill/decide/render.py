@@ -49,9 +49,19 @@ def render(
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex; `hold` is (hold id, expires_at) for a reservation;
     `plainly` asks for the plain renderer, which the generated one must equal."""
-    renderer = _Renderer.of(decided)
-    if decided.raw[0] == COVERED and not decided.waterfall.fill_whole and not plainly:
-        return renderer.allow(decided, id, request_json, request_digest, account_version, hold)
+    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    if decided.raw[0] == COVERED and not plainly and not decided.waterfall.fill_whole:
+        card_at, card = renderer.card_at
+        values = renderer.write_allow(
+            decided,
+            id,
+            request_digest,
+            request_json,
+            account_version,
+            "null" if hold is None else _hold(hold),
+            card if card_at == decided.now else renderer.rate_card(decided),
+        )
+        return Written(b"", renderer.form, values) if isinstance(values, tuple) else Written(values.encode())
     return Written(renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode())
 
 
@@ -136,38 +146,12 @@ class _Renderer:
         return (*binds, self.short(layer, step))
 
     @classmethod
-    def of(cls, decided: Decided) -> _Renderer:
+    def made(cls, decided: Decided) -> _Renderer:
         """The waterfall's renderer, made at its first decision and kept with the program."""
-        renderers = decided.program.renderers
-        found = renderers.get(decided.at)
-        if found is None:
-            found = renderers[decided.at] = cls(decided.program.plan, decided.waterfall)
-        assert isinstance(found, cls)
-        return found
+        made = decided.program.renderers[decided.at] = cls(decided.program.plan, decided.waterfall)
+        return made
 
     # ---- the decision
-
-    def allow(
-        self,
-        decided: Decided,
-        id: str,
-        request_json: str,
-        request_digest: str,
-        account_version: int,
-        hold: tuple[str, int] | None,
-    ) -> Written:
-        """A decision that the layers visited cover, by the generated writer."""
-        now = decided.now
-        values = self.write_allow(
-            decided,
-            id,
-            request_digest,
-            request_json,
-            account_version,
-            "null" if hold is None else _hold(hold),
-            self.card_at[1] if self.card_at[0] == now else self.rate_card(decided),
-        )
-        return Written(values.encode()) if isinstance(values, str) else Written(b"", self.form, values)
 
     def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:
         """The trace step of a layer that gave nothing, before others did."""

@@ -312,8 +312,8 @@ def _fact(index: int, slot: Slot) -> str:
 
 def _fact_value(index: int, slot: Slot) -> str:
     """A fact's value in a template."""
-    name = f"s{index}"
-    reads = {str: "string", bool: "bool", int: "int"}[slot.input.type]
+    name, always = f"s{index}", _always(slot)
+    reads = {str: "string", bool: "bool", int: "digits" if always else "int"}[slot.input.type]
     if slot.input.unit is not None and slot.origin is Origin.ATTRIBUTE:
         reads = f"quantity/{name}"
-    return f"«{reads} {name}»" if _always(slot) else f"«{reads} None if {name} is ABSENT else {name}»"
+    return f"«{reads} {name}»" if always else f"«{reads} None if {name} is ABSENT else {name}»"

@@ -36,11 +36,12 @@ def _string(value: str | None) -> str:
 
 
 _STRINGS = kept(_string)
+_DIGITS: Callable[[int], str] = kept(str)
 _BOOLS = {True: "true", False: "false", None: "null"}
 
 READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
     "text": lambda _: str,
-    "digits": lambda _: str,
+    "digits": lambda _: _DIGITS,
     "string": lambda _: _STRINGS,
     "int": lambda _: lambda value: "null" if value is None else str(value),
     "bool": lambda _: _BOOLS.__getitem__,
@@ -83,7 +84,7 @@ def _joined(form: Form) -> Callable[[Sequence[Value]], str]:
     names: dict[str, object] = {}
     expressions, lines = [], [f"def text(values):\n {values}, = values"]
     for hole in form.holes:
-        if hole.reads in ("text", "digits"):  # an f-string reads these so by itself
+        if hole.reads == "text":  # an f-string reads it so by itself
             expressions.append(f"v{hole.value}")
             continue
         read = f"{hole.reads}{hole.scale}"

@@ -74,9 +74,10 @@ def identify(command: Command) -> Identified:
     kind, prefix, parts = _IDENTITY[type(command)]
     owner, own, payload = parts(command)
     tenant = command.tenant
-    for part in (tenant, own):
-        if type(part) is not str or not _is_identifier(part):
-            raise _no_identifier(part)
+    if type(own) is not str or not _is_identifier(own):
+        raise _no_identifier(own)
+    if not _is_identifier(tenant):
+        raise _no_identifier(tenant)
     text = sorted_json_bytes(payload)
     id = derived_id(f"{tenant}\0{owner}\0{kind}\0{own}", prefix)
     return Identified(command, id, (tenant, owner, kind, own), text, sha256(text).hexdigest())

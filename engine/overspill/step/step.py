@@ -193,12 +193,16 @@ class Batch:
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
         """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
-        met = tuple([None if key is None else self.account(key) for key in keys])
+        changed, unchanged = self.accounts.get, self._account_of
+        met = tuple([None if key is None else changed(key) or unchanged(key) for key in keys])
         for account in met:
-            if account is not None and account.holds:
-                break
-        else:
-            return met
+            if account is not None and account.holds and self.time_out(keys):
+                return self.meet(keys)
+        return met
+
+    def time_out(self, keys: Sequence[str | None]) -> bool:
+        """Ends the holds that are due on these accounts; whether there were any."""
+        count = len(self.records)
         for key in keys:
             for hold in () if key is None else due(self.account(key), self.now):
                 owner = hold.accounts[ROOT]
@@ -206,7 +210,7 @@ class Batch:
                 tenant = owner.split("/", 1)[0]
                 expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
                 self.settled(expire, settle.expired(hold, self.account, self.now, expire))
-        return tuple([None if key is None else self.account(key) for key in keys])
+        return len(self.records) > count
 
     # ---- what follows a hold
 

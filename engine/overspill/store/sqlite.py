@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
-from overspill.records.journal import GENESIS, Record, Segment, records_of
-from overspill.records.written import Form
+from overspill.records.journal import GENESIS, Record, Segment, record_of
+from overspill.records.written import Form, form_of
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
 
@@ -26,8 +26,8 @@ APPLICATION_ID = 0x4F565350
 """`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
 SCHEMA_VERSION = 2
 LOCK_SECONDS = 10
-PAGE_BYTES = 16384
-"""A segment of many decisions is some 60 KB: larger pages than SQLite's own 4 KiB are fewer to write and to sum."""
+PAGE_BYTES = 8192
+"""A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
 _decode_form = json_decoder(Form).decode
 
 _SCHEMA = """
@@ -110,7 +110,7 @@ class SqliteStore:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         # A checkpoint stalls one commit; at this size fewer than one commit in a hundred meets one.
-        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA wal_autocheckpoint=8000")
         connection.execute("PRAGMA cache_size=-65536")
         if version == 0:
             self._create(connection)
@@ -179,7 +179,7 @@ class SqliteStore:
             "ORDER BY first_seq DESC LIMIT 1",
             (seq,),
         ).fetchone()
-        return next(record for record in records_of([Segment(*row)], self.form) if record.seq == seq)
+        return record_of(Segment(*row), seq, self.form)
 
     def put_form(self, form: Form) -> None:
         self._do(self._execute, "INSERT OR IGNORE INTO forms VALUES (?, ?)", (form.id, json_bytes(form)))
@@ -188,13 +188,11 @@ class SqliteStore:
         form = self._forms.get(id)
         if form is None:
             row = self._do(self._execute, "SELECT body FROM forms WHERE id = ?", (id,)).fetchone()
-            if row is None:
-                raise StoreFailure(
-                    "missing_form",
-                    f"{self.path} has lost the form {id} of its answers",
-                    help="restore it from a backup",
-                )
-            form = self._forms[id] = _decode_form(row[0])
+            form = None if row is None else _decode_form(row[0])
+            if form is None or form_of(form.pieces, form.holes).id != id:
+                what = f"{self.path} has lost the form {id} of its answers, or it was changed"
+                raise StoreFailure("missing_form", what, help="restore the file from a backup")
+            self._forms[id] = form
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from struct import Struct
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_words = Struct(">QQB").unpack_from
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
@@ -21,13 +23,13 @@ def key_text(*parts: str) -> str:
 
 def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     """`derived_id(key, "dec")` → `dec_` and 26 characters: the first 130 bits of the digest."""
-    bits = int.from_bytes(sha256(f"{key}\0{kind}\0{sequence}".encode()).digest()[:17]) >> 6
+    first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence}".encode()).digest())
     pairs = _PAIRS
     return (
-        f"{kind}_{pairs[bits >> 120]}{pairs[bits >> 110 & 1023]}{pairs[bits >> 100 & 1023]}{pairs[bits >> 90 & 1023]}"
-        f"{pairs[bits >> 80 & 1023]}{pairs[bits >> 70 & 1023]}{pairs[bits >> 60 & 1023]}{pairs[bits >> 50 & 1023]}"
-        f"{pairs[bits >> 40 & 1023]}{pairs[bits >> 30 & 1023]}{pairs[bits >> 20 & 1023]}{pairs[bits >> 10 & 1023]}"
-        f"{pairs[bits & 1023]}"
+        f"{kind}_{pairs[first >> 54]}{pairs[first >> 44 & 1023]}{pairs[first >> 34 & 1023]}{pairs[first >> 24 & 1023]}"
+        f"{pairs[first >> 14 & 1023]}{pairs[first >> 4 & 1023]}{pairs[(first & 15) << 6 | second >> 58]}"
+        f"{pairs[second >> 48 & 1023]}{pairs[second >> 38 & 1023]}{pairs[second >> 28 & 1023]}"
+        f"{pairs[second >> 18 & 1023]}{pairs[second >> 8 & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
     )
 
 
