@@ -14,7 +14,7 @@ from overspill.cli.io import format_option, out, out_json, say
 from overspill.plan.program import Program
 from overspill.review.cases import Result, run_steps
 from overspill.review.coverage import Coverage, Point, coverage_of, percent, points_of
-from overspill.review.matrix import run_matrix, updated
+from overspill.review.matrix import TABLE, run_matrix, updated
 from overspill.review.report import coverage_object, coverage_text, json_report, junit_report, named, text_report
 from overspill.review.suite import Case, Suite
 from overspill.review.suite_reader import policy_of, read_suite
@@ -225,7 +225,7 @@ def _update(file: Path, source: Source, results: list[Result]) -> list[Result]:
     after: list[Result] = []
     for result in results:
         case = result.case
-        others = tuple(problem for problem in result.problems if problem.where != "table")
+        others = tuple(problem for problem in result.problems if problem.where != TABLE)
         if case.matrix is None or result.table is None or len(others) == len(result.problems):
             after.append(result)
             continue

@@ -24,11 +24,12 @@ _decode = json_decoder(dict[str, Any]).decode
 class Problem(Struct, frozen=True, kw_only=True):
     """One thing that did not hold.
 
-    A difference has `name`, `expected` and `got`; anything else is said in `message`. `where` is the step or the row,
-    `answer` the decision's bytes, for whoever asks for its explanation.
+    A difference has `name`, `expected` and `got`; anything else is said in `message`. `where` is the step or the row
+    and `step` its place, `span` that of what was expected; `answer` is the decision's bytes, for whoever asks why.
     """
 
     where: str
+    step: Span
     span: Span
     name: str = ""
     expected: str = ""
@@ -61,7 +62,7 @@ def run_steps(program: Program, words: Vocabulary, case: Case) -> Result:
         answer, found = run_step(world, step, number, where, case.invariants)
         if answer.failure is not None and not any(one.name == "error" for one in step.expect):
             message = f"failed: {answer.failure.message} [{answer.failure.code}]"
-            problems.append(Problem(where=where, span=step.span, message=message))
+            problems.append(Problem(where=where, step=step.span, span=step.span, message=message))
         problems += found
         if answer.is_decision:
             decisions.append(answer.bytes)
@@ -96,11 +97,14 @@ def run_step(
         answer = _time(world, step)
     else:
         answer, said = _did(world, action, number, invariants)
-    problems = [Problem(where=where, span=step.span, message=message, answer=answer.bytes) for message in said]
+    problems = [
+        Problem(where=where, step=step.span, span=step.span, message=message, answer=answer.bytes) for message in said
+    ]
     for found in differences(answer, step.expect):
         problems.append(
             Problem(
                 where=where,
+                step=step.span,
                 span=found.span,
                 name=found.name,
                 expected=found.expected,

@@ -231,12 +231,14 @@ def _boundaries_seen(
 
 
 class Coverage(Struct, frozen=True):
-    """One policy's points, the seen among them, and the unreachable ones with their reasons."""
+    """One policy's points, the seen among them, the unreachable ones with their reasons; `stale` were declared so and
+    have been seen."""
 
     policy: str
     points: Points
     seen: frozenset[Point]
     unreachable: Mapping[Point, str]
+    stale: tuple[Point, ...]
 
     @property
     def counted(self) -> int:
@@ -252,7 +254,9 @@ def coverage_of(plan: Plan, decisions: Iterable[bytes], unreachable: Mapping[Poi
     """What the decisions show of the plan; points outside it (an older row's boundary) do not count."""
     points = points_of(plan)
     seen = frozenset(point for point in seen_by(plan, decisions) if point in points)
-    return Coverage(f"{plan.name} {plan.version}", points, seen, unreachable)
+    left = {point: reason for point, reason in unreachable.items() if point not in seen}
+    stale = tuple(point for point in unreachable if point in seen)
+    return Coverage(f"{plan.name} {plan.version}", points, seen, left, stale)
 
 
 def percent(coverages: Sequence[Coverage]) -> int:

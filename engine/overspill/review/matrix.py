@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import product, zip_longest
 
 from overspill.plan.program import Program
-from overspill.review.answers import PARTS, Answer
+from overspill.review.answers import NOTHING, PARTS, Answer
 from overspill.review.cases import Problem, Result, run_step, world_of
 from overspill.review.suite import Ask, Case, Choice, Given, Matrix
 from overspill.review.vocabulary import Vocabulary
@@ -23,6 +23,8 @@ from overspill.words.failures import PolicyFaults
 from overspill.words.spans import Source
 
 EMPTY = "-"
+TABLE = "table"
+"""Where a problem is that only the golden table has."""
 _GAP = re.compile(" {2,}")
 
 Row = tuple[tuple[str, ...], tuple[str, ...]]
@@ -72,16 +74,20 @@ def _over(given: Given, shared: Given) -> Given:
 def _results(columns: Sequence[str], answer: Answer) -> tuple[str, ...]:
     if answer.failure is not None:
         return (f"error {answer.failure.code}", *[EMPTY] * (len(columns) - 1))
-    return tuple(_cell(_shown(PARTS[name].find(answer))) for name in columns)
+    return tuple(_cell(_result(name, answer)) for name in columns)
+
+
+def _result(name: str, answer: Answer) -> str:
+    part = PARTS[name]
+    text = _shown(part.find(answer))
+    return text.split(" ", 1)[0] if part.shape == "amount" else text
 
 
 def _shown(found: str | Mapping[str, str] | None) -> str:
-    """Amounts by key without their units: the head of the table and the policy say which."""
-    if found is None or found == {}:
-        return EMPTY
+    """Amounts as their number alone: the policy says in which unit a layer counts."""
     if isinstance(found, Mapping):
-        return ", ".join(f"{key} {text.split(' ', 1)[0]}" for key, text in found.items())
-    return found
+        return ", ".join(f"{key} {text.split(' ', 1)[0]}" for key, text in found.items()) or EMPTY
+    return EMPTY if found in (None, NOTHING) else str(found)
 
 
 def _cell(text: str) -> str:
@@ -99,8 +105,13 @@ def table_text(rows: Sequence[Row]) -> str:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    """Lines of equal columns; a row that somebody wrote with fewer cells ends early."""
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    return ["  ".join(cell.ljust(width) for cell, width in _padded(row, widths)) for row in rows]
+
+
+def _padded(row: tuple[str, ...], widths: list[int]) -> Iterator[tuple[str, int]]:
+    yield from zip((*row, *[""] * (len(widths) - len(row))), widths, strict=True)
 
 
 def rows_of(text: str) -> list[Row]:
@@ -114,20 +125,23 @@ def rows_of(text: str) -> list[Row]:
 
 
 def _compared(golden: str, rows: Sequence[Row], matrix: Matrix) -> Iterator[Problem]:
-    """One problem for each row that changed, came or went, in the order of the table."""
+    """How many rows changed, then one problem for each that changed, came or went, in the order of the table."""
     before, after = dict(rows_of(golden)), dict(rows)
-    for key in [*after, *(key for key in before if key not in after)]:
-        if before.get(key) != after.get(key):
-            old, new = ("no row" if side.get(key) is None else _line(key, side[key]) for side in (before, after))
-            yield _problem(matrix, name=" ".join(key), expected=old, got=new)
-
-
-def _line(key: tuple[str, ...], cells: tuple[str, ...]) -> str:
-    return f"{'  '.join(key)} | {'  '.join(cells)}"
+    keys = [key for key in [*after, *(key for key in before if key not in after)] if before.get(key) != after.get(key)]
+    if not keys:
+        return
+    sides = [(key, side[key]) for key in keys for side in (before, after) if key in side]
+    head, *lines = table_text([rows[0], *sides]).splitlines()
+    texts = dict(zip(sides, lines, strict=True))
+    yield _problem(matrix, message=f"{len(keys)} of {len(rows) - 1} rows differ\n  {head}")
+    for key in keys:
+        old, new = (texts[key, side[key]] if key in side else "" for side in (before, after))
+        yield _problem(matrix, name=" ".join(key), expected=old, got=new)
 
 
 def _problem(matrix: Matrix, name: str = "", expected: str = "", got: str = "", message: str = "") -> Problem:
-    return Problem(where="table", span=matrix.table.span, name=name, expected=expected, got=got, message=message)
+    span = matrix.table.span
+    return Problem(where=TABLE, step=span, span=span, name=name, expected=expected, got=got, message=message)
 
 
 # ---- updates
@@ -147,4 +161,4 @@ def updated(source: Source, changes: Sequence[tuple[Matrix, str]]) -> str:
             message = "the table cannot be written here"
             fault = Fault(code="OSP204", span=span, message=message, help="write the matrix on lines, without braces")
             raise PolicyFaults((fault,))
-    return text
+    return text if text.endswith("\n") else f"{text}\n"

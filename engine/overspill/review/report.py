@@ -11,6 +11,7 @@ from xml.etree import ElementTree as Xml
 from overspill.records.sentences import explain as explained
 from overspill.review.cases import Problem, Result
 from overspill.review.coverage import KINDS, Coverage, Point, percent
+from overspill.review.matrix import TABLE
 from overspill.words.spans import Span
 
 MARKS = {True: "✓", False: "✗"}
@@ -27,9 +28,9 @@ def text_report(results: Iterable[Result], explain: bool) -> list[str]:
     for result in results:
         if not result.holds:
             lines.append(f"✗ {place(result.case.span)}: {result.case.name}")
-            for (where, at), group in groupby(result.problems, key=lambda one: (one.where, place(one.span))):
+            for where, group in groupby(result.problems, key=lambda one: one.where):
                 problems = list(group)
-                lines.append(f"    {where}  {at}")
+                lines.append(f"    {where}  {place(problems[0].step)}")
                 lines += [f"      {line}" for problem in problems for line in _lines(problem)]
                 lines += [f"        {line}" for line in _explanation(problems, explain)]
     return lines
@@ -37,10 +38,9 @@ def text_report(results: Iterable[Result], explain: bool) -> list[str]:
 
 def _lines(problem: Problem) -> Iterator[str]:
     if problem.message:
-        yield problem.message
-    elif problem.where == "table":
-        yield f"- {problem.expected}"
-        yield f"+ {problem.got}"
+        yield from problem.message.splitlines()
+    elif problem.where == TABLE:
+        yield from (f"{mark} {row}" for mark, row in (("-", problem.expected), ("+", problem.got)) if row)
     else:
         yield f"{problem.name}: expected {problem.expected}, got {problem.got}"
 
@@ -113,6 +113,7 @@ def coverage_text(coverages: Sequence[Coverage]) -> list[str]:
         for kind in KINDS:
             lines += [f"  {line}" for line in _subjects(kind, one)]
         lines += [f"  never tested: {_name(point)}  {one.points[point]}" for point in one.missing]
+        lines += [f"  declared unreachable, and seen: {_name(point)}" for point in one.stale]
     return [*lines, f"coverage {percent(coverages)} %"]
 
 
@@ -145,6 +146,7 @@ def coverage_object(coverages: Sequence[Coverage]) -> dict[str, Any]:
             "seen": one.counted - len(one.missing),
             "points": one.counted,
             "missing": [_name(point) for point in one.missing],
+            "stale": [_name(point) for point in one.stale],
             "unreachable": [{"point": _name(point), "reason": reason} for point, reason in one.unreachable.items()],
             "sides": [
                 {

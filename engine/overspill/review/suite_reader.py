@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from math import prod
 
 from overspill.plan.plan import ROOT
@@ -148,6 +147,11 @@ class _SuiteReader:
         else:
             values = texts_of(self.leaves, node, f"the axis `{key.value}`")
             choices = tuple(self.choice(key, value) for value in values)
+        labels = [choice.label for choice in choices]
+        for label in labels:
+            if labels.count(label) > 1:
+                message = f"the axis `{key.value[:64]}` has `{label[:64]}` twice"
+                raise self.leaves.refuse("OSP211", node.span, message, "a row is known by its labels: keep one")
         return Axis(key.value, choices)
 
     def choice(self, key: Scalar, value: Scalar) -> Choice:
@@ -179,8 +183,3 @@ class _SuiteReader:
                 "write NAME.golden.txt",
             )
         return Table("", text.value, text.span, indent)
-
-
-def combinations(matrix: Matrix) -> list[tuple[Choice, ...]]:
-    """One choice of each axis, the last axis changing first."""
-    return list(product(*(axis.choices for axis in matrix.axes)))
