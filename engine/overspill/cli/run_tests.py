@@ -116,11 +116,10 @@ def _print(
 
 
 class _Wanted(NamedTuple):
+    """Patterns of a case's name and a file's path."""
+
     case: str
     file: str
-
-    def takes(self, file: str, case: str) -> bool:
-        return _matches(self.file, file) and _matches(self.case, case)
 
 
 def _wanted(text: str) -> _Wanted:
@@ -154,8 +153,9 @@ def _bundles(paths: tuple[str, ...], wanted: _Wanted, update: bool) -> Iterator[
         raise Failure("no_tests", f"no {ENDING} file in {', '.join(paths)}", help="put tests beside the policy")
     bundles: dict[str, _Bundle] = {}
     for file in found:
-        _run_file(file, wanted, update, bundles)
-    yield from bundles.values()
+        if _matches(wanted.file, str(file)):
+            _run_file(file, wanted, update, bundles)
+    yield from {bundle.program.plan.digest: bundle for bundle in bundles.values()}.values()
 
 
 def _test_files(path: Path) -> list[Path]:
@@ -173,17 +173,23 @@ def _run_file(file: Path, wanted: _Wanted, update: bool, bundles: dict[str, _Bun
     source, top = _document(file)
     named = policy_of(top)
     where = str(file.parent if named is None else file.parent / named)
-    bundle = bundles.get(where)
-    if bundle is None:
-        program = compiled(sources_of(where))
-        bundle = bundles[where] = _Bundle(program, vocabulary_of(program.plan), [], [])
+    bundle = bundles.get(where) or _bundle(where, bundles)
     suite, faults = read_suite(top, source, bundle.words)
     if suite is None:
         raise PolicyFaults(faults)
     bundle.suites.append(suite)
-    cases = [case for case in suite.cases if wanted.takes(str(file), case.name)]
+    cases = [case for case in suite.cases if _matches(wanted.case, case.name)]
     results = [_run(bundle, case, file) for case in cases]
     bundle.results.extend(_update(file, source, results) if update else results)
+
+
+def _bundle(where: str, bundles: dict[str, _Bundle]) -> _Bundle:
+    """The bundle found at `where`; one met before under another path is the same one."""
+    program = compiled(sources_of(where))
+    digest = program.plan.digest
+    known = next((bundle for bundle in bundles.values() if bundle.program.plan.digest == digest), None)
+    bundles[where] = known or _Bundle(program, vocabulary_of(program.plan), [], [])
+    return bundles[where]
 
 
 def _document(file: Path) -> tuple[Source, Entries]:

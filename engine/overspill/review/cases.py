@@ -84,7 +84,7 @@ def world_of(program: Program, words: Vocabulary, case: Case) -> World:
 
 
 def _impossible(span: Span, message: str) -> PolicyFaults:
-    return PolicyFaults((Fault(code="OSP305", span=span, message=message),))
+    return PolicyFaults((Fault(code="OSP370", span=span, message=message),))
 
 
 def run_step(
