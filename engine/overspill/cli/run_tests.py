@@ -193,11 +193,11 @@ def _bundle(where: str, bundles: dict[str, _Bundle]) -> _Bundle:
 
 
 def _document(file: Path) -> tuple[Source, Entries]:
-    source = source_of(str(file), _bytes(file))
-    if isinstance(source, Fault):
-        raise PolicyFaults((source,))
-    top, faults = read_nodes(source)
-    if top is None:
+    source, faults = source_of(str(file), _bytes(file))
+    top = None
+    if source is not None:
+        top, faults = read_nodes(source)
+    if source is None or top is None:
         raise PolicyFaults(faults)
     return source, top
 

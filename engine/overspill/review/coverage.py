@@ -15,7 +15,7 @@ from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import look_up, row_of
-from overspill.plan.plan import ROOT, Condition, Input, Layer, LimitLayer, Plan, PoolLayer, Row, Waterfall
+from overspill.plan.plan import ROOT, Condition, Input, Layer, LimitLayer, Plan, Row, Waterfall
 from overspill.words.amounts import UNLIMITED, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_decoder
 
@@ -62,11 +62,10 @@ def points_of(plan: Plan) -> Points:
 
 def _verdicts(layer: Layer) -> Iterator[str]:
     """The verdicts that a layer can come to."""
-    limit = isinstance(layer, LimitLayer)
-    capacities = [capacity for _, row in _capacities(layer) for capacity in row] if limit else []
-    if not limit or any(capacities):
+    capacities = [capacity for _, row in _capacities(layer) for capacity in row]
+    if not capacities or any(capacities):
         yield "drew"
-    if not limit or any(capacity != UNLIMITED for capacity in capacities):
+    if not capacities or any(capacity != UNLIMITED for capacity in capacities):
         yield "exhausted"
     if layer.skips:
         yield "skipped"
@@ -105,8 +104,8 @@ def _conditions(waterfall: Waterfall) -> Iterator[tuple[str, Condition]]:
 
 
 def _capacities(layer: Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """(the row as people name it, the capacities of its windows)."""
-    if isinstance(layer, PoolLayer):
+    """(the row as people name it, the capacities of its windows); none for what is no limit."""
+    if not isinstance(layer, LimitLayer):
         return
     for row, capacities in layer.capacity.rows.items():
         yield _row_text(row), capacities
