@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from overspill.review import step_reader
+from overspill.review.answers import EVERY
+from overspill.review.schema import suite_schema
 from support.suites import ASK, read, steps
 from support.texts import DSL
 
@@ -119,6 +122,13 @@ FILE_FAULTS = [
     ("given: {windows: {day: {used: 1 credits}}}\n" + CASE, "OSP210", "unknown window `day`", "plan_limit.day"),
     ("given: {lots: {money: [{id: C1, amount: 5}]}}\n" + CASE, "OSP205", "`5` is no amount", "60 credits"),
     ("given: {lots: {money: [{id: C1, amount: 5 credits, priority: -1}]}}\n" + CASE, "OSP205", "no whole number", None),
+    (
+        "given: {lots: {money: [{id: C1, amount: 5 credits}, {id: C1, amount: 5 credits}]}}\n" + CASE,
+        "OSP211",
+        "two lots of `money` have one id",
+        None,
+    ),
+    ("given: {holds: {'': {}}}\n" + CASE, "OSP205", "`` is no identifier", None),
     ("invariants: {a: outcome}\n" + CASE, "OSP205", "an expression stands in quotes", None),
     ("invariants: {a: 'outcom == 1'}\n" + CASE, "OSP230", "unknown name `outcom`", "did you mean `outcome`?"),
     ("invariants: {a: 'outcome == 1'}\n" + CASE, "OSP231", "`==` does not take (string, int)", None),
@@ -165,3 +175,10 @@ def test_a_matrix_that_cannot_be_read_says_why(parts: dict[str, str], code: str,
 def test_all_faults_of_a_file_come_at_once() -> None:
     _, faults = read(steps("decid: {}", f"{ASK} ; expect: {{grantd: 1, outcom: allow}}", "wait: soon"))
     assert [fault.code for fault in faults] == ["OSP210", "OSP210", "OSP210", "OSP223"]
+
+
+def test_every_step_of_the_language_has_its_reader_its_neighbours_and_its_schema() -> None:
+    assert tuple(step_reader.BESIDE) == EVERY
+    assert not set(step_reader.LATER) & set(EVERY)
+    steps_of = suite_schema()["properties"]["cases"]["items"]["properties"]["steps"]["items"]["oneOf"]
+    assert [next(iter(one["required"])) for one in steps_of] == list(EVERY)

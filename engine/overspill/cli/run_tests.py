@@ -98,9 +98,9 @@ def _print(
 ) -> None:
     match format_:
         case "json":
-            out_json(json_report(results, coverages))
+            out_json(json_report(results, coverages, explain))
         case "junit":
-            out(junit_report(results))
+            out(junit_report(results, explain))
             for line in coverage_text(coverages) if coverages is not None else ():
                 say(line)
         case _:

@@ -15,9 +15,12 @@ from overspill.review.world import Did, World
 from overspill.words.codec import Struct, json_decoder
 from overspill.words.diagnostics import Fault
 from overspill.words.failures import Failure, PolicyFaults
+from overspill.words.instants import NEVER, instant_from_text, instant_text
 from overspill.words.lengths import instant_after
 from overspill.words.spans import Span
 
+END_OF_TIME = instant_from_text("9000-01-01T00:00:00Z")
+"""Far enough from the calendar's own end that windows and holds still end before it."""
 _decode = json_decoder(dict[str, Any]).decode
 
 
@@ -72,6 +75,7 @@ def run_steps(program: Program, words: Vocabulary, case: Case) -> Result:
 def world_of(program: Program, words: Vocabulary, case: Case) -> World:
     """The world before the first step, with the holds that are given made in it. Raises PolicyFaults."""
     world = World(program, words, case.given)
+    _in_time(world, case.span)
     for number, (name, step) in enumerate(case.given.holds.items(), 1):
         assert isinstance(step.action, Ask)
         try:
@@ -118,12 +122,21 @@ def run_step(
 def _time(world: World, step: Step) -> Answer:
     match step.action:
         case Wait(length=length):
-            world.now = instant_after(world.now, length)
+            try:
+                world.now = instant_after(world.now, length)
+            except ValueError:  # years that the calendar does not have
+                world.now = NEVER
         case Advance(at=at):
             if at < world.now:
                 raise _impossible(step.span, "`at` lies before the step before: time never runs backwards")
             world.now = at
+    _in_time(world, step.span)
     return _answer(world, {}, b"", None, False, None)
+
+
+def _in_time(world: World, span: Span) -> None:
+    if world.now >= END_OF_TIME:
+        raise _impossible(span, f"the case goes beyond {instant_text(END_OF_TIME)}, where tests end")
 
 
 def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ...]) -> tuple[Answer, list[str]]:

@@ -74,7 +74,11 @@ def _window(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, GivenWind
 
 def _lots(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, tuple[GivenLot, ...]]:
     kept = _kept(leaves, "pool", key, leaves.words.pools)
-    return key.value, tuple(_lot(leaves, kept, item) for item in leaves.listing(node, "the lots of a pool"))
+    lots = tuple(_lot(leaves, kept, item) for item in leaves.listing(node, "the lots of a pool"))
+    ids = [lot.id for lot in lots]
+    if len(set(ids)) < len(ids):
+        raise leaves.refuse("OSP211", node.span, f"two lots of `{key.value}` have one id", "give each its own")
+    return key.value, lots
 
 
 def _lot(leaves: PlanLeaves, kept: Kept, node: Node) -> GivenLot:

@@ -52,18 +52,18 @@ def _explanation(problems: Sequence[Problem], explain: bool) -> list[str]:
     return explained(json.loads(answer))
 
 
-def json_report(results: Sequence[Result], coverages: Sequence[Coverage] | None) -> dict[str, Any]:
+def json_report(results: Sequence[Result], coverages: Sequence[Coverage] | None, explain: bool) -> dict[str, Any]:
     """Everything, as one object."""
     failed = sum(not result.holds for result in results)
     found: dict[str, Any] = {
         "passed": len(results) - failed,
         "failed": failed,
-        "cases": [_case_object(result) for result in results],
+        "cases": [_case_object(result, explain) for result in results],
     }
     return found if coverages is None else {**found, "coverage": coverage_object(coverages)}
 
 
-def _case_object(result: Result) -> dict[str, Any]:
+def _case_object(result: Result, explain: bool) -> dict[str, Any]:
     problems = [
         {
             "where": problem.where,
@@ -72,6 +72,7 @@ def _case_object(result: Result) -> dict[str, Any]:
             "expected": problem.expected or None,
             "got": problem.got or None,
             "message": problem.message or None,
+            **({"explanation": _explanation([problem], explain)} if explain else {}),
         }
         for problem in result.problems
     ]
@@ -83,7 +84,7 @@ def _file_and_line(span: Span) -> dict[str, Any]:
     return {"file": span.source.name, "line": span.source.position(span.start)[0]}
 
 
-def junit_report(results: Sequence[Result]) -> str:
+def junit_report(results: Sequence[Result], explain: bool) -> str:
     """JUnit's XML: a suite for each file, a test case for each case."""
     root = Xml.Element("testsuites", name="overspill")
     for file, group in groupby(results, key=lambda result: result.case.span.source.name):
@@ -96,7 +97,7 @@ def junit_report(results: Sequence[Result]) -> str:
                 suite, "testcase", name=result.case.name, classname=file, file=file, line=str(where["line"])
             )
             if not result.holds:
-                text = "\n".join(text_report([result], explain=False))
+                text = "\n".join(text_report([result], explain))
                 Xml.SubElement(one, "failure", message=f"{len(result.problems)} problems").text = text
     Xml.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode")

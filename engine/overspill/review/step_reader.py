@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
 from overspill.records.request import INITIATORS
-from overspill.review.answers import ASKS, EVERY, PARTS, Part
+from overspill.review.answers import ASKS, PARTS, Part
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import (
     Action,
@@ -60,31 +60,34 @@ class StepReader:
 
     def step(self, node: Node) -> Step:
         """One step. Raises Refused with its faults added."""
-        leaves = self.leaves
-        entries = leaves.entries(node, "a step")
-        words = [key for key, _ in entries if key.value in BESIDE or key.value in LATER]
-        if len(words) != 1 or not entries:
-            known = ", ".join(f"`{word}`" for word in BESIDE)
-            for key, _ in entries:
-                if key.value != "expect" and not words and key.value not in _ASKED:
-                    raise leaves.unknown("step", key.value, key.span, BESIDE)
-            raise leaves.refuse("OSP202", node.span, "a step is one thing that happens", f"it has one of {known}")
+        entries = self.leaves.entries(node, "a step")
+        word = self.word(node, [key for key, _ in entries])
+        known = (*BESIDE[word.value], "expect")
+        for key, _ in entries:
+            if key is not word and key.value not in known:
+                raise self.leaves.unknown(f"key beside `{word.value}`", key.value, key.span, known)
+        beside = {key.value: value for key, value in entries}
+        action = _ACTIONS[word.value](self, word, beside)
+        return Step(word.value, action, self.expect(word.value, beside.get("expect")), word.span)
+
+    def word(self, node: Node, keys: list[Scalar]) -> Scalar:
+        """The one key that says what happens."""
+        words = [key for key in keys if key.value in BESIDE or key.value in LATER]
+        strange = [key for key in keys if key.value not in _ASKED and key.value != "expect"]
+        if not words and strange:
+            raise self.leaves.unknown("step", strange[0].value, strange[0].span, BESIDE)
+        if len(words) != 1:
+            help = f"it has one of {', '.join(f'`{word}`' for word in BESIDE)}"
+            raise self.leaves.refuse("OSP202", node.span, "a step is one thing that happens", help)
         word = words[0]
         if word.value in LATER:
             message = f"`{word.value}` cannot be run yet: this version's engine has no {LATER[word.value]}"
-            raise leaves.refuse("OSP201", word.span, message, "leave the step out until a version that runs it")
-        beside: Beside = {}
-        for key, value in entries:
-            if key is not word and key.value not in (*BESIDE[word.value], "expect"):
-                raise leaves.unknown(f"key beside `{word.value}`", key.value, key.span, [*BESIDE[word.value], "expect"])
-            beside[key.value] = value
-        action = _ACTIONS[word.value](self, word, beside)
-        expect = leaves.trying(lambda: self.expect(word.value, beside.get("expect")))
-        return Step(word.value, action, expect or (), word.span)
+            raise self.leaves.refuse("OSP201", word.span, message, "leave the step out until a version that runs it")
+        return word
 
     def hold(self, key: Scalar, node: Node) -> Step:
         """A hold that is given: made by the engine itself, before the first step."""
-        self.holds.append(key.value)
+        self.holds.append(self.leaves.identifier(key, "a hold's name"))
         values = self.leaves.texts(node, "a request")
         return Step("reserve", Ask(word="reserve", values=values, hold=key.value), (), key.span)
 
@@ -234,7 +237,6 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "wait": StepReader.wait,
     "at": StepReader.at,
 }
-assert tuple(_ACTIONS) == EVERY == tuple(BESIDE)
 
 
 def texts_of(leaves: PlanLeaves, node: Node, what: str) -> list[Scalar]:
