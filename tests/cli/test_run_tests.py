@@ -98,6 +98,17 @@ def test_a_file_that_cannot_be_read_shows_its_line_and_stops(
     assert message in said.err
 
 
+def test_the_faults_of_all_files_come_at_once(folder: Path, capsys: Captured) -> None:
+    (folder / "odd.test.yaml").write_text(HOLDS.replace("granted", "grantd"))
+    (folder / "odder.test.yaml").write_text("cases: [")
+    assert run(["test", ".", "--format", "json"]) == 2
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert [(fault["file"], fault["code"]) for fault in error["faults"]] == [
+        ("odd.test.yaml", "OSP210"),
+        ("odder.test.yaml", "OSP120"),
+    ]
+
+
 def test_a_test_file_may_name_its_policy(folder: Path, capsys: Captured) -> None:
     (folder / "apart").mkdir()
     (folder / "apart" / "a.test.yaml").write_text("policy: ../t.spill\n" + HOLDS)

@@ -21,7 +21,6 @@ from overspill.review.suite_reader import policy_of, read_suite
 from overspill.review.vocabulary import Vocabulary, vocabulary_of
 from overspill.runtime.policies import compiled, shipped_policies, sources_of
 from overspill.syntax.read import source_of
-from overspill.syntax.yaml_nodes import Mapping as Entries
 from overspill.syntax.yaml_nodes import read_nodes
 from overspill.words.diagnostics import Fault, did_you_mean
 from overspill.words.failures import Failure, PolicyFaults
@@ -152,9 +151,11 @@ def _bundles(paths: tuple[str, ...], wanted: _Wanted, update: bool) -> Iterator[
     if not found:
         raise Failure("no_tests", f"no {ENDING} file in {', '.join(paths)}", help="put tests beside the policy")
     bundles: dict[str, _Bundle] = {}
-    for file in found:
-        if _matches(wanted.file, str(file)):
-            _run_file(file, wanted, update, bundles)
+    read = _read([file for file in found if _matches(wanted.file, str(file))], bundles)
+    for file, suite, bundle in read:
+        cases = [case for case in suite.cases if _matches(wanted.case, case.name)]
+        results = [_run(bundle, case, file) for case in cases]
+        bundle.results.extend(_update(file, suite.source, results) if update else results)
     yield from {bundle.program.plan.digest: bundle for bundle in bundles.values()}.values()
 
 
@@ -166,21 +167,30 @@ def _test_files(path: Path) -> list[Path]:
     return [path]
 
 
-# ---- one file
+# ---- reading and running
 
 
-def _run_file(file: Path, wanted: _Wanted, update: bool, bundles: dict[str, _Bundle]) -> None:
-    source, top = _document(file)
-    named = policy_of(top)
-    where = str(file.parent if named is None else file.parent / named)
-    bundle = bundles.get(where) or _bundle(where, bundles)
-    suite, faults = read_suite(top, source, bundle.words)
-    if suite is None:
-        raise PolicyFaults(faults)
-    bundle.suites.append(suite)
-    cases = [case for case in suite.cases if _matches(wanted.case, case.name)]
-    results = [_run(bundle, case, file) for case in cases]
-    bundle.results.extend(_update(file, source, results) if update else results)
+def _read(found: list[Path], bundles: dict[str, _Bundle]) -> list[tuple[Path, Suite, _Bundle]]:
+    """Every file with its suite and its bundle. Raises PolicyFaults with the faults of all files."""
+    read: list[tuple[Path, Suite, _Bundle]] = []
+    faults: list[Fault] = []
+    for file in found:
+        source, more = source_of(str(file), _bytes(file))
+        top = None
+        if source is not None:
+            top, more = read_nodes(source)
+        if source is not None and top is not None:
+            named = policy_of(top)
+            where = str(file.parent if named is None else file.parent / named)
+            bundle = bundles.get(where) or _bundle(where, bundles)
+            suite, more = read_suite(top, source, bundle.words)
+            if suite is not None:
+                bundle.suites.append(suite)
+                read.append((file, suite, bundle))
+        faults.extend(more)
+    if faults:
+        raise PolicyFaults(tuple(faults))
+    return read
 
 
 def _bundle(where: str, bundles: dict[str, _Bundle]) -> _Bundle:
@@ -190,16 +200,6 @@ def _bundle(where: str, bundles: dict[str, _Bundle]) -> _Bundle:
     known = next((bundle for bundle in bundles.values() if bundle.program.plan.digest == digest), None)
     bundles[where] = known or _Bundle(program, vocabulary_of(program.plan), [], [])
     return bundles[where]
-
-
-def _document(file: Path) -> tuple[Source, Entries]:
-    source, faults = source_of(str(file), _bytes(file))
-    top = None
-    if source is not None:
-        top, faults = read_nodes(source)
-    if source is None or top is None:
-        raise PolicyFaults(faults)
-    return source, top
 
 
 def _bytes(file: Path) -> bytes:
