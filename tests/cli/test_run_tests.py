@@ -104,7 +104,7 @@ def test_the_faults_of_all_files_come_at_once(folder: Path, capsys: Captured) ->
     assert run(["test", ".", "--format", "json"]) == 2
     error = json.loads(capsys.readouterr().err)["error"]
     assert [(fault["file"], fault["code"]) for fault in error["faults"]] == [
-        ("odd.test.yaml", "OSP210"),
+        ("odd.test.yaml", "OSP201"),
         ("odder.test.yaml", "OSP120"),
     ]
 

@@ -73,7 +73,7 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path) -> Non
             path.write_text(block.text, "utf-8")
         elif block.kind == "console":
             ran += sum(_ran(command, shown, tmp_path) for command, shown in _commands(block.text))
-    assert ran >= 10
+    assert ran >= (10 if page.name == "README.md" else 1)
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in _blocks(page) if block.kind == "python"])

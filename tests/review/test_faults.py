@@ -13,16 +13,16 @@ from support.texts import DSL
 BOUND = DSL.replace("blocked: bool = false;", "blocked: bool = false; tries: int = 1;")
 
 STEP_FAULTS = [
-    ("decid: {}", "OSP210", 5, "unknown step `decid`", "did you mean `decide`?"),
-    (f"{ASK} ; expects: {{}}", "OSP210", 6, "unknown key beside `decide` `expects`", "did you mean `expect`?"),
+    ("decid: {}", "OSP201", 5, "unknown step `decid`", "did you mean `decide`?"),
+    (f"{ASK} ; expects: {{}}", "OSP201", 6, "unknown key beside `decide` `expects`", "did you mean `expect`?"),
     (
         f"{ASK} ; expect: {{grantd: 1}}",
-        "OSP210",
+        "OSP201",
         6,
         "unknown part of the answer to `decide` `grantd`",
         "did you mean `granted`?",
     ),
-    (f"{ASK} ; expect: {{used: 1}}", "OSP210", 6, "unknown part of the answer to `decide` `used`", None),
+    (f"{ASK} ; expect: {{used: 1}}", "OSP201", 6, "unknown part of the answer to `decide` `used`", None),
     (f"{ASK} ; expect: {{outcome: alow}}", "OSP210", 6, "unknown outcome `alow`", "did you mean `allow`?"),
     (f"{ASK} ; expect: {{granted: lots}}", "OSP205", 6, "`lots` is not a plain decimal number", None),
     (f"{ASK} ; expect: {{granted: 1 credit}}", "OSP210", 6, "unknown unit `credit`", "did you mean `credits`?"),
@@ -89,7 +89,7 @@ def test_a_step_that_cannot_be_read_is_named_with_its_line(
 
 CASE = "cases: [{name: c, steps: []}]\n"
 FILE_FAULTS = [
-    ("case: []\n", "OSP210", "unknown part of a test file `case`", "did you mean `cases`?"),
+    ("case: []\n", "OSP201", "unknown part of a test file `case`", "did you mean `cases`?"),
     ("given: {}\n", "OSP202", "the file has no `cases`", None),
     ("cases: {}\n", "OSP204", "`cases` is a list", None),
     ("cases: [{steps: []}]\n", "OSP202", "a case states no `name`", None),
@@ -98,7 +98,7 @@ FILE_FAULTS = [
     ("cases: [{name: c, steps: []}, {name: c, steps: []}]\n", "OSP211", "the case `c` is there twice", None),
     ("a: &x 1\n" + CASE, "OSP121", "YAML's anchors are not read here", None),
     ("given: {}\ngiven: {}\n" + CASE, "OSP123", "the key `given` is there twice", None),
-    ("given: {att: x}\n" + CASE, "OSP210", "unknown part of `given` `att`", "did you mean `at`?"),
+    ("given: {att: x}\n" + CASE, "OSP201", "unknown part of `given` `att`", "did you mean `at`?"),
     ("given: {counters: {}}\n" + CASE, "OSP201", "`counters` cannot be given yet", None),
     ("given: {account: {usr: u}}\n" + CASE, "OSP210", "unknown account `usr`", None),
     ("given: {account: {}}\n" + CASE, "OSP202", "the account names no `user`", "add `user: …`"),
@@ -157,7 +157,7 @@ MATRIX_FAULTS = [
     ({"axes": "{tokens: [1, 1]}"}, "OSP211", "the axis `tokens` has `1` twice"),
     ({"axes": "{user.plan: [{}]}"}, "OSP204", "is one value, not a mapping"),
     ({"axes": "{at: [noon]}"}, "OSP223", "`noon` is not an instant"),
-    ({"axes": "{w: {a: {lot: {}}}}"}, "OSP210", "unknown part of `given` `lot`"),
+    ({"axes": "{w: {a: {lot: {}}}}"}, "OSP201", "unknown part of `given` `lot`"),
     ({"axes": f"{{tokens: {list(range(50))}, images: {list(range(50))}}}"}, "OSP204", "the axes make 2500 rows"),
     ({"decide": ""}, "OSP202", "a matrix asks one thing"),
     ({"columns": "[granted, grnted]"}, "OSP210", "unknown column `grnted`"),
@@ -174,7 +174,7 @@ def test_a_matrix_that_cannot_be_read_says_why(parts: dict[str, str], code: str,
 
 def test_all_faults_of_a_file_come_at_once() -> None:
     _, faults = read(steps("decid: {}", f"{ASK} ; expect: {{grantd: 1, outcom: allow}}", "wait: soon"))
-    assert [fault.code for fault in faults] == ["OSP210", "OSP210", "OSP210", "OSP223"]
+    assert [fault.code for fault in faults] == ["OSP201", "OSP201", "OSP201", "OSP223"]
 
 
 def test_every_step_of_the_language_has_its_reader_its_neighbours_and_its_schema() -> None:

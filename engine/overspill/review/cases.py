@@ -81,14 +81,14 @@ def world_of(program: Program, words: Vocabulary, case: Case) -> World:
         try:
             world.run(step.action, -number)
         except Failure as failure:
-            raise _impossible(step.span, f"the hold `{name}` cannot be given: {failure.message}") from None
+            raise _impossible("OSP222", step.span, f"the hold `{name}` cannot be given: {failure.message}") from None
         if name not in world.holds:
-            raise _impossible(step.span, f"the hold `{name}` cannot be given: its reserve is denied")
+            raise _impossible("OSP222", step.span, f"the hold `{name}` cannot be given: its reserve is denied")
     return world
 
 
-def _impossible(span: Span, message: str) -> PolicyFaults:
-    return PolicyFaults((Fault(code="OSP370", span=span, message=message),))
+def _impossible(code: str, span: Span, message: str) -> PolicyFaults:
+    return PolicyFaults((Fault(code=code, span=span, message=message),))
 
 
 def run_step(
@@ -128,7 +128,7 @@ def _time(world: World, step: Step) -> Answer:
                 world.now = NEVER
         case Advance(at=at):
             if at < world.now:
-                raise _impossible(step.span, "`at` lies before the step before: time never runs backwards")
+                raise _impossible("OSP304", step.span, "`at` lies before the step before: time never runs backwards")
             world.now = at
     _in_time(world, step.span)
     return _answer(world, {}, b"", None, False, None)
@@ -136,7 +136,7 @@ def _time(world: World, step: Step) -> Answer:
 
 def _in_time(world: World, span: Span) -> None:
     if world.now >= END_OF_TIME:
-        raise _impossible(span, f"the case goes beyond {instant_text(END_OF_TIME)}, where tests end")
+        raise _impossible("OSP223", span, f"the case goes beyond {instant_text(END_OF_TIME)}, where tests end")
 
 
 def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ...]) -> tuple[Answer, list[str]]:

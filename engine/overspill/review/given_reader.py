@@ -30,7 +30,7 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
             message = f"`{key.value}` cannot be given yet: this version's engine keeps none"
             raise leaves.refuse("OSP201", key.span, message, "leave it out until a version that keeps them")
         if key.value not in PARTS:
-            raise leaves.unknown("part of `given`", key.value, key.span, PARTS)
+            raise leaves.unknown_key("part of `given`", key, PARTS)
         found[key.value] = value
     return Given(
         at=leaves.moment(found["at"]) if "at" in found else None,

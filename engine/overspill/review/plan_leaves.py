@@ -31,12 +31,16 @@ class PlanLeaves(Leaves):
         super().__init__()
         self.words = words
 
-    def unknown(self, what: str, name: str, span: Span, known: Iterable[str]) -> Refused:
+    def unknown(self, what: str, name: str, span: Span, known: Iterable[str], code: str = "OSP210") -> Refused:
         """A name that is not one of `known`."""
         names = sorted(known)
         listed = ", ".join(names[:LIST_MAX]) + (" …" if len(names) > LIST_MAX else "")
         help = did_you_mean(name, names) or (f"known: {listed}" if names else None)
-        return self.refuse("OSP210", span, f"unknown {what} `{name[:64]}`", help)
+        return self.refuse(code, span, f"unknown {what} `{name[:64]}`", help)
+
+    def unknown_key(self, what: str, key: Text, known: Iterable[str]) -> Refused:
+        """A key that its place does not have."""
+        return self.unknown(what, key.value, key.span, known, "OSP201")
 
     def several(self, nodes: Iterable[Node], read: Callable[[Node], T]) -> tuple[T, ...]:
         """Reads every node, so that all faults are found; those that were refused are left out."""

@@ -65,7 +65,7 @@ class StepReader:
         known = (*BESIDE[word.value], "expect")
         for key, _ in entries:
             if key is not word and key.value not in known:
-                raise self.leaves.unknown(f"key beside `{word.value}`", key.value, key.span, known)
+                raise self.leaves.unknown_key(f"key beside `{word.value}`", key, known)
         beside = {key.value: value for key, value in entries}
         action = _ACTIONS[word.value](self, word, beside)
         return Step(word.value, action, self.expect(word.value, beside.get("expect")), word.span)
@@ -75,7 +75,7 @@ class StepReader:
         words = [key for key in keys if key.value in BESIDE or key.value in LATER]
         strange = [key for key in keys if key.value not in _ASKED and key.value != "expect"]
         if not words and strange:
-            raise self.leaves.unknown("step", strange[0].value, strange[0].span, BESIDE)
+            raise self.leaves.unknown_key("step", strange[0], BESIDE)
         if len(words) != 1:
             help = f"it has one of {', '.join(f'`{word}`' for word in BESIDE)}"
             raise self.leaves.refuse("OSP202", node.span, "a step is one thing that happens", help)
@@ -188,7 +188,7 @@ class StepReader:
 
     def _expected(self, word: str, known: list[str], key: Scalar, node: Node) -> Expected:
         if key.value not in known:
-            raise self.leaves.unknown(f"part of the answer to `{word}`", key.value, key.span, known)
+            raise self.leaves.unknown_key(f"part of the answer to `{word}`", key, known)
         part = PARTS[key.value]
         if part.shape in ("texts", "amounts"):
             return Expected(key.value, self._by_key(part, node), key.span)

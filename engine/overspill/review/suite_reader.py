@@ -51,7 +51,7 @@ class _SuiteReader:
         leaves, found = self.leaves, dict[str, Node]()
         for key, value in top.entries:
             if key.value not in KEYS:
-                raise leaves.unknown("part of a test file", key.value, key.span, KEYS)
+                raise leaves.unknown_key("part of a test file", key, KEYS)
             found[key.value] = value
         if "cases" not in found:
             raise leaves.refuse("OSP202", Span(source, 0, 1), "the file has no `cases`", "add `cases:` with a list")
