@@ -48,6 +48,15 @@ HOLDS = [
         "capture: {tokens: 10000} ; expect: {used: 15, covered: 10, absorbed: 5, draws: {plan_limit: 10}}",
     ],
     [
+        "reserve: {product: text, model: m1, tokens: 1000} ; hold: one",
+        "wait: 14min ; expect: {windows: {plan_limit.day: 1.5}}",
+        "reserve: {product: text, model: m1, tokens: 1000} ; hold: two ; expect: {windows: {plan_limit.day: 3}}",
+        "wait: 1min ; expect: {windows: {plan_limit.day: 1.5}}",
+        "capture: {tokens: 2000} ; hold: one ; expect: {late: true, windows: {plan_limit.day: 4.5}}",
+        "at: 2026-10-05T20:00:00Z ; expect: {windows: {plan_limit.day: 3}}",
+        "release: {} ; hold: two ; expect: {error: unknown_hold}",
+    ],
+    [
         "reserve: {product: text, model: m1, tokens: 80000} ; expect: {outcome: deny}",
         "capture: {tokens: 1} ; expect: {error: unknown_hold}",
     ],

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from overspill.account.effects import default_order
+from overspill.account.holds import due
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
 from overspill.plan.plan import ROOT, Input, Plan
@@ -23,6 +24,7 @@ from overspill.step.commands import (
     Capture,
     Command,
     Consume,
+    Expire,
     Grant,
     Preview,
     Release,
@@ -101,6 +103,16 @@ class World:
             self.answered[command.id] = own
             self._held(action, own)
         return Ran(outcome.answer, False, own)
+
+    def time_out(self) -> None:
+        """Times out the holds that are due, as the next command that met their accounts would."""
+        owned = [(key, hold) for key in sorted(self.states) for hold in due(self.states[key], self.now)]
+        for key, hold in owned:
+            if key == hold.accounts[ROOT]:
+                expire = identify(Expire(tenant=TENANT, account=key, hold=hold.id))
+                outcome = step(self, self.state, expire, self.now, self.seq)
+                self.states.update(outcome.accounts)
+                self.seq += len(outcome.records)
 
     def twin(self, ask: Ask, number: int) -> bytes:
         """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
