@@ -16,6 +16,7 @@ from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import look_up, row_of
 from overspill.plan.plan import ROOT, Condition, Input, Layer, LimitLayer, Plan, Row, Waterfall
+from overspill.review.vocabulary import layers_of
 from overspill.words.amounts import UNLIMITED, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_decoder
 
@@ -51,21 +52,26 @@ def points_of(plan: Plan) -> Points:
             for clause in condition.clauses:
                 for side in ("true", "false"):
                     found[Point("condition", f"{subject}: {clause.text}", side)] = condition.place
-    for layer in (layer for waterfall in plan.waterfalls for layer in waterfall.layers):
-        if isinstance(layer, LimitLayer):
-            for row, capacities in _capacities(layer):
-                for window, capacity in zip(layer.windows, capacities, strict=True):
-                    for side in _sides(layer, capacity).values():
-                        found[Point("boundary", _row_subject(window.key, row), side)] = layer.place
+    for layer in layers_of(plan):
+        for point in _boundaries(layer):
+            found[point] = layer.place
     return found
+
+
+def _boundaries(layer: Layer) -> Iterator[Point]:
+    if isinstance(layer, LimitLayer):
+        for row, capacities in _capacities(layer):
+            for window, capacity in zip(layer.windows, capacities, strict=True):
+                for side in _sides(layer, capacity).values():
+                    yield Point("boundary", _row_subject(window.key, row), side)
 
 
 def _verdicts(layer: Layer) -> Iterator[str]:
     """The verdicts that a layer can come to."""
-    capacities = [capacity for _, row in _capacities(layer) for capacity in row]
-    if not capacities or any(capacities):
+    least = [min(row) for _, row in _capacities(layer)]
+    if not least or any(least):
         yield "drew"
-    if not capacities or any(capacity != UNLIMITED for capacity in capacities):
+    if not least or any(capacity != UNLIMITED for capacity in least):
         yield "exhausted"
     if layer.skips:
         yield "skipped"
