@@ -108,13 +108,16 @@ DIFFERS = [
     (f"{ASK} ; expect: {{replayed: true}}", ["replayed: expected true, got false"]),
     (
         "decide: {product: text, model: m9, tokens: 1} ; expect: {granted: 1}",
-        ["failed: `request.model` is `m9`, which the policy has no row for [unknown_model]"],
+        ["failed: `request.model` is `m9`, which the policy has no row for (known: m1, m2) [unknown_model]"],
     ),
     (
         "decide: {product: text, model: m9, tokens: 1} ; expect: {error: unknown_field}",
         ["error: expected unknown_field, got unknown_model"],
     ),
-    ("grant: {pool: money, id: C1, amount: 0 credits}", ["failed: a grant is more than nothing [invalid_amount]"]),
+    (
+        "grant: {pool: money, id: C1, amount: 0 credits}",
+        ["failed: a grant is more than nothing (give a positive amount) [invalid_amount]"],
+    ),
 ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from overspill.review.matrix import updated
+from overspill.review.matrix import Row, rows_of, table_text, updated
 from overspill.review.report import text_report
 from overspill.words.failures import PolicyFaults
 from support.suites import run, said, suite_of
@@ -105,6 +107,24 @@ def test_several_tables_of_a_file_are_written_and_all_else_stays() -> None:
         if case.matrix
     ]
     assert updated(suite_of(after).source, again) == after  # type: ignore[arg-type]
+
+
+def test_remarks_stay_where_a_table_is_written_again() -> None:
+    above = "|\n        What each plan comes to.\n\n        plan  tokens"
+    text = HEAD + TABLE.replace("|\n        plan  tokens", above, 1) + "\n        Seen by finance.\n"
+    suite = suite_of(text)
+    (result,) = run(text)
+    assert said(result) == []
+    assert suite.cases[0].matrix is not None and result.table is not None
+    assert updated(suite.source, [(suite.cases[0].matrix, result.table)]) == text
+
+
+CELL = st.lists(st.text("abc09.-", min_size=1, max_size=4), min_size=1, max_size=3).map(" ".join)
+
+
+@given(st.lists(st.tuples(st.tuples(CELL, CELL), st.tuples(CELL, CELL, CELL)), min_size=1, max_size=6))
+def test_a_table_reads_as_it_was_written(rows: list[Row]) -> None:
+    assert rows_of(table_text(rows)) == rows
 
 
 def test_a_table_inside_braces_cannot_be_written() -> None:

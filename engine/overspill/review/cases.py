@@ -64,7 +64,7 @@ def run_steps(program: Program, words: Vocabulary, case: Case) -> Result:
         where = f"step {number}, {step.word}"
         answer, found = run_step(world, step, number, where, case.invariants)
         if answer.failure is not None and not any(one.name == "error" for one in step.expect):
-            message = f"failed: {answer.failure.message} [{answer.failure.code}]"
+            message = f"failed: {answer.failure} [{answer.failure.code}]"
             problems.append(Problem(where=where, step=step.span, span=step.span, message=message))
         problems += found
         if answer.is_decision:

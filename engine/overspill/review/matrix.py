@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product, zip_longest
+from itertools import product, takewhile, zip_longest
 
 from overspill.plan.program import Program
 from overspill.review.answers import NOTHING, PARTS, Answer
@@ -49,7 +49,8 @@ def run_matrix(program: Program, words: Vocabulary, case: Case, golden: str) -> 
         problems = [*_compared(golden, rows, matrix), *problems]
     else:
         problems = [_problem(matrix, message="there is no golden table yet: `--update` writes it"), *problems]
-    return Result(case=case, problems=tuple(problems), decisions=tuple(decisions), table=table_text(rows))
+    table = _with_remarks(golden, table_text(rows))
+    return Result(case=case, problems=tuple(problems), decisions=tuple(decisions), table=table)
 
 
 def _row(
@@ -124,6 +125,14 @@ def rows_of(text: str) -> list[Row]:
     return found
 
 
+def _with_remarks(golden: str, table: str) -> str:
+    """The new table with the remarks of the old one: those above it above, all others below."""
+    lines = golden.splitlines()
+    above = list(takewhile(lambda line: "|" not in line, lines))
+    below = [line for line in lines[len(above) :] if "|" not in line]
+    return "".join(f"{line}\n" for line in above) + table + "".join(f"{line}\n" for line in below)
+
+
 def _compared(golden: str, rows: Sequence[Row], matrix: Matrix) -> Iterator[Problem]:
     """How many rows changed, then one problem for each that changed, came or went, in the order of the table."""
     before, after = dict(rows_of(golden)), dict(rows)
@@ -155,7 +164,7 @@ def updated(source: Source, changes: Sequence[tuple[Matrix, str]]) -> str:
         span, indent = matrix.table.span, " " * matrix.table.indent
         tail = text[span.start : span.end]
         tail = tail[len(tail.rstrip()) :]
-        block = "".join(f"\n{indent}{line}" for line in table.splitlines())
+        block = "".join(f"\n{indent}{line}".rstrip(" ") for line in table.splitlines())
         text = f"{text[: span.start]}|{block}{tail}{text[span.end :]}"
         if read_nodes(Source(source.name, text))[0] is None:
             message = "the table cannot be written here"
