@@ -96,6 +96,7 @@ FILE_FAULTS = [
     ("cases: [{name: c}]\n", "OSP202", "a case has `steps` or a `matrix`", None),
     ("cases: [{name: c, steps: [], stepz: []}]\n", "OSP201", "unknown key `stepz`", "did you mean `steps`?"),
     ("cases: [{name: c, steps: []}, {name: c, steps: []}]\n", "OSP211", "the case `c` is there twice", None),
+    ("policy: []\n" + CASE, "OSP204", "the policy's path is one value, not a list", None),
     ("a: &x 1\n" + CASE, "OSP121", "YAML's anchors are not read here", None),
     ("given: {}\ngiven: {}\n" + CASE, "OSP123", "the key `given` is there twice", None),
     ("given: {att: x}\n" + CASE, "OSP201", "unknown part of `given` `att`", "did you mean `at`?"),
@@ -154,11 +155,13 @@ def matrix(**parts: str) -> str:
 MATRIX_FAULTS = [
     ({"axes": "{tokns: [1]}"}, "OSP210", "unknown axis `tokns`"),
     ({"axes": "{tokens: []}"}, "OSP202", "lists nothing"),
+    ({"axes": "{}"}, "OSP204", "the 0 axes make 1 rows"),
+    ({"axes": "{a: {}}"}, "OSP211", "the axis `a` has no choice"),
     ({"axes": "{tokens: [1, 1]}"}, "OSP211", "the axis `tokens` has `1` twice"),
     ({"axes": "{user.plan: [{}]}"}, "OSP204", "is one value, not a mapping"),
     ({"axes": "{at: [noon]}"}, "OSP223", "`noon` is not an instant"),
     ({"axes": "{w: {a: {lot: {}}}}"}, "OSP201", "unknown part of `given` `lot`"),
-    ({"axes": f"{{tokens: {list(range(50))}, images: {list(range(50))}}}"}, "OSP204", "the axes make 2500 rows"),
+    ({"axes": f"{{tokens: {list(range(50))}, images: {list(range(50))}}}"}, "OSP204", "the 2 axes make 2500 rows"),
     ({"decide": ""}, "OSP202", "a matrix asks one thing"),
     ({"columns": "[granted, grnted]"}, "OSP210", "unknown column `grnted`"),
     ({"table": "../x.golden.txt"}, "OSP205", "is no name of a file beside this one"),
@@ -182,3 +185,9 @@ def test_every_step_of_the_language_has_its_reader_its_neighbours_and_its_schema
     assert not set(step_reader.LATER) & set(EVERY)
     steps_of = suite_schema()["properties"]["cases"]["items"]["properties"]["steps"]["items"]["oneOf"]
     assert [next(iter(one["required"])) for one in steps_of] == list(EVERY)
+
+
+def test_two_cases_have_two_tables() -> None:
+    text = matrix(table="t.golden.txt")
+    suite, (fault,) = read(text + text.removeprefix("cases:\n").replace("name: c", "name: d"))
+    assert (suite, fault.code, fault.message) == (None, "OSP211", "`t.golden.txt` is the table of two cases")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from math import prod
 
@@ -16,6 +17,7 @@ from overspill.review.vocabulary import Vocabulary
 from overspill.syntax.yaml_nodes import Mapping as Entries
 from overspill.syntax.yaml_nodes import Node, Scalar
 from overspill.words.diagnostics import Fault, Note
+from overspill.words.names import IDENTIFIER
 from overspill.words.spans import Source, Span
 
 KEYS = ("policy", "given", "invariants", "unreachable", "cases")
@@ -53,6 +55,8 @@ class _SuiteReader:
             if key.value not in KEYS:
                 raise leaves.unknown_key("part of a test file", key, KEYS)
             found[key.value] = value
+        if "policy" in found:
+            leaves.plain(found["policy"], "the policy's path")
         if "cases" not in found:
             raise leaves.refuse("OSP202", Span(source, 0, 1), "the file has no `cases`", "add `cases:` with a list")
         shared = self.given(found.get("given"), StepReader(leaves))
@@ -63,20 +67,17 @@ class _SuiteReader:
         return Suite(source, cases, self.unreachable(found.get("unreachable")))
 
     def names(self, cases: tuple[Case, ...]) -> None:
-        """A name stands for one case, in reports and filters."""
-        first: dict[str, Case] = {}
-        for case in cases:
-            other = first.setdefault(case.name, case)
-            if other is not case:
-                self.leaves.faults.append(
-                    Fault(
-                        code="OSP211",
-                        span=case.span,
-                        message=f"the case `{case.name[:64]}` is there twice",
-                        notes=(Note(other.span, "first here"),),
-                        help="say how they differ",
-                    )
-                )
+        """A name stands for one case, in reports and filters, and a file beside this one for one table."""
+        named = [(f"the case `{case.name[:64]}` is there twice", case.name, case.span) for case in cases]
+        for table in (case.matrix.table for case in cases if case.matrix is not None):
+            if table.file is not None:
+                named.append((f"`{table.file[:64]}` is the table of two cases", table.file, table.span))
+        first: dict[str, Span] = {}
+        for message, name, span in named:
+            other = first.setdefault(name, span)
+            if other is not span:
+                note = Note(other, "first here")
+                self.leaves.faults.append(Fault(code="OSP211", span=span, message=message, notes=(note,)))
 
     def given(self, node: Node | None, steps: StepReader) -> Given:
         return Given() if node is None else read_given(self.leaves, node, steps.hold)
@@ -125,8 +126,8 @@ class _SuiteReader:
         asks = next(entry for entry in leaves.entries(node, "a matrix") if entry[0].value == asked[0])
         axes = leaves.each(leaves.entries(parts["axes"], "`axes`"), self.axis)
         rows = prod(len(axis.choices) for axis in axes)
-        if not 0 < rows <= ROWS_MAX:
-            message = f"the axes make {rows} rows, and a table has 1 to {ROWS_MAX}"
+        if not axes or rows > ROWS_MAX:
+            message = f"the {len(axes)} axes make {rows} rows, and a table has an axis and at most {ROWS_MAX} rows"
             raise leaves.refuse("OSP204", parts["axes"].span, message, "take fewer values, or several matrices")
         step = reader.step(Entries([asks], asks[0].span))
         return Matrix(axes, step, self.columns(asked[0], parts.get("columns")), self.table(node, parts["table"]))
@@ -147,11 +148,10 @@ class _SuiteReader:
         else:
             values = texts_of(self.leaves, node, f"the axis `{key.value}`")
             choices = tuple(self.choice(key, value) for value in values)
-        labels = [choice.label for choice in choices]
-        for label in labels:
-            if labels.count(label) > 1:
-                message = f"the axis `{key.value[:64]}` has `{label[:64]}` twice"
-                raise self.leaves.refuse("OSP211", node.span, message, "a row is known by its labels: keep one")
+        label, times = Counter(choice.label for choice in choices).most_common(1)[0] if choices else ("", 0)
+        if times != 1:
+            message = f"the axis `{key.value[:64]}` has {f'`{label[:64]}` twice' if times else 'no choice'}"
+            raise self.leaves.refuse("OSP211", node.span, message, "a row is known by its labels: give each one once")
         return Axis(key.value, choices)
 
     def choice(self, key: Scalar, value: Scalar) -> Choice:
@@ -175,7 +175,7 @@ class _SuiteReader:
         indent = key.span.source.position(key.span.start)[1] + 1
         if not text.value.endswith(GOLDEN_ENDING):
             return Table(text.value, None, text.span, indent)
-        if not text.value.removesuffix(GOLDEN_ENDING).replace("-", "_").replace(".", "_").isidentifier():
+        if IDENTIFIER.fullmatch(text.value) is None:
             raise self.leaves.refuse(
                 "OSP205",
                 text.inner,
