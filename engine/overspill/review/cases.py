@@ -153,7 +153,7 @@ def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ..
     answer = _answer(world, _decode(ran.bytes), ran.bytes, None, ran.replayed, account)
     if not isinstance(action, Ask) or ran.replayed:
         return answer, []
-    said = _own(answer, twin, () if ran.own is None else tuple(ran.own.effects))
+    said = _own(answer, twin, ran.changed)
     stated = inv.broken(invariants, answer.json, world.words.units, lambda path: world.input_of(action, path))
     return answer, [*said, *(f"invariant {one.name}: {why}: {one.text}" for one, why in stated)]
 

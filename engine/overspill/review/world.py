@@ -15,7 +15,6 @@ from overspill.plan.functions import ABSENT
 from overspill.plan.plan import ROOT, Input, Plan
 from overspill.plan.program import Program
 from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, USED
-from overspill.records.journal import Record
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
 from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, ReleaseHold, SetValues
@@ -53,11 +52,11 @@ Did = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues
 
 
 class Ran(NamedTuple):
-    """`own` is the record of the command itself; None for a preview."""
+    """The answer's exact bytes; `changed` are the keys of the accounts that the command's own record changes."""
 
     bytes: bytes
     replayed: bool
-    own: Record | None
+    changed: tuple[str, ...]
 
 
 class World:
@@ -71,7 +70,8 @@ class World:
         self.states = _states(program.plan, words, self.account, given, self.now)
         self.holds: dict[str, tuple[str, str]] = {}
         """Name → (hold id, key of the account that holds); the last one made stands under the empty name too."""
-        self.answered: dict[str, Record] = {}
+        self.answered: dict[str, tuple[bytes, bytes]] = {}
+        """Id of a command → (its canonical JSON, its answer)."""
         self.seq = 1
 
     # ---- what `step` asks for
@@ -92,17 +92,19 @@ class World:
         command = identify(self.command(action, number))
         before = self.answered.get(command.id)
         if before is not None and not isinstance(command.command, Preview):
-            if before.fingerprint != command.fingerprint:
-                raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another {command.kind}")
-            return Ran(bytes(before.answer), True, None)
+            if before[0] != command.payload:
+                raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another payload")
+            return Ran(before[1], True, ())
         outcome = step(self, self.state, command, self.now, self.seq)
         self.states.update(outcome.accounts)
         self.seq += len(outcome.records)
-        own = next((record for record in outcome.records if record.id == command.id), None)
-        if own is not None:
-            self.answered[command.id] = own
-            self._held(action, own)
-        return Ran(outcome.answer, False, own)
+        changed: tuple[str, ...] = ()
+        for record in outcome.records:
+            if record.id == command.id:
+                changed = tuple(record.effects)
+                self.answered[command.id] = (command.payload, outcome.answer)
+                self._held(action, record.ids)
+        return Ran(outcome.answer, False, changed)
 
     def time_out(self) -> None:
         """Times out the holds that are due, as the next command that met their accounts would."""
@@ -123,10 +125,9 @@ class World:
         own = identify(self.command(ask, number))
         return outcome.answer.replace(twin.id.encode(), own.id.encode())
 
-    def _held(self, action: Did, own: Record) -> None:
-        if isinstance(action, Ask) and own.ids:
-            held = (own.ids[0], self.key(action.account))
-            self.holds[action.hold or ""] = self.holds[""] = held
+    def _held(self, action: Did, ids: tuple[str, ...]) -> None:
+        if isinstance(action, Ask) and ids:
+            self.holds[action.hold or ""] = self.holds[""] = (ids[0], self.key(action.account))
 
     def key(self, account: Mapping[str, str] | None) -> str:
         """The key of the root account that is meant."""
