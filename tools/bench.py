@@ -395,10 +395,12 @@ class _Plans:
 
 
 def policy_tests(cases: int, files: int = 4) -> None:
-    """CPU of the whole process that runs `cases` simple cases; the floor is as many bare steps in this one."""
+    """CPU of the whole process that runs `cases` simple cases; the floor is as many bare steps, answers written, in this one."""
     commands = [identify(Consume(tenant="case", request=request)) for request in _requests(900)]
     account, plans = _account(1, exhausted=False), _Plans()
-    bare = cpu({"step": lambda number: step(plans, lambda _: account, commands[number % ACCOUNTS], NOW, 1)}, 3, cases)
+    bare = cpu(
+        {"step": lambda number: step(plans, lambda _: account, commands[number % ACCOUNTS], NOW, 1).answer}, 3, cases
+    )
     floor = bare["step"] * cases / 1e6
     with _folder() as folder:
         for name, text in sources_of("codex_sora").items():
