@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import random
+import resource
 import shutil
 import sqlite3
 import statistics
@@ -40,6 +41,7 @@ from overspill.plan.program import Program, interpreted
 from overspill.runtime.policies import compiled, sources_of
 from overspill.step.commands import Consume
 from overspill.step.keys import identify
+from overspill.step.step import step
 from overspill.words.instants import DAY, HOUR, NEVER
 
 NOW = 1_791_194_400_000_000
@@ -380,6 +382,58 @@ def _counted(engine: Engine) -> int:
     return total
 
 
+# ---- policy tests
+
+_CASE = """  - name: case {0}
+    given: {{windows: {{plan_windows.five_hours: {{used: {1} credits}}}}}}
+    steps:
+      - decide: {{product: codex, model: gpt-5.5, input_tokens: {2}, cached_input_tokens: 0, output_tokens: 0}}
+        expect: {{outcome: allow, granted: {3}, draws: {{plan_windows: {3}}}}}
+"""
+
+
+class _Plans:
+    """What `step` asks for its programs."""
+
+    def __init__(self) -> None:
+        self.program = compiled(sources_of("codex_sora"))
+
+    def active(self) -> Program:
+        return self.program
+
+    def of(self, digest: str) -> Program:
+        return self.program
+
+
+def policy_tests(cases: int, files: int = 4) -> None:
+    """CPU of the whole process that runs `cases` simple cases; the floor is as many bare steps, answers written, in this one."""
+    commands = [identify(Consume(tenant="case", request=request)) for request in _requests(900)]
+    account, plans = _account(1, exhausted=False), _Plans()
+    bare = cpu(
+        {"step": lambda number: step(plans, lambda _: account, commands[number % ACCOUNTS], NOW, 1).answer}, 3, cases
+    )
+    floor = bare["step"] * cases / 1e6
+    with _folder() as folder:
+        for name, text in sources_of("codex_sora").items():
+            (folder / name).write_bytes(text)
+        for number in range(files):
+            texts = [_CASE.format(at, at % 50, 8000 * (at % 4 + 1), at % 4 + 1) for at in range(number, cases, files)]
+            text = "given: {attributes: {plan: plus}}\ncases:\n" + "".join(texts)
+            (folder / f"t{number}.test.yaml").write_text(text)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "overspill", "test", str(folder)], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    row(
+        f"overspill test, {cases} simple cases, cold",
+        used,
+        "s CPU",
+        bar="≤ 2 for 1000",
+        holds=used * 1000 <= 2 * cases if cases >= 1000 else None,
+        beside=f"{used / floor:.0f}× bare steps ({floor:.3f} s)",
+    )
+
+
 # ---- starts
 
 
@@ -465,6 +519,7 @@ def main() -> int:
     decisions(rounds, count)
     growth(rounds, count, arguments.quick)
     durable(seconds)
+    policy_tests(1000)
     starts(3 if arguments.quick else 7)
     if arguments.peers:
         peers()

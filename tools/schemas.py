@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from overspill.records.schema import decision_schema, request_schema
-from overspill.syntax.schema import policy_schema, tests_schema
+from overspill.review.schema import suite_schema
+from overspill.syntax.schema import policy_schema
 
 TARGET = Path(__file__).parent.parent / "grammar" / "overspill_grammar" / "schemas"
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "policy": policy_schema,
-    "tests": tests_schema,
+    "tests": suite_schema,
     "request": request_schema,
     "decision": decision_schema,
 }

@@ -134,7 +134,7 @@ def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> No
         '      - decide: {product: text, model: m1, tokens: "1000"}\n        expect: {granted: "2"}\n'
     )
     done = run("test", "t.test.yaml", cwd=tmp_path)
-    assert (done.code, "granted is 1.5, expected 2" in done.out) == (1, True)
+    assert (done.code, "granted: expected 2, got 1.5 credits" in done.out) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["policy", "request", "decision", "tests"])

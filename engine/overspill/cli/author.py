@@ -1,4 +1,4 @@
-"""`check`, `fmt`, `test`, `schema`: for those who write policies."""
+"""`check`, `fmt`, `schema`: for those who write policies."""
 
 from __future__ import annotations
 
@@ -118,30 +118,6 @@ def _changed(name: str, before: bytes, after: bytes, check_only: bool, show_diff
             Path(name).write_bytes(after)
         except OSError as error:
             raise Failure("unwritable", f"{name}: {error.strerror}", help="check its permissions") from None
-
-
-@click.command()
-@click.argument("paths", nargs=-1, metavar="PATH…")
-@click.option("--filter", "filter_", default="", help="Only cases whose name holds this.")
-@format_option("text", "json")
-def test(paths: tuple[str, ...], filter_: str, format_: str) -> int:
-    """Run *.test.yaml files: cases of requests against a policy. Exit 1 when one fails.
-
-    Without PATH the shipped policies' own tests are run.
-    """
-    from overspill.cli.run_tests import run_files
-
-    results = run_files(paths, filter_)
-    failed = [result for result in results if result.problems]
-    if format_ == "json":
-        out_json([result.as_json() for result in results])
-    else:
-        for result in failed:
-            out(f"✗ {result.file}: {result.case}")
-            for problem in result.problems:
-                out(f"    {problem}")
-    say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
 
 
 @click.command()

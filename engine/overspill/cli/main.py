@@ -15,7 +15,7 @@ _COMMANDS = {
     "demo": "demo",
     "check": "author",
     "fmt": "author",
-    "test": "author",
+    "test": "run_tests",
     "schema": "author",
     "decide": "decide",
     "reserve": "decide",

@@ -1,285 +1,196 @@
-"""Policy tests: cases of steps against a program, through the one pure `step` (LANGUAGE.md section 4).
-
-A case is plain text values: what is given (attributes, windows, lots, instant), then steps of requests, reservations,
-captures, releases, grants, attributes and waits; `expect` beside a step names parts of its answer, and only those are
-compared.
-"""
+"""A case against a program: its steps through the one pure `step`, what differs from what was expected, what broke."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from overspill.account.effects import default_order
-from overspill.account.state import EMPTY, Account
-from overspill.plan.plan import ROOT, LimitLayer, Plan
 from overspill.plan.program import Program
-from overspill.plan.shapes import CATEGORIES, Lot, Scalar, WindowState
-from overspill.records.request import Request
-from overspill.step.commands import Capture, Command, Consume, Grant, Release, Reserve, SetAttributes
-from overspill.step.keys import identify
-from overspill.step.step import step
-from overspill.words.amounts import steps_from_text, text_from_steps
-from overspill.words.failures import Failure
-from overspill.words.instants import HOUR, NEVER, instant_from_text
-from overspill.words.lengths import instant_after, length_from_text
+from overspill.review import invariants as inv
+from overspill.review.answers import Answer
+from overspill.review.compare import differences
+from overspill.review.suite import Advance, Ask, CaptureHold, Case, Invariant, ReleaseHold, Step, Wait
+from overspill.review.vocabulary import Vocabulary
+from overspill.review.world import Did, World
+from overspill.words.codec import Struct, json_decoder
+from overspill.words.diagnostics import Fault
+from overspill.words.failures import Failure, PolicyFaults
+from overspill.words.instants import NEVER, instant_from_text, instant_text
+from overspill.words.lengths import instant_after
+from overspill.words.spans import Span
 
-Values = Mapping[str, Any]
-TENANT = "case"
-STEPS = ("decide", "reserve", "capture", "release", "grant", "set", "wait")
-GIVEN = ("at", "account", "attributes", "windows", "lots")
-EXPECTED = (
-    *("outcome", "granted", "requested", "available", "shortfall", "charge", "draws", "code", "binding", "causes"),
-    *("offers", "retry_at", "error", "used", "covered", "absorbed", "late", "windows", "lots"),
-)
+END_OF_TIME = instant_from_text("9000-01-01T00:00:00Z")
+"""Far enough from the calendar's own end that windows and holds still end before it."""
+_decode = json_decoder(dict[str, Any]).decode
 
 
-class CaseFault(Exception):
-    """The case itself is not written as cases are."""
+class Problem(Struct, frozen=True, kw_only=True):
+    """One thing that did not hold.
+
+    A difference has `name`, `expected` and `got`; anything else is said in `message`. `where` is the step or the row
+    and `step` its place, `span` that of what was expected; `answer` is the decision's bytes, for whoever asks why.
+    """
+
+    where: str
+    step: Span
+    span: Span
+    name: str = ""
+    expected: str = ""
+    got: str = ""
+    message: str = ""
+    answer: bytes = b""
 
 
-@dataclass(slots=True)
-class _World:
-    """One case on its way."""
+class Result(Struct, frozen=True, kw_only=True):
+    """One case: it holds where `problems` is empty. `decisions` are its decisions' bytes, in order; `table` is what a
+    matrix came to."""
 
-    program: Program
-    now: int
-    account: dict[str, str]
-    states: dict[str, Account] = field(default_factory=dict)
-    seq: int = 1
-    hold: str = ""
-    steps: int = 0
+    case: Case
+    problems: tuple[Problem, ...]
+    decisions: tuple[bytes, ...]
+    table: str | None = None
 
-    def active(self) -> Program:
-        return self.program
-
-    def of(self, digest: str) -> Program:
-        return self.program
-
-    def state(self, key: str) -> Account:
-        return self.states.get(key, EMPTY)
-
-    def key(self, kind: str) -> str:
-        return f"{TENANT}/{kind}/{self.account[kind]}"
+    @property
+    def holds(self) -> bool:
+        return not self.problems
 
 
-def run_case(program: Program, given: Values, steps: list[Values]) -> list[str]:
-    """What did not come out as expected, one line each; empty: the case holds. Raises CaseFault."""
-    try:
-        world = _world(program, given)
-    except (ValueError, KeyError, AttributeError) as error:
-        raise CaseFault(f"`given`: {error}") from None
-    problems: list[str] = []
-    for number, one in enumerate(steps, 1):
-        world.steps = number
-        word = next((word for word in STEPS if word in one), None)
-        if word is None or set(one) - {word, "expect"}:
-            raise CaseFault(f"step {number} is one of {', '.join(STEPS)}, with `expect` beside it")
-        expect = one.get("expect", {})
-        unknown = sorted(set(expect) - set(EXPECTED))
-        if unknown:
-            raise CaseFault(f"step {number} expects `{unknown[0]}`, which no answer has")
-        answer = _step(world, word, one[word])
-        problems += [f"step {number}: {problem}" for problem in _compare(world, answer, expect)]
-    return problems
+def run_steps(program: Program, words: Vocabulary, case: Case) -> Result:
+    """The case's steps, one after another in one world. Raises PolicyFaults where a step cannot happen at all."""
+    world = world_of(program, words, case)
+    problems: list[Problem] = []
+    decisions: list[bytes] = []
+    for number, step in enumerate(case.steps, 1):
+        where = f"step {number}, {step.word}"
+        answer, found = run_step(world, step, number, where, case.invariants)
+        if answer.failure is not None and not any(one.name == "error" for one in step.expect):
+            message = f"failed: {answer.failure} [{answer.failure.code}]"
+            problems.append(Problem(where=where, step=step.span, span=step.span, message=message))
+        problems += found
+        if answer.is_decision:
+            decisions.append(answer.bytes)
+    return Result(case=case, problems=tuple(problems), decisions=tuple(decisions))
 
 
-# ---- what is given
-
-
-def _world(program: Program, given: Values) -> _World:
-    unknown = sorted(set(given) - set(GIVEN))
-    if unknown:
-        raise CaseFault(f"`given` has no `{unknown[0]}`; it may have {', '.join(GIVEN)}")
-    plan = program.plan
-    now = instant_from_text(given.get("at", "2026-10-05T10:00:00Z"))
-    world = _World(program, now, dict(given.get("account", {plan.kind_names[ROOT]: "u_1"})))
-    for index, kind in enumerate(plan.kinds):
-        if kind.name in world.account:
-            world.states[world.key(kind.name)] = Account(
-                1, now, _attributes(plan, index, given.get("attributes", {})), *_kept(plan, index, given, now)
-            )
+def world_of(program: Program, words: Vocabulary, case: Case) -> World:
+    """The world before the first step, with the holds that are given made in it. Raises PolicyFaults."""
+    world = World(program, words, case.given)
+    _in_time(world, case.span)
+    for number, (name, step) in enumerate(case.given.holds.items(), 1):
+        assert isinstance(step.action, Ask)
+        try:
+            world.run(step.action, -number)
+        except Failure as failure:
+            raise _impossible("OSP222", step.span, f"the hold `{name}` cannot be given: {failure.message}") from None
+        if name not in world.holds:
+            raise _impossible("OSP222", step.span, f"the hold `{name}` cannot be given: its reserve is denied")
     return world
 
 
-def _attributes(plan: Plan, index: int, values: Values) -> dict[str, Scalar]:
-    """`plan: plus` is the root's, `workspace.frozen: "true"` another kind's."""
-    kind, found = plan.kinds[index], dict[str, Scalar]()
-    for path, text in values.items():
-        owner, _, name = path.rpartition(".")
-        if (owner or plan.kind_names[ROOT]) == kind.name:
-            found[name] = _typed(plan, kind.name, name, text)
-    return found
+def _impossible(code: str, span: Span, message: str) -> PolicyFaults:
+    return PolicyFaults((Fault(code=code, span=span, message=message),))
 
 
-def _typed(plan: Plan, kind: str, name: str, text: str) -> Scalar:
-    declared = next(found for found in plan.kinds if found.name == kind).attributes.get(name)
-    if declared is None:
-        raise CaseFault(f"account `{kind}` declares no `{name}`")
-    if declared.unit is not None:
-        return steps_from_text(text.split()[0], declared.unit)
-    if declared.type is str:
-        return text
-    return text == "true" if declared.type is bool else int(text)
+def run_step(
+    world: World, step: Step, number: int, where: str, invariants: tuple[Invariant, ...]
+) -> tuple[Answer, list[Problem]]:
+    """One step's answer, and what about it does not hold; whether it may fail is for the caller to say."""
+    action = step.action
+    said: list[str] = []
+    if isinstance(action, (Wait, Advance)):
+        answer = _time(world, step)
+    else:
+        answer, said = _did(world, action, number, invariants)
+    problems = [
+        Problem(where=where, step=step.span, span=step.span, message=message, answer=answer.bytes) for message in said
+    ]
+    for found in differences(answer, step.expect):
+        problems.append(
+            Problem(
+                where=where,
+                step=step.span,
+                span=found.span,
+                name=found.name,
+                expected=found.expected,
+                got=found.got,
+                answer=answer.bytes,
+            )
+        )
+    return answer, problems
 
 
-def _kept(plan: Plan, index: int, given: Values, now: int) -> tuple[dict[str, WindowState], dict[str, tuple[Lot, ...]]]:
-    """The windows and lots of the given that are kept in accounts of this kind."""
-    windows: dict[str, WindowState] = {}
-    for waterfall in plan.waterfalls:
-        for layer in waterfall.layers:
-            if isinstance(layer, LimitLayer) and layer.kind == index:
-                for window in layer.windows:
-                    for key, state in given.get("windows", {}).items():
-                        if key.split("|")[0] == window.key:
-                            windows[key] = _window(state, layer, now)
-    lots = {
-        key: tuple(sorted((_lot(plan, key, lot, now) for lot in listed), key=default_order))
-        for key, listed in given.get("lots", {}).items()
-        if plan.pools[key.split("|")[0]].kind == index
-    }
-    return windows, lots
+def _time(world: World, step: Step) -> Answer:
+    match step.action:
+        case Wait(length=length):
+            try:
+                world.now = instant_after(world.now, length)
+            except ValueError:  # years that the calendar does not have
+                world.now = NEVER
+        case Advance(at=at):
+            if at < world.now:
+                raise _impossible("OSP304", step.span, "`at` lies before the step before: time never runs backwards")
+            world.now = at
+    _in_time(world, step.span)
+    world.time_out()
+    return _answer(world, {}, b"", None, False, None)
 
 
-def _window(state: Values, layer: LimitLayer, now: int) -> WindowState:
-    ends_at = instant_from_text(state["ends_at"]) if "ends_at" in state else now + HOUR
-    opened_at = instant_from_text(state["opened_at"]) if "opened_at" in state else now - HOUR
-    used = steps_from_text(state["used"].split()[0], layer.unit)
-    return (int(state.get("generation", "1")), opened_at, ends_at, used)
+def _in_time(world: World, span: Span) -> None:
+    if world.now >= END_OF_TIME:
+        raise _impossible("OSP223", span, f"the case goes beyond {instant_text(END_OF_TIME)}, where tests end")
 
 
-def _lot(plan: Plan, key: str, lot: Values, now: int) -> Lot:
-    amount = steps_from_text(lot["amount"].split()[0], plan.pools[key.split("|")[0]].unit)
-    granted_at = instant_from_text(lot["granted_at"]) if "granted_at" in lot else now
-    expires_at = instant_from_text(lot["expires_at"]) if "expires_at" in lot else NEVER
-    category = CATEGORIES.index(lot.get("category", "paid"))
-    return (lot["id"], amount, granted_at, expires_at, int(lot.get("priority", "0")), category, amount)
-
-
-# ---- steps
-
-
-def _step(world: _World, word: str, value: Any) -> Values:
-    """The answer's JSON; a failure is `{"error": code}`."""
-    if word == "wait":
-        world.now = instant_after(world.now, length_from_text(value))
-        return {}
+def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ...]) -> tuple[Answer, list[str]]:
+    """What the engine answers, and which invariants it breaks."""
+    account = None if isinstance(action, (CaptureHold, ReleaseHold)) else action.account
+    twin = _attempt(lambda: world.twin(action, number)) if isinstance(action, Ask) else b""
     try:
-        outcome = step(world, world.state, identify(_command(world, word, value)), world.now, world.seq)
+        ran = world.run(action, number)
     except Failure as failure:
-        return {"error": failure.code, "message": str(failure)}
-    world.states.update(outcome.accounts)
-    world.seq += len(outcome.records)
-    answer: Values = json.loads(outcome.answer)
-    if answer.get("decision") and answer["hold"]:
-        world.hold = answer["hold"]["id"]
-    return answer
+        same = not isinstance(action, Ask) or twin == failure.code or failure.code == "idempotency_conflict"
+        said = [] if same else [f"invariant preview equals decide: one fails with {failure.code}, the other does not"]
+        return _answer(world, {}, b"", failure, False, account), said
+    answer = _answer(world, _decode(ran.bytes), ran.bytes, None, ran.replayed, account)
+    if not isinstance(action, Ask) or ran.replayed:
+        return answer, []
+    said = _own(answer, twin, ran.changed)
+    stated = inv.broken(invariants, answer.json, world.words.units, lambda path: world.input_of(action, path))
+    return answer, [*said, *(f"invariant {one.name}: {why}: {one.text}" for one, why in stated)]
 
 
-def _command(world: _World, word: str, value: Any) -> Command:
-    plan = world.program.plan
-    root = plan.kind_names[ROOT]
-    match word:
-        case "decide" | "reserve":
-            make = Consume if word == "decide" else Reserve
-            return make(tenant=TENANT, request=_request(world, value))
-        case "capture":
-            meters = {name: int(text) for name, text in value.items()}
-            return Capture(tenant=TENANT, account=world.key(root), hold=world.hold, id=f"c{world.steps}", meters=meters)
-        case "release":
-            return Release(tenant=TENANT, account=world.key(root), hold=world.hold, id=f"r{world.steps}")
-        case "grant":
-            pool = plan.pools.get(value["pool"])
-            kind = root if pool is None else plan.kind_names[pool.kind]
-            return Grant(
-                tenant=TENANT,
-                account={kind: world.account[kind]},
-                pool=value["pool"],
-                id=value["id"],
-                amount=value["amount"].split()[0],
-                expires_at=instant_from_text(value["expires_at"]) if "expires_at" in value else None,
-                priority=int(value.get("priority", "0")),
-                category=value.get("category", "paid"),
-            )
-        case _:
-            attributes = {name: _typed(plan, root, name, text) for name, text in value.items()}
-            return SetAttributes(
-                tenant=TENANT, account={root: world.account[root]}, id=f"s{world.steps}", attributes=attributes
-            )
+def _attempt(run: Callable[[], bytes]) -> bytes | str:
+    """The bytes, or the code of the failure."""
+    try:
+        return run()
+    except Failure as failure:
+        return failure.code
 
 
-def _request(world: _World, value: Values) -> Request:
-    """Fields and meters side by side; the policy's declaration tells them apart."""
-    plan = world.program.plan
-    fields: dict[str, Scalar] = {}
-    meters: dict[str, int] = {}
-    for name, text in value.items():
-        declared = plan.fields.get(name)
-        if name in plan.meters:
-            meters[name] = int(text)
-        elif declared is not None and declared.type is not str:
-            fields[name] = text == "true" if declared.type is bool else int(text)
-        else:
-            fields[name] = text
-    return Request(id=f"q{world.steps}", account=world.account, fields=fields, meters=meters)
+def _own(answer: Answer, twin: bytes | str, effects: tuple[str, ...]) -> list[str]:
+    """The engine's own invariants on a decision."""
+    found = {
+        "draws sum to granted": inv.draws_sum_to_granted(answer.json),
+        "a denial changes nothing": inv.denials_change_nothing(answer.json, effects),
+    }
+    if isinstance(twin, str):
+        found["preview equals decide"] = f"the other one fails with {twin}"
+    elif twin != answer.bytes:
+        found["preview equals decide"] = inv.twin_is_equal(answer.json, _decode(twin))
+    return [f"invariant {name}: {why}" for name, why in found.items() if why is not None]
 
 
-# ---- what is expected
-
-
-def _compare(world: _World, answer: Values, expect: Values) -> list[str]:
-    problems = []
-    if "error" in answer and "error" not in expect:
-        return [f"failed: {answer['message']}"]
-    for name, wanted in expect.items():
-        found = _found(world, answer, name)
-        if isinstance(wanted, Mapping) and isinstance(found, Mapping) and name in ("windows", "lots"):
-            found = {key: found.get(key) for key in wanted}
-        if found != wanted:
-            problems.append(f"{name} is {_shown(found)}, expected {_shown(wanted)}")
-    return problems
-
-
-def _found(world: _World, answer: Values, name: str) -> Any:
-    reason = answer.get("reason") or {}
-    match name:
-        case "draws":
-            return {draw["layer"]: draw["amount"] for draw in answer.get("draws", ())}
-        case "code" | "binding":
-            return reason.get(name) or "none"
-        case "causes":
-            return {row["layer"]: row["cause"] for row in reason.get("layers", ())}
-        case "offers":
-            return {
-                offer["offer"]: offer.get("amount") or offer.get("until") or "yes" for offer in answer.get("offers", ())
-            }
-        case "windows" | "lots":
-            return _kept_text(world, name)
-        case "retry_at":
-            return answer.get("retry_at") or "none"
-        case "late":
-            return str(answer.get("late")).lower()
-        case _:
-            return answer.get(name)
-
-
-def _kept_text(world: _World, name: str) -> dict[str, str]:
-    """Uses of windows, or sums of lots, over all accounts of the case, as decimal text."""
-    found: dict[str, str] = {}
-    layers = [layer for waterfall in world.program.plan.waterfalls for layer in waterfall.layers]
-    scales = {layer.name: layer.unit.scale for layer in layers}
-    for state in world.states.values():
-        if name == "windows":
-            rows = {key: window[3] for key, window in state.windows.items()}
-        else:
-            rows = {key: sum(lot[1] for lot in lots) for key, lots in state.pools.items()}
-        found |= {key: text_from_steps(steps, scales[key.split("|")[0].split(".")[0]]) for key, steps in rows.items()}
-    return found
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_shown(part)}" for key, part in value.items()) + "}"
-    return "absent" if value is None else str(value)
+def _answer(
+    world: World,
+    json: Mapping[str, Any],
+    bytes: bytes,
+    failure: Failure | None,
+    replayed: bool,
+    account: Mapping[str, str] | None,
+) -> Answer:
+    return Answer(
+        json=json,
+        bytes=bytes,
+        failure=failure,
+        replayed=replayed,
+        balances=lambda what: world.balances(what, account),
+    )

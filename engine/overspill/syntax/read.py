@@ -20,6 +20,14 @@ Read = tuple[tree.File | None, tuple[Fault, ...]]
 
 def read(name: str, data: bytes) -> Read:
     """The tree of a file by its name's ending: `.spill.yaml` (or `.yaml`), else the DSL. None with its faults."""
+    source, faults = source_of(name, data)
+    if source is None:
+        return None, faults
+    return read_yaml(source) if name.endswith((".yaml", ".yml")) else read_dsl(source)
+
+
+def source_of(name: str, data: bytes) -> tuple[Source | None, tuple[Fault, ...]]:
+    """The text of a file, or the fault that it is too large, not UTF-8, or deceptive."""
     if len(data) > BYTES_MAX:
         text = "" if len(data) > 16 * BYTES_MAX else data.decode("utf-8", "replace")
         return _refused(name, text, 0, "OSP102", f"the file is larger than {BYTES_MAX // 1024} KiB", "split the bundle")
@@ -32,11 +40,10 @@ def read(name: str, data: bytes) -> Read:
     if hidden is not None:
         message = f"the file holds the invisible character U+{ord(text[hidden]):04X}"
         return _refused(name, text, hidden, "OSP104", message, "delete it: it can make text read otherwise than it is")
-    source = Source(name, text)
-    return read_yaml(source) if name.endswith((".yaml", ".yml")) else read_dsl(source)
+    return Source(name, text), ()
 
 
-def _refused(name: str, text: str, at: int, code: str, message: str, help: str) -> Read:
+def _refused(name: str, text: str, at: int, code: str, message: str, help: str) -> tuple[None, tuple[Fault, ...]]:
     source = Source(name, text)
     return None, (Fault(code=code, span=Span(source, at, at + 1), message=message, help=help),)
 

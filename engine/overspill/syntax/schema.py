@@ -118,16 +118,3 @@ def policy_schema() -> Schema:
 def _construct(construct: Construct) -> Schema:
     properties = {statement.key: SHAPES[statement.shape] for statement in construct.statements}
     return _object(properties, *(statement.key for statement in construct.statements if statement.required))
-
-
-def tests_schema() -> Schema:
-    """The schema of a `*.test.yaml` file."""
-    anything: Schema = {"type": "object"}
-    given = {"at": _INSTANT, "account": _map(_TEXT), "attributes": anything, "windows": anything, "lots": anything}
-    step = {"type": "object", "minProperties": 1, "maxProperties": 2}
-    case = _object({"name": _TEXT, "given": _object(given), "steps": {"type": "array", "items": step}}, "name", "steps")
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Overspill policy tests",
-        **_object({"policy": _TEXT, "given": _object(given), "cases": {"type": "array", "items": case}}, "cases"),
-    }

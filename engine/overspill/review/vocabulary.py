@@ -1,0 +1,66 @@
+"""Plan → the names that a test may say: layers, windows, pools, units, offers, inputs, each with what it needs to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from overspill.plan.plan import AccountKind, Input, Layer, LimitLayer, Plan
+from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
+
+
+class Kept(Struct, frozen=True):
+    """What an account of kind `kind` keeps, in `unit`."""
+
+    kind: int
+    unit: Unit
+
+
+class Vocabulary(Struct, frozen=True):
+    """`windows` by `limit.window`, `pools` by name; `units` by name and singular."""
+
+    plan: Plan
+    layers: tuple[str, ...]
+    windows: Mapping[str, Kept]
+    pools: Mapping[str, Kept]
+    units: Mapping[str, Unit]
+    offers: tuple[str, ...]
+
+    def kind(self, name: str) -> AccountKind | None:
+        return next((kind for kind in self.plan.kinds if kind.name == name), None)
+
+    def attribute(self, kind: str, name: str) -> Input | None:
+        found = self.kind(kind)
+        return None if found is None else found.attributes.get(name)
+
+
+def vocabulary_of(plan: Plan) -> Vocabulary:
+    """The names of one plan."""
+    layers = list(layers_of(plan))
+    pools = {pool.name: Kept(pool.kind, pool.unit) for pool in plan.pools.values()}
+    units = [*(layer.unit for layer in layers), *(waterfall.unit for waterfall in plan.waterfalls)]
+    units += [kept.unit for kept in pools.values()]
+    return Vocabulary(
+        plan=plan,
+        layers=tuple(dict.fromkeys(layer.name for layer in layers)),
+        windows={
+            window.key: Kept(layer.kind, layer.unit)
+            for layer in layers
+            if isinstance(layer, LimitLayer)
+            for window in layer.windows
+        },
+        pools=pools,
+        units={name: unit for unit in units for name in (unit.name, unit.singular) if name is not None},
+        offers=tuple(dict.fromkeys(offer.name for waterfall in plan.waterfalls for offer in waterfall.offers)),
+    )
+
+
+def layers_of(plan: Plan) -> Iterator[Layer]:
+    """All layers, as often as they are drawn."""
+    for waterfall in plan.waterfalls:
+        yield from waterfall.layers
+
+
+def base_key(key: str) -> str:
+    """`plan_windows.day|gpt-5.5` → `plan_windows.day`: the name without the values of further fields."""
+    return key.split("|", 1)[0]

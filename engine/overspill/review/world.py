@@ -1,0 +1,281 @@
+"""One case on its way: the accounts, the clock, the holds by their names, and what was answered before.
+
+Everything that happens goes through the one pure `step`; this keeps its outcome, as the running engine would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from overspill.account.effects import default_order
+from overspill.account.holds import due
+from overspill.account.state import EMPTY, Account
+from overspill.plan.functions import ABSENT
+from overspill.plan.plan import ROOT, Input, Plan
+from overspill.plan.program import Program
+from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, USED
+from overspill.records.request import Request
+from overspill.records.wire import meter_of
+from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, ReleaseHold, SetValues
+from overspill.review.vocabulary import Kept, Vocabulary, base_key
+from overspill.step.commands import (
+    Capture,
+    Command,
+    Consume,
+    Expire,
+    Grant,
+    Preview,
+    Release,
+    Reserve,
+    SetAttributes,
+    Value,
+)
+from overspill.step.keys import identify
+from overspill.step.step import step
+from overspill.words.amounts import text_from_steps
+from overspill.words.failures import Failure
+from overspill.words.instants import instant_from_text
+
+TENANT = "case"
+START = instant_from_text("2026-10-05T10:00:00Z")
+"""When nothing is said."""
+ACCOUNT_ID = "u_1"
+
+_MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
+    "decide": Consume,
+    "preview": Preview,
+    "reserve": Reserve,
+}
+
+Did = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues
+
+
+class Ran(NamedTuple):
+    """The answer's exact bytes; `changed` are the keys of the accounts that the command's own record changes."""
+
+    bytes: bytes
+    replayed: bool
+    changed: tuple[str, ...]
+
+
+class World:
+    """The state of one case. Mutable: it is the place where the case's time passes."""
+
+    def __init__(self, program: Program, words: Vocabulary, given: Given) -> None:
+        self.program = program
+        self.words = words
+        self.now = START if given.at is None else given.at
+        self.account: Mapping[str, str] = given.account or {program.plan.kind_names[ROOT]: ACCOUNT_ID}
+        self.states = _states(program.plan, words, self.account, given, self.now)
+        self.holds: dict[str, tuple[str, str]] = {}
+        """Name → (hold id, key of the account that holds); the last one made stands under the empty name too."""
+        self.answered: dict[str, tuple[bytes, bytes]] = {}
+        """Id of a command → (its canonical JSON, its answer)."""
+        self.seq = 1
+
+    # ---- what `step` asks for
+
+    def active(self) -> Program:
+        return self.program
+
+    def of(self, digest: str) -> Program:
+        return self.program
+
+    def state(self, key: str) -> Account:
+        return self.states.get(key, EMPTY)
+
+    # ---- what happens
+
+    def run(self, action: Did, number: int) -> Ran:
+        """Does it and keeps what it did; `number` names it where the case gives no id. Raises Failure."""
+        command = identify(self.command(action, number))
+        before = self.answered.get(command.id)
+        if before is not None and not isinstance(command.command, Preview):
+            if before[0] != command.payload:
+                raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another payload")
+            return Ran(before[1], True, ())
+        outcome = step(self, self.state, command, self.now, self.seq)
+        self.states.update(outcome.accounts)
+        self.seq += len(outcome.records)
+        changed: tuple[str, ...] = ()
+        for record in outcome.records:
+            if record.id == command.id:
+                changed = tuple(record.effects)
+                self.answered[command.id] = (command.payload, outcome.answer)
+                self._held(action, record.ids)
+        return Ran(outcome.answer, False, changed)
+
+    def time_out(self) -> None:
+        """Times out the holds that are due, as the next command that met their accounts would."""
+        owned = [(key, hold) for key in sorted(self.states) for hold in due(self.states[key], self.now)]
+        for key, hold in owned:
+            if key == hold.accounts[ROOT]:
+                expire = identify(Expire(tenant=TENANT, account=key, hold=hold.id))
+                outcome = step(self, self.state, expire, self.now, self.seq)
+                self.states.update(outcome.accounts)
+                self.seq += len(outcome.records)
+
+    def twin(self, ask: Ask, number: int) -> bytes:
+        """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
+        of it. Raises Failure."""
+        make = Consume if ask.word == "preview" else Preview
+        twin = identify(make(tenant=TENANT, request=self.request(ask, number)))
+        outcome = step(self, self.state, twin, self.now, self.seq)
+        own = identify(self.command(ask, number))
+        return outcome.answer.replace(twin.id.encode(), own.id.encode())
+
+    def _held(self, action: Did, ids: tuple[str, ...]) -> None:
+        if isinstance(action, Ask) and ids:
+            self.holds[action.hold or ""] = self.holds[""] = (ids[0], self.key(action.account))
+
+    def key(self, account: Mapping[str, str] | None) -> str:
+        """The key of the root account that is meant."""
+        root = self.program.plan.kind_names[ROOT]
+        return f"{TENANT}/{root}/{(account or self.account)[root]}"
+
+    def command(self, action: Did, number: int) -> Command:
+        """The action as the engine's command."""
+        match action:
+            case Ask(word=word):
+                return _MAKE[word](tenant=TENANT, request=self.request(action, number))
+            case CaptureHold(meters=meters, hold=name, id=id):
+                hold, key = self.hold(name)
+                sent = {meter: meter_of(meter, text) for meter, text in meters.items()}
+                return Capture(tenant=TENANT, account=key, hold=hold, id=id or f"c{number}", meters=sent)
+            case ReleaseHold(hold=name, id=id):
+                hold, key = self.hold(name)
+                return Release(tenant=TENANT, account=key, hold=hold, id=id or f"r{number}")
+            case GrantLot():
+                return self.grant(action)
+            case SetValues(kind=kind, values=values, account=account):
+                typed = {name: self.value(kind, name, text) for name, text in values.items()}
+                return SetAttributes(tenant=TENANT, account=self.one(kind, account), id=f"s{number}", attributes=typed)
+
+    def grant(self, action: GrantLot) -> Grant:
+        kind = self.program.plan.kind_names[self.words.pools[action.pool].kind]
+        return Grant(
+            tenant=TENANT,
+            account=self.one(kind, action.account),
+            pool=action.pool,
+            id=action.id,
+            amount=action.amount,
+            expires_at=action.expires_at,
+            priority=action.priority,
+            category=action.category,
+            per=action.per or None,
+        )
+
+    def hold(self, name: str | None) -> tuple[str, str]:
+        """(hold id, account key); of a reserve that was not admitted, an id that no hold has."""
+        return self.holds.get(name or "", ("none", self.key(None)))
+
+    def one(self, kind: str, account: Mapping[str, str] | None) -> dict[str, str]:
+        """The one account of a kind. Raises Failure where the case names none."""
+        named = account or self.account
+        if kind not in named:
+            raise Failure("missing_account", f"the case names no `{kind}`", help=f"give it an account of {kind}")
+        return {kind: named[kind]}
+
+    def request(self, ask: Ask, number: int) -> Request:
+        """Fields and meters side by side; the policy's declaration tells them apart."""
+        plan = self.program.plan
+        fields: dict[str, str | int | bool] = {}
+        meters: dict[str, int] = {}
+        for name, text in ask.values.items():
+            if name in plan.meters:
+                meters[name] = meter_of(name, text)
+            else:
+                fields[name] = _sent(plan.fields.get(name), text)
+        return Request(
+            id=ask.id or f"q{number}",
+            account=ask.account or self.account,
+            fields=fields,
+            meters=meters,
+            initiator=ask.initiator,
+            only=ask.only,
+            max_charge=ask.max_charge,
+            at_least=ask.at_least,
+        )
+
+    def value(self, kind: str, name: str, text: str) -> Value:
+        """An attribute as it is sent: amounts as decimal text, their unit left to the declaration."""
+        declared = self.words.attribute(kind, name)
+        if declared is not None and declared.unit is not None:
+            return text.removesuffix(f" {declared.unit.name}")
+        return _sent(declared, text)
+
+    # ---- what can be read off
+
+    def balances(self, what: str, account: Mapping[str, str] | None) -> dict[str, str]:
+        """By key, as a decision would meet it now: use of `windows`, sums of usable `lots` and each lot of them."""
+        found: dict[str, str] = {}
+        kept = self.words.windows if what == "windows" else self.words.pools
+        for index, name in enumerate(self.program.plan.kind_names):
+            id = (account or self.account).get(name)
+            state = EMPTY if id is None else self.state(f"{TENANT}/{name}/{id}")
+            rows = self._used(state) if what == "windows" else self._left(state)
+            own = {key: 0 for key, one in kept.items() if one.kind == index}
+            for key, steps in {**own, **rows}.items():
+                unit = kept[base_key(key.split("/", 1)[0])].unit
+                found[key] = f"{text_from_steps(steps, unit.scale)} {unit.name}"
+        return found
+
+    def _used(self, state: Account) -> dict[str, int]:
+        return {key: window[USED] if self.now < window[ENDS_AT] else 0 for key, window in state.windows.items()}
+
+    def _left(self, state: Account) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for key, lots in state.pools.items():
+            usable = [lot for lot in lots if lot[LOT_GRANTED_AT] <= self.now < lot[LOT_EXPIRES_AT]]
+            found[key] = sum(lot[LOT_LEFT] for lot in usable)
+            found |= {f"{key}/{lot[LOT_ID]}": lot[LOT_LEFT] for lot in usable}
+        return found
+
+    def input_of(self, ask: Ask, path: str) -> object:
+        """An input as the decision on `ask` read it: `request.model`, `user.plan`, a meter's bare name."""
+        plan = self.program.plan
+        owner, _, name = path.rpartition(".")
+        request = self.request(ask, 0)
+        if owner in ("", "request"):
+            declared = plan.fields.get(name)
+            default = None if declared is None else declared.default
+            value = request.meters.get(name) if name in plan.meters else request.fields.get(name, default)
+            return ABSENT if value is None else value
+        id = request.account.get(owner)
+        if name == "id" or id is None:
+            return ABSENT if id is None else id
+        declared = self.words.attribute(owner, name)
+        assert declared is not None
+        value = self.state(f"{TENANT}/{owner}/{id}").attributes.get(name, declared.default)
+        return ABSENT if value is None else value
+
+
+def _sent(declared: Input | None, text: str) -> str | int | bool:
+    """A value of its declared type; text that is none of it stays text, for the engine to name."""
+    if declared is not None and declared.type is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if declared is not None and declared.type is int and text.removeprefix("-").isdigit() and len(text) <= 19:
+        return int(text)
+    return text
+
+
+def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Given, now: int) -> dict[str, Account]:
+    """What the accounts of the case hold before its first step."""
+    states: dict[str, Account] = {}
+    for index, name in enumerate(plan.kind_names):
+        if name not in account:
+            continue
+        windows = {key: one.state(now) for key, one in given.windows.items() if _owns(words.windows, key, index)}
+        lots = {
+            key: tuple(sorted((lot.state(now) for lot in listed), key=default_order))
+            for key, listed in given.lots.items()
+            if _owns(words.pools, key, index)
+        }
+        attributes = {attribute: value for (kind, attribute), value in given.attributes.items() if kind == name}
+        states[f"{TENANT}/{name}/{account[name]}"] = Account(1, now, attributes, windows, lots)
+    return states
+
+
+def _owns(kept: Mapping[str, Kept], key: str, kind: int) -> bool:
+    return kept[base_key(key)].kind == kind
