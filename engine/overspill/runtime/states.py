@@ -113,8 +113,7 @@ class States:
 
     def find(self, ids: Sequence[str]) -> dict[str, int]:
         """The record numbers of those ids that are known."""
-        recent = self.recent
-        found = {id: recent[id] for id in ids if id in recent}
+        found = {id: self.recent[id] for id in self.recent.keys() & ids}
         for _, seq in self._store.find([id_number(id) for id in ids]):
             record = self._store.record(seq)
             found.update((id, seq) for id in (record.id, *record.ids) if id in ids)
