@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from overspill.syntax import tree
 from overspill.words.amounts import SCALE_MAX, AmountError, Unit, steps_from_text
-from overspill.words.diagnostics import Fault, Note, Severity, did_you_mean
+from overspill.words.diagnostics import Fault, Note, Severity, did_you_mean, listed
 from overspill.words.spans import Span
 
 T = TypeVar("T")
@@ -36,8 +36,8 @@ class Faults:
         )
 
     def unknown(self, what: str, name: tree.Name, known: Iterable[str]) -> None:
-        known = sorted(known)
-        help = did_you_mean(name.text, known) or f"declared: {', '.join(known) or 'none'}"
+        known = list(known)
+        help = did_you_mean(name.text, known) or f"declared: {listed(known)}"
         self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
 
     def in_order(self) -> tuple[Fault, ...]:

@@ -10,7 +10,7 @@ from overspill.check.serves import ConstantTests, constant_tests
 from overspill.check.tables import ratio_of
 from overspill.syntax import tree
 from overspill.words.amounts import AmountError, Unit, decimal_from_text
-from overspill.words.diagnostics import Severity
+from overspill.words.diagnostics import Severity, listed
 from overspill.words.instants import HOUR, MINUTE
 from overspill.words.lengths import Length
 
@@ -133,7 +133,7 @@ class Waterfalls:
             name.span,
             f"`{name.text}` is no {what}",
             note=(other.name.span, "declared here"),
-            help=f"name a {what}: {', '.join(sorted(known)) or 'none is declared'}",
+            help=f"name a {what}: {listed(known)}",
         )
 
     # ---- guards, reactions, holds, offers
