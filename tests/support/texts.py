@@ -35,6 +35,7 @@ waterfall text {
 waterfall pictures {
   serves request.product == "pictures";
   counts images;
+  deny bounded when has(user.bound);
   draw money at 2 credits per image;
   otherwise deny used_up;
 }
@@ -68,6 +69,7 @@ waterfalls:
   pictures:
     serves: 'request.product == "pictures"'
     counts: images
+    guards: [{deny: bounded, when: "has(user.bound)"}]
     draw: [{layer: money, at: 2 credits per image}]
     otherwise: {deny: used_up}
 """
