@@ -77,11 +77,15 @@ waterfalls:
 
 def faults_of(text: str | bytes, name: str = "t.spill") -> tuple[Fault, ...]:
     """Every fault of one file on its own."""
-    data = text if isinstance(text, bytes) else text.encode()
+    return faults_of_bundle({name: text if isinstance(text, bytes) else text.encode()})
+
+
+def faults_of_bundle(files: dict[str, bytes]) -> tuple[Fault, ...]:
+    """Every fault of a bundle."""
     try:
-        return checked_of({name: data}).faults
+        return checked_of(files).faults
     except PolicyFaults as failure:
         return failure.faults
 
 
-__all__ = ["DSL", "YAML", "check", "faults_of"]
+__all__ = ["DSL", "YAML", "check", "faults_of", "faults_of_bundle"]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from overspill.syntax import tree
 from overspill.words.amounts import SCALE_MAX, AmountError, Unit, steps_from_text
-from overspill.words.diagnostics import Fault, Note, Severity, did_you_mean, listed
+from overspill.words.diagnostics import Edit, Fault, Note, Severity, did_you_mean, listed
 from overspill.words.spans import Span
 
 T = TypeVar("T")
@@ -29,10 +29,20 @@ class Faults:
         note: tuple[Span, str] | None = None,
         help: str | None = None,
         severity: Severity = Severity.ERROR,
+        fix: tuple[Edit, ...] = (),
     ) -> None:
         notes = () if note is None else (Note(*note),)
         self.found.append(
-            Fault(code=code, span=span, message=message, label=label, notes=notes, help=help, severity=severity)
+            Fault(
+                code=code,
+                span=span,
+                message=message,
+                label=label,
+                notes=notes,
+                help=help,
+                severity=severity,
+                fix=fix,
+            )
         )
 
     def unknown(self, what: str, name: tree.Name, known: Iterable[str]) -> None:

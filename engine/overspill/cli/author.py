@@ -99,12 +99,12 @@ def _files(paths: tuple[str, ...]) -> list[str]:
 def _formatted(name: str, data: bytes) -> bytes:
     from overspill.syntax.print_dsl import format_dsl
     from overspill.syntax.print_yaml import format_yaml
-    from overspill.syntax.read import read
+    from overspill.syntax.read import is_yaml, read
 
     file, faults = read(name, data)
     if file is None:
         raise PolicyFaults(faults)
-    return (format_yaml if name.endswith((".yaml", ".yml")) else format_dsl)(file).encode()
+    return (format_yaml if is_yaml(name) else format_dsl)(file).encode()
 
 
 def _changed(name: str, before: bytes, after: bytes, check_only: bool, show_diff: bool) -> None:

@@ -93,20 +93,22 @@ def unreached_draws(subject: Subject) -> Iterator[Fault]:
         for draw in waterfall.draws:
             guard_first = None if draw.when is None else guards.answering(draw.when.expr)
             if endless is not None:
-                yield _unreached(draw, f"`{endless.layer.name}` before it covers everything", endless.span)
+                why = f"`{endless.layer.name}` before it covers everything"
+                yield _unreached(draw, why, endless.span, "bound the layer before it, or delete the draw")
             elif guard_first is not None:
-                yield _unreached(draw, f"`{guard_first.name}` denies before it", guard_first.when.span)
+                why = f"`{guard_first.name}` denies before it"
+                yield _unreached(draw, why, guard_first.when.span, "correct one of the conditions, or delete the draw")
             if endless is None and _covers_everything(draw, waterfall, roots):
                 endless = draw
 
 
-def _unreached(draw: Draw, why: str, place: Span) -> Fault:
+def _unreached(draw: Draw, why: str, place: Span, help: str) -> Fault:
     return Fault(
         code="OSP362",
         span=draw.span,
         message=f"layer `{draw.layer.name}` is never drawn here: {why}",
         notes=(Note(place, "this comes first"),),
-        help="move the draw before it, or delete the draw",
+        help=help,
         severity=Severity.WARNING,
     )
 
