@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from overspill.cel.parse import parse_text
+from overspill.cel.typed import TypedExpr
 from overspill.check.from_tree import check
+from overspill.check.inputs import Inputs
+from overspill.check.names import Faults, Names
 from overspill.runtime.policies import checked_of
+from overspill.syntax import tree
+from overspill.syntax.read import read
 from overspill.words.diagnostics import Fault
 from overspill.words.failures import PolicyFaults
+from overspill.words.spans import Source
 
 DSL = """policy tiny version 1;
 language 1;
@@ -88,4 +95,16 @@ def faults_of_bundle(files: dict[str, bytes]) -> tuple[Fault, ...]:
         return failure.faults
 
 
-__all__ = ["DSL", "YAML", "check", "faults_of", "faults_of_bundle"]
+def typed_in(text: str, expression: str) -> TypedExpr:
+    """An expression, typed against the inputs of a policy."""
+    file, _ = read("t.spill", text.encode())
+    assert file is not None
+    inputs = Inputs(Names(tree.Bundle((file,)), Faults()), Faults())
+    parsed = parse_text(expression, Source("expression", expression), 0)
+    assert not isinstance(parsed, Fault), parsed
+    typed = inputs.expression(parsed)
+    assert typed is not None, inputs.faults.found
+    return typed
+
+
+__all__ = ["DSL", "YAML", "check", "faults_of", "faults_of_bundle", "typed_in"]

@@ -25,8 +25,12 @@ def compatible(faults: Iterable[Fault]) -> tuple[Fault, ...]:
     """
     chosen: list[Fault] = []
     end = -1
-    for fault in sorted((fault for fault in faults if fault.fix), key=lambda fault: fault.fix[0].span.start):
-        if min(edit.span.start for edit in fault.fix) > end:
+    for first, fault in sorted(((_first(fault), fault) for fault in faults if fault.fix), key=lambda pair: pair[0]):
+        if first > end:
             chosen.append(fault)
             end = max(edit.span.end for edit in fault.fix)
     return tuple(chosen)
+
+
+def _first(fault: Fault) -> int:
+    return min(edit.span.start for edit in fault.fix)
