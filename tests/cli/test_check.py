@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -304,6 +305,24 @@ def test_changed_lines_are_half_open_ranges() -> None:
     assert [number for number in range(1, 13) if lines.touches(number, number)] == [3, 4, 10]
     assert lines.touches(1, 3) and not lines.touches(5, 9) and lines.touches(5, 10)
     assert Lines((), (), whole=True).touches(7, 7)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "checking.md").read_text("utf-8")
+SNIPPETS = [line for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+COMMANDS = [
+    match[1] for line in SNIPPETS if (match := re.search(r"overspill check ([^>|,]*)", line)) and match[1].strip()
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_the_continuous_checks_of_the_documentation_use_what_there_is(arguments: str) -> None:
+    from overspill.cli.check import check as command
+
+    assert command.make_context("check", arguments.split()).params["paths"]
+
+
+def test_the_documentation_has_continuous_checks() -> None:
+    assert len(COMMANDS) >= 4
 
 
 # ---- rule

@@ -156,7 +156,7 @@ class _Checker:
         return f"{owner.name}.{expr.field}", found.type, found.optional, record.may_be_absent
 
     def unknown(self, name: str, span: Span) -> None:
-        help = did_you_mean(name, self.scope) or f"declared: {listed(self.scope)}"
+        help = did_you_mean(name, self.scope) or f"declared: {listed(sorted(self.scope))}"
         self.fault("OSP230", span, f"unknown name `{name}`", help)
 
     # ---- logic

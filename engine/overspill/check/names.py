@@ -11,6 +11,8 @@ from overspill.words.diagnostics import Edit, Fault, Note, Severity, did_you_mea
 from overspill.words.spans import Span
 
 T = TypeVar("T")
+PROPOSALS_MAX = 500
+"""Findings after which no near name is looked for any more: thousands of slips among thousands of names take minutes."""
 
 
 class Faults:
@@ -46,8 +48,10 @@ class Faults:
         )
 
     def unknown(self, what: str, name: tree.Name, known: Iterable[str]) -> None:
-        known = list(known)
-        help = did_you_mean(name.text, known) or f"declared: {listed(known)}"
+        help: str | None = None
+        if len(self.found) < PROPOSALS_MAX:
+            known = sorted(known)
+            help = did_you_mean(name.text, known) or f"declared: {listed(known)}"
         self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
 
     def in_order(self) -> tuple[Fault, ...]:

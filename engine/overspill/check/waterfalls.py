@@ -134,7 +134,7 @@ class Waterfalls:
             name.span,
             f"`{name.text}` is no {what}",
             note=(other.name.span, "declared here"),
-            help=f"name a {what}: {listed(known)}",
+            help=f"name a {what}: {listed(sorted(known))}",
         )
 
     # ---- guards, reactions, holds, offers

@@ -76,8 +76,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b, c` in order; of very many the first, and how many more; `none` for none."""
-    shown = sorted(names)
+    """`a, b, c`; of very many the first, and how many more; `none` for none."""
+    shown = list(names)
     more = len(shown) - NAMES_LISTED_MAX
     tail = f" and {more} more" if more > 1 else ""
     return (", ".join(shown[:NAMES_LISTED_MAX] if tail else shown) + tail) or "none"
