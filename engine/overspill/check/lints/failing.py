@@ -15,8 +15,8 @@ def failing_conditions(subject: Subject) -> Iterator[Fault]:
         for guard in waterfall.guards:
             if guard.when.expr.can_fail:
                 yield _failing(guard.when, f"guard `{guard.name}` denies also when its condition fails")
-    for layer in subject.layers:
-        for skip in layer.skips:
+    for skips in subject.skips():
+        for skip in skips:
             if skip.when.expr.can_fail:
                 yield _failing(
                     skip.when, f"the condition of skip `{skip.name}` can fail, and then the draw's `on error` decides"

@@ -62,8 +62,8 @@ def shadowed_guards(subject: Subject) -> Iterator[Fault]:
 
 def shadowed_skips(subject: Subject) -> Iterator[Fault]:
     """OSP361, for skips."""
-    for layer in subject.layers:
-        yield from _shadowed("skip", layer.skips, "skips first")
+    for skips in subject.skips():
+        yield from _shadowed("skip", skips, "skips first")
 
 
 def _shadowed(what: str, items: Sequence[Guard | Skip], label: str) -> Iterator[Fault]:

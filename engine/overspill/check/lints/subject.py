@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from overspill.check.lints.expressions import Facts
-from overspill.check.rules import Condition, Limit, Pool, RateCard, Rules
+from overspill.check.rules import Condition, RateCard, Rules, Skip
 from overspill.check.serves import constant_tests
 from overspill.syntax import tree
 from overspill.words.amounts import Unit
@@ -34,9 +34,9 @@ class Subject:
     cards_used: frozenset[int]
     """The identities of the rate cards that something beside the list of cards refers to."""
 
-    @property
-    def layers(self) -> tuple[Limit | Pool, ...]:
-        return (*self.rules.limits, *self.rules.pools)
+    def skips(self) -> Iterator[tuple[Skip, ...]]:
+        """The skips of each layer, of whatever kind."""
+        return (found for record in self.records if (found := getattr(record, "skips", ())))
 
     def of(self, kind: type[T]) -> Iterator[T]:
         """The records of a type."""
