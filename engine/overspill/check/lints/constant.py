@@ -7,7 +7,7 @@ from itertools import chain
 
 from overspill.cel.typed import Conditional, Logic, Not, TypedExpr, conjuncts
 from overspill.check.lints.expressions import decided, disjuncts, shape, truth
-from overspill.check.lints.subject import Situation, Subject, situations
+from overspill.check.lints.subject import Situation, Subject, serves_of, situations
 from overspill.words.diagnostics import Fault, Note, Severity
 
 _HELP = {True: "leave it out: it decides nothing", False: "correct it, or delete what depends on it"}
@@ -18,8 +18,9 @@ def constant_conditions(subject: Subject) -> Iterator[Fault]:
     for situation in situations(subject):
         yield from _constants(situation)
     for waterfall in subject.rules.waterfalls:
-        if truth(waterfall.serves.expr, {}) is not True:
-            yield from _constants(Situation(waterfall.serves, {}, None))
+        for condition in serves_of(waterfall):
+            if truth(condition.expr, {}) is not True:
+                yield from _constants(Situation(condition, {}, None))
 
 
 def _constants(situation: Situation) -> Iterator[Fault]:
@@ -41,7 +42,7 @@ def _constants(situation: Situation) -> Iterator[Fault]:
 
 def repeated_clauses(subject: Subject) -> Iterator[Fault]:
     """OSP363."""
-    serves = (waterfall.serves for waterfall in subject.rules.waterfalls)
+    serves = (condition for waterfall in subject.rules.waterfalls for condition in serves_of(waterfall))
     for condition in chain(serves, (situation.condition for situation in situations(subject))):
         for operator, clauses in _chains(condition.expr):
             first: dict[object, TypedExpr] = {}

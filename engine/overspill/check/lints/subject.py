@@ -6,14 +6,13 @@ the passes about inputs, units and conditions without a line here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from overspill.check.lints.expressions import Facts
-from overspill.check.rules import Condition, RateCard, Rules, Skip
-from overspill.check.serves import constant_tests
+from overspill.check.lints.expressions import Facts, narrowed
+from overspill.check.rules import Condition, RateCard, Rules, Skip, Waterfall
 from overspill.syntax import tree
 from overspill.words.amounts import Unit
 from overspill.words.spans import Span
@@ -66,17 +65,29 @@ def subject_of(rules: Rules, bundle: tree.Bundle) -> Subject:
 
 def situations(subject: Subject) -> Iterator[Situation]:
     """Every condition but the `serves`, once."""
-    known = {id(waterfall.serves) for waterfall in subject.rules.waterfalls}
+    known = {id(condition) for waterfall in subject.rules.waterfalls for condition in serves_of(waterfall)}
     for waterfall in subject.rules.waterfalls:
-        tests = constant_tests(waterfall.serves.expr).values
-        facts = {f"request.{field}": admitted for field, admitted in tests.items()}
+        serves = serves_of(waterfall)
+        facts = _facts(serves)
         own = [guard.when for guard in waterfall.guards]
         own += [draw.when for draw in waterfall.draws if draw.when is not None]
         known |= {id(condition) for condition in own}
-        yield from (Situation(condition, facts, waterfall.serves.span) for condition in own)
+        yield from (Situation(condition, facts, serves[0].span) for condition in own)
     for condition in subject.of(Condition):
         if id(condition) not in known:
             yield Situation(condition, {}, None)
+
+
+def serves_of(waterfall: Waterfall) -> tuple[Condition, ...]:
+    """The conditions of which one holds for each of the waterfall's requests."""
+    return (waterfall.serves,)
+
+
+def _facts(serves: Sequence[Condition]) -> Facts:
+    """What is known where any of them holds: an input that each of them tests, with the values of all."""
+    known = [narrowed({}, condition.expr) for condition in serves]
+    shared = [path for path in known[0] if all(path in facts for facts in known)]
+    return {path: frozenset().union(*(facts[path] for facts in known)) for path in shared}
 
 
 def _records(roots: Iterable[object], seen: set[int]) -> Iterator[object]:
