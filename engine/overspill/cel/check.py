@@ -27,7 +27,7 @@ from overspill.cel.types import (
     RecordType,
     Type,
 )
-from overspill.words.diagnostics import Fault, did_you_mean, listed
+from overspill.words.diagnostics import Fault, did_you_mean
 from overspill.words.spans import Span
 
 Scope = Mapping[str, Type]
@@ -150,13 +150,13 @@ class _Checker:
         found = record.field(expr.field)
         if found is None:
             names = [field.name for field in record.fields]
-            help = did_you_mean(expr.field, names) or f"declared: {listed(names)}"
+            help = did_you_mean(expr.field, names) or f"declared: {', '.join(names) or 'none'}"
             self.fault("OSP230", expr.name_span, f"`{owner.name}` declares no `{expr.field}`", help)
             return None
         return f"{owner.name}.{expr.field}", found.type, found.optional, record.may_be_absent
 
     def unknown(self, name: str, span: Span) -> None:
-        help = did_you_mean(name, self.scope) or f"declared: {listed(sorted(self.scope))}"
+        help = did_you_mean(name, self.scope) or f"declared: {', '.join(sorted(self.scope))}"
         self.fault("OSP230", span, f"unknown name `{name}`", help)
 
     # ---- logic

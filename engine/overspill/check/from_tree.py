@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from overspill.check.ignores import without_ignored
+from overspill.check.ignores import judged
 from overspill.check.inputs import Inputs
 from overspill.check.layers import Layers
 from overspill.check.lints import lint
-from overspill.check.names import Faults, Names, in_order
+from overspill.check.names import Faults, Names
 from overspill.check.prices import Prices
 from overspill.check.rules import Limit, Pool, Rules
 from overspill.check.tables import Tables
@@ -68,7 +68,7 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
         faults.add("OSP202", first.span, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
     findings = faults.in_order()
     if header is None or any(fault.severity is Severity.ERROR for fault in findings):
-        return Checked(None, in_order(without_ignored(bundle, findings)))
+        return Checked(None, judged(bundle, findings))
     rules = Rules(
         span=header.policy.span,
         name=header.policy.name.text,
@@ -86,7 +86,7 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
         pools=tuple(layer for layer in checked.values() if isinstance(layer, Pool)),
         waterfalls=tuple(waterfalls),
     )
-    return Checked(rules, in_order(without_ignored(bundle, (*findings, *lint(rules, bundle)))) if lints else findings)
+    return Checked(rules, judged(bundle, (*findings, *lint(rules, bundle))) if lints else findings)
 
 
 def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:

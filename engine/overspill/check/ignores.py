@@ -9,7 +9,7 @@ same with and without.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from overspill.syntax import tree
@@ -35,9 +35,13 @@ class _Ignore:
     used: set[str] = field(default_factory=set)
 
 
-def without_ignored(bundle: tree.Bundle, faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    """The findings that stay, and those about the ignores themselves."""
-    faults = tuple(faults)
+def judged(bundle: tree.Bundle, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """The findings that stay and those about the ignores themselves, by place; the same one only once."""
+    kept = _without_ignored(bundle, faults)
+    return tuple(dict.fromkeys(sorted(kept, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code))))
+
+
+def _without_ignored(bundle: tree.Bundle, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     own: list[Fault] = []
     ignores = [ignore for file in bundle.files for ignore in _ignores(file, own)]
     if not ignores:

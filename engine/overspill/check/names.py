@@ -55,12 +55,7 @@ class Faults:
         self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
 
     def in_order(self) -> tuple[Fault, ...]:
-        return in_order(self.found)
-
-
-def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    """By file, place and code."""
-    return tuple(sorted(faults, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code)))
+        return tuple(sorted(self.found, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code)))
 
 
 class Names:

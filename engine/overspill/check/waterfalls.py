@@ -11,7 +11,7 @@ from overspill.check.serves import ConstantTests, constant_tests
 from overspill.check.tables import ratio_of
 from overspill.syntax import tree
 from overspill.words.amounts import AmountError, Unit, decimal_from_text
-from overspill.words.diagnostics import Severity, listed
+from overspill.words.diagnostics import Severity
 from overspill.words.instants import HOUR, MINUTE
 from overspill.words.lengths import Length
 
@@ -134,7 +134,7 @@ class Waterfalls:
             name.span,
             f"`{name.text}` is no {what}",
             note=(other.name.span, "declared here"),
-            help=f"name a {what}: {listed(sorted(known))}",
+            help=f"name a {what}: {', '.join(sorted(known)) or 'none is declared'}",
         )
 
     # ---- guards, reactions, holds, offers
