@@ -8,6 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overspill.report.findings import Findings, Report, counted, gravest, left_out, region
 from overspill.report.github import STEP_MAX, github
@@ -18,6 +20,7 @@ from overspill.report.text import text
 from overspill.words.diagnostics import Edit, Fault, Note, Severity
 from overspill.words.spans import Source, Span
 from report.sarif_shape import problems
+from support.texts import DSL, YAML, faults_of
 
 E, W, H = Severity.ERROR, Severity.WARNING, Severity.HINT
 CODES = {E: "OSP301", W: "OSP360", H: "OSP309"}
@@ -215,3 +218,27 @@ def test_twice_the_findings_are_at_most_twice_the_report(name: str) -> None:
 def test_the_limits_are_those_of_the_page_for_product_teams() -> None:
     page = (Path(__file__).parents[2] / "docs" / "checking.md").read_text("utf-8")
     assert re.search(rf"\b{STEP_MAX} errors", page) and f"{RESULTS_MAX:,} results" in page
+
+
+# ---- any finding, in any format
+
+
+@given(st.sampled_from([("t.spill", DSL), ("t.spill.yaml", YAML)]), st.data())
+def test_whatever_is_wrong_every_format_holds(policy: tuple[str, str], data: st.DataObject) -> None:
+    """A policy with a piece cut out or put in: its findings are JSON, SARIF, XML and commands, and frames on a line each."""
+    name, whole = policy
+    start = data.draw(st.integers(0, len(whole)))
+    end = min(len(whole), start + data.draw(st.integers(0, 40)))
+    piece = data.draw(
+        st.sampled_from(
+            ["", "}", '"', "\t漢 \x1b[0m", "x: &a *b", "]]>", "deny deny", "\u0301", "// overspill: ignore[OSP1]"]
+        )
+    )
+    faults = faults_of(f"{whole[:start]}{piece}{whole[end:]}", name)
+    found = Findings(faults=faults, files=(name,), digest=None, fail_level=W, path_of=lambda name: name)
+    assert len(json.loads(json_report(found).text)["faults"]) == len(faults)
+    assert problems(json.loads(as_sarif(found).text)) == []
+    assert len(ElementTree.fromstring(junit(found).text)[0]) == max(1, len(faults))
+    assert all(line.startswith("::") for line in github(found).text.splitlines())
+    frames = text(found, most=50).text
+    assert all(char.isprintable() for char in frames.replace("\n", "")), "nothing that a terminal would obey"

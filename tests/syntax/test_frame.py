@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overspill.syntax.frame import WIDTH_MAX, frame
 from overspill.words.diagnostics import Edit, Fault, Note, Severity
@@ -102,3 +106,27 @@ def test_colour_changes_nothing_but_colour() -> None:
     painted = frame(found, color=True)
     assert "\x1b[1;33mwarning[OSP999]\x1b[0m" in painted
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == frame(found)
+
+
+def columns(text: str) -> int:
+    """What a terminal needs, said otherwise than the frame says it."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+@given(st.text(st.sampled_from("ab \t漢é\u0301\n\r\x1b\u202e"), max_size=400), st.data())
+def test_the_caret_stands_below_what_it_means(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    source = Source("t.spill", text)
+    found = Fault(code="OSP999", span=Span(source, start, data.draw(st.integers(start, len(text)))), message="m")
+    lines = frame(found).splitlines()
+    assert len(lines) == 4 and all(line.isprintable() for line in lines)
+    gutter = lines[1].index("┌")
+    shown, marks = lines[2][gutter + 2 :], lines[3][gutter + 2 :]
+    before = source.line(source.position(start)[0])[: source.position(start)[1] - 1]
+    if len(before) < 40:
+        expected = before.replace("\t", "    ").replace("\x1b", "<U+001B>").replace("\u202e", "<U+202E>")
+        expected = expected.replace("\r", "<U+000D>")
+        assert shown.startswith(expected.rstrip())
+        assert columns(marks) - columns(marks.lstrip(" ")) == columns(expected)

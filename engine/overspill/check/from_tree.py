@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from overspill.check.ignores import judged
 from overspill.check.inputs import Inputs
 from overspill.check.layers import Layers
-from overspill.check.lints import lint
 from overspill.check.names import Faults, Names
 from overspill.check.prices import Prices
 from overspill.check.rules import Limit, Pool, Rules
@@ -68,7 +66,7 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
         faults.add("OSP202", first.span, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
     findings = faults.in_order()
     if header is None or any(fault.severity is Severity.ERROR for fault in findings):
-        return Checked(None, judged(bundle, findings))
+        return Checked(None, _judged(bundle, findings, None) if lints else findings)
     rules = Rules(
         span=header.policy.span,
         name=header.policy.name.text,
@@ -86,7 +84,15 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
         pools=tuple(layer for layer in checked.values() if isinstance(layer, Pool)),
         waterfalls=tuple(waterfalls),
     )
-    return Checked(rules, judged(bundle, (*findings, *lint(rules, bundle))) if lints else findings)
+    return Checked(rules, _judged(bundle, findings, rules) if lints else findings)
+
+
+def _judged(bundle: tree.Bundle, findings: tuple[Fault, ...], rules: Rules | None) -> tuple[Fault, ...]:
+    """The findings with those of the lints, and without what comments ignore."""
+    from overspill.check.ignores import judged  # who only decides does not load them
+    from overspill.check.lints import lint
+
+    return judged(bundle, findings if rules is None else (*findings, *lint(rules, bundle)))
 
 
 def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:

@@ -10,29 +10,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from overspill.syntax import tree
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import Edit, Fault, Note, Severity
 from overspill.words.spans import Source, Span
 
-_OURS = re.compile(r"(?://|#)\s*overspill:")
-_IGNORE = re.compile(
+_OURS = "overspill:"
+_IGNORE = (
     r"(?://|#)\s*overspill:\s*ignore\[(?P<codes>\s*OSP[0-9]{3}\s*(?:,\s*OSP[0-9]{3}\s*)*)\]"
     r"(?P<reason>\s+reason\s*=?\s*\"(?P<why>[^\"]*)\")?\s*"
 )
+"""Compiled when the first ignore is met."""
 _FORM = 'write `overspill: ignore[OSP360] reason "why it may stay"`'
 
 
-@dataclass(slots=True)
-class _Ignore:
+class _Ignore(Struct):
     """One comment: the codes it names, the line it covers, and which of its codes were met there."""
 
     comment: tree.Comment
     codes: tuple[str, ...]
     codes_span: Span
     line: int
-    used: set[str] = field(default_factory=set)
+    used: set[str] = set()
 
 
 def judged(bundle: tree.Bundle, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
@@ -62,10 +62,10 @@ def _without_ignored(bundle: tree.Bundle, faults: tuple[Fault, ...]) -> tuple[Fa
 
 def _ignores(file: tree.File, faults: list[Fault]) -> Iterator[_Ignore]:
     """Those of a file. What begins like one and is none adds a fault."""
-    comments = [comment for comment in file.comments if _OURS.match(comment.text)]
+    comments = [comment for comment in file.comments if comment.text.lstrip("/# \t").startswith(_OURS)]
     alone = {_line(comment) for comment in file.comments if _is_alone(comment)} if comments else set()
     for comment in comments:
-        match = _IGNORE.fullmatch(comment.text)
+        match = re.fullmatch(_IGNORE, comment.text)
         if match is None or not (match["why"] or "").strip():
             faults.append(_malformed(comment, match is not None))
             continue

@@ -6,13 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from overspill.cli.io import colored, format_option, read_input, say, stdin_name_option, write_file
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import Fault, Severity
 from overspill.words.failures import PolicyFaults
 
@@ -87,16 +87,14 @@ def check(
     return 1 if any(map(findings.fails, findings.faults)) else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Bundle:
+class _Bundle(Struct, frozen=True):
     """The files of one bundle by the name that is shown; `places` of those that stand where the user said."""
 
     files: Mapping[str, bytes]
     places: Mapping[str, Path]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """Which findings the user asked for. Errors always: a policy that does not compile has no part that is in order."""
 
     select: tuple[str, ...]
@@ -201,6 +199,7 @@ def _summary(findings: Findings) -> None:
     parts = [counted(findings.faults)]
     parts += [f"{fixable} with a safe fix (--fix)"] if fixable else []
     parts += [] if findings.digest is None else [f"{findings.digest[:19]}…"]
+    parts += [f"`overspill rule {findings.faults[0].code}` says why"] if findings.faults else []
     say("; ".join(parts))
 
 

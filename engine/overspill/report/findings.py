@@ -9,8 +9,6 @@ from overspill.words.codec import Struct
 from overspill.words.diagnostics import RANK, Fault, Severity
 from overspill.words.spans import Span
 
-WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "hint"}
-
 
 class Findings(Struct, frozen=True, kw_only=True):
     """`faults` in the order of their places; `files` all that were checked; `digest` None where nothing compiles.
@@ -63,7 +61,7 @@ def gravest(faults: Iterable[Fault], most: int) -> tuple[Fault, ...]:
 def counted(faults: Iterable[Fault]) -> str:
     """`2 errors, 1 warning`; `no findings` for none."""
     severities = [fault.severity for fault in faults]
-    counts = [(severities.count(severity), word) for severity, word in WORDS.items()]
+    counts = [(severities.count(severity), severity.value) for severity in Severity]
     return ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count) or "no findings"
 
 

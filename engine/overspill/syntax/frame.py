@@ -117,8 +117,9 @@ def _row(span: Span) -> _Row:
 def _line_end(text: str, start: int, most: int) -> int | None:
     """Where the line ends, not counting its break; None where it goes on for more than `most` characters."""
     found = text.find("\n", start, start + most + 1)
-    if found < 0:
-        return len(text) if len(text) - start <= most else None
+    if found < 0 and len(text) - start > most:
+        return None
+    found = len(text) if found < 0 else found
     return found - (found > start and text[found - 1] == "\r")
 
 

@@ -7,13 +7,14 @@ be compared only those that share a clause are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from overspill.cel.typed import TypedExpr, conjuncts
 from overspill.check.lints.expressions import disjuncts, implies, shape, truth
 from overspill.check.lints.subject import Subject
 from overspill.check.rules import Condition, Draw, Guard, Limit, Skip, Waterfall
 from overspill.words.amounts import UNLIMITED
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import Fault, Note, Severity
 from overspill.words.spans import Span
 
@@ -26,8 +27,7 @@ _LIMIT_KNOWN = frozenset(
 """What is looked at below; a statement besides these may bound the layer otherwise, and then nothing is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     """A guard or a skip."""
 
     name: str

@@ -7,7 +7,7 @@ the passes about inputs, units and conditions without a line here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from overspill.check.lints.expressions import Facts, narrowed
 from overspill.check.rules import Condition, RateCard, Rules, Skip, Waterfall
 from overspill.syntax import tree
 from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 T = TypeVar("T")
@@ -23,8 +24,7 @@ _DECLARED = ("units", "accounts", "request")
 _LEAVES = (str, int, bool, type(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """`records`: everything that the rules hold beside their declared inputs and units, in order, each once."""
 
     rules: Rules
@@ -46,8 +46,7 @@ class Subject:
         return (item for file in self.bundle.files for item in file.items if isinstance(item, kind))
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """A condition, and what is known wherever it is evaluated: `serves` of its waterfall, where it belongs to one."""
 
     condition: Condition
