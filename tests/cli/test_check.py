@@ -160,7 +160,7 @@ def test_fixes_are_written_and_then_there_is_nothing_to_fix(check: Check, tmp_pa
     path.write_bytes(STALE.replace("\n", "\r\n").encode())
     done = check("--fix", "t.spill")
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith("fixed 1 finding\nno findings")
+    assert done.err.startswith("fixed 1 finding in t.spill\nno findings")
     assert path.read_bytes() == DSL.replace("\n", "\r\n").encode()
     again = check("--fix", "t.spill")
     assert again.err.startswith("fixed 0 findings\n")
@@ -278,10 +278,11 @@ def test_fixes_stay_on_changed_lines(check: Check, tmp_path: Path, repository: C
     ("arguments", "said"),
     [
         (["t.spill", "--since", "HEAD"], "is in no git repository"),
-        (["-", "--since", "HEAD"], "--since compares files"),
-        (["codex_sora", "--since", "HEAD"], "--since compares files"),
-        (["codex_sora", "--fix"], "--fix changes files"),
-        (["-", "--fix", "--format", "sarif"], "--fix changes files"),
+        (["-", "--since", "HEAD"], "--since needs files of a repository"),
+        (["codex_sora", "--since", "HEAD"], "--since needs files of a repository"),
+        (["codex_sora", "--fix"], "comes with the program: copy it first"),
+        (["-", "--fix", "--format", "sarif"], "--fix of stdin takes - alone"),
+        (["-", "t.spill", "--fix"], "--fix of stdin takes - alone"),
         (["t.spill", "--fail-level", "fatal"], "fail-level"),
         (["t.spill", "--format", "xml"], "format"),
     ],

@@ -70,7 +70,7 @@ def check(
 
     bundle = _gathered(paths, stdin_filename)
     wanted = _Wanted(select, ignore, since, bundle.places)
-    _refuse(bundle, fix, since, format_)
+    _refuse(paths, bundle, fix, since, format_)
     if fix:
         bundle = _fixed(bundle, wanted)
     faults, digest = _found(bundle.files)
@@ -137,13 +137,15 @@ def _gathered(paths: tuple[str, ...], stdin_filename: str) -> _Bundle:
     return _Bundle(files, places)
 
 
-def _refuse(bundle: _Bundle, fix: bool, since: str | None, format_: str) -> None:
+def _refuse(paths: tuple[str, ...], bundle: _Bundle, fix: bool, since: str | None, format_: str) -> None:
     """Options that do not go with what was named."""
     elsewhere = [name for name in bundle.files if name not in bundle.places]
     if since is not None and elsewhere:
-        raise click.UsageError(f"--since compares files, and {elsewhere[0]} is none here")
+        raise click.UsageError(f"--since needs files of a repository, and `{elsewhere[0]}` comes from elsewhere")
+    if fix and elsewhere and "-" not in paths:
+        raise click.UsageError(f"--fix writes files, and `{elsewhere[0]}` comes with the program: copy it first")
     if fix and elsewhere and (len(bundle.files) > 1 or format_ != "text"):
-        raise click.UsageError("--fix changes files, or as text one that comes from stdin alone")
+        raise click.UsageError("--fix of stdin takes - alone, and prints the fixed text")
 
 
 def _found(files: Mapping[str, bytes]) -> tuple[tuple[Fault, ...], str | None]:
@@ -164,13 +166,14 @@ def _fixed(bundle: _Bundle, wanted: _Wanted) -> _Bundle:
     # Lines move when something is fixed; what changed since a revision is then to be asked again.
     rounds = ROUNDS_MAX if wanted.since is None else 1
     files, count = fixed(bundle.files, lambda files: wanted.of(_found(files)[0]), rounds)
+    changed = [name for name, data in files.items() if data != bundle.files[name]]
     for name, data in files.items():
         if name not in bundle.places:
             sys.stdout.buffer.write(data)
             sys.stdout.flush()
-        elif data != bundle.files[name]:
+        elif name in changed:
             write_file(bundle.places[name], data)
-    say(f"fixed {count} finding{'s' * (count != 1)}")
+    say(f"fixed {count} finding{'s' * (count != 1)}{' in ' * bool(changed)}{', '.join(changed)}")
     return _Bundle(files, bundle.places)
 
 
