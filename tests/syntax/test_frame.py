@@ -67,6 +67,10 @@ LAYOUTS = {
         fault("a;\r\nb;\r\n", "b"),
         "  ┌─ t.spill:2:1\n2 │ b;\n  │ ^ label\n  = help: help",
     ),
+    "more of a line break than there should be": (
+        fault("a;\r\r\nb;", "a"),
+        "  ┌─ t.spill:1:1\n1 │ a;\n  │ ^ label\n  = help: help",
+    ),
     "a fix": (
         fault("a;\n  bb;\nc;", "bb", fix="dd"),
         "  ┌─ t.spill:2:3\n2 │   bb;\n  │   ^^ label\n  = help: help\n"

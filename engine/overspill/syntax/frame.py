@@ -120,7 +120,7 @@ def _line_end(text: str, start: int, most: int) -> int | None:
     if found < 0 and len(text) - start > most:
         return None
     found = len(text) if found < 0 else found
-    return found - (found > start and text[found - 1] == "\r")
+    return start + len(text[start:found].rstrip("\r"))
 
 
 def _under(row: _Row, mark: _Mark, paint: Paint) -> str:
@@ -145,10 +145,10 @@ def _difference(fault: Fault, gutter: str, paint: Paint) -> list[str]:
         list(takewhile(lambda pair: pair[0] == pair[1], zip(before[same:][::-1], after[same:][::-1], strict=False)))
     )
     number = source.position(begin)[0] + same
-    shown = [("-", line, _GONE) for line in before[same : len(before) - tail]]
-    shown += [("+", line, _NEW) for line in after[same : len(after) - tail]]
-    lines = [paint(f"{number:>{len(gutter)}} {sign} {_plain(line)}".rstrip(), color) for sign, line, color in shown]
-    return lines[:DIFF_LINES_MAX]
+    changes = [("-", line, _GONE) for line in before[same : len(before) - tail]]
+    changes += [("+", line, _NEW) for line in after[same : len(after) - tail]]
+    shown = [(sign, _plain(line.rstrip("\r")), color) for sign, line, color in changes[:DIFF_LINES_MAX]]
+    return [paint(f"{number:>{len(gutter)}} {sign} {line}".rstrip(), color) for sign, line, color in shown]
 
 
 def _around(source: Source, start: int, end: int) -> tuple[int, int]:
@@ -165,7 +165,7 @@ def visible(text: str) -> str:
 
 def _plain(text: str) -> str:
     """A line for a terminal: tabs as spaces, the rest visible."""
-    return visible(text.rstrip("\r").replace("\t", TAB))
+    return visible(text.replace("\t", TAB))
 
 
 def _shown(char: str) -> str:
