@@ -82,6 +82,13 @@ def test_a_near_name_is_no_fix() -> None:
     assert fixed(files, faults_of_bundle) == (files, 0)
 
 
+def test_what_comes_to_light_behind_a_fixed_error_is_no_reason_to_take_it_back() -> None:
+    wrong = b"\xef\xbb\xbf" + DSL.replace("draw plan_limit;", "draw plan_limt; draw more;").encode()
+    after, count = fixed({"t.spill": wrong}, faults_of_bundle)
+    assert (after["t.spill"], count) == (wrong[3:], 1)
+    assert len(faults_of_bundle(after)) > 1
+
+
 def test_a_fix_that_would_break_a_policy_is_taken_back() -> None:
     """The canary of the guard: a pass whose fix is wrong."""
     files = {"t.spill": DSL.encode()}

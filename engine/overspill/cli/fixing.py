@@ -17,7 +17,8 @@ Find = Callable[[Files], tuple[Fault, ...]]
 def fixed(files: Files, find: Find, rounds_max: int = ROUNDS_MAX) -> tuple[dict[str, bytes], int]:
     """(the files with the fixes of what `find` finds, how many were applied).
 
-    A round that leaves more errors than there were is taken back: a fix never breaks a policy.
+    A round that leaves an error where there was none is taken back: a fix never breaks a policy. Where there were errors
+    more may come to light, behind the one that kept the file from being read.
     """
     current, count = dict(files), 0
     faults = find(current)
@@ -26,7 +27,7 @@ def fixed(files: Files, find: Find, rounds_max: int = ROUNDS_MAX) -> tuple[dict[
         if not applied:
             break
         found = find(after)
-        if _errors(found) > _errors(faults):
+        if _has_errors(found) and not _has_errors(faults):
             break
         current, faults, count = after, found, count + applied
     return current, count
@@ -43,5 +44,5 @@ def _round(files: dict[str, bytes], faults: tuple[Fault, ...]) -> tuple[dict[str
     return after, applied
 
 
-def _errors(faults: tuple[Fault, ...]) -> int:
-    return sum(fault.severity is Severity.ERROR for fault in faults)
+def _has_errors(faults: tuple[Fault, ...]) -> bool:
+    return any(fault.severity is Severity.ERROR for fault in faults)
