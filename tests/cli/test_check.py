@@ -126,6 +126,14 @@ def test_ten_thousand_faults_are_no_flood(check: Check) -> None:
     assert "and 9950 errors more" in done.out
 
 
+def test_no_other_command_is_flooded_either(check: Check, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fields = "".join(f"f{index}: striing;\n" for index in range(200))
+    (tmp_path / "t.spill").write_text(DSL.replace("images: meter; }", f"images: meter; {fields} }}"))
+    assert overspill(["decide", "-p", "t.spill"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("error[OSP210]") == 50 and "… and 150 errors more" in err
+
+
 def test_warnings_are_selected_and_errors_always_stay(check: Check) -> None:
     both = WARNED.replace('draw money when user.plan != "free"', "draw money when user.bound == user.bound")
 
@@ -250,6 +258,18 @@ def test_what_moved_is_changed(check: Check, tmp_path: Path, repository: Callabl
     assert since(check, "t.spill") == []
     write(*fields[1:], fields[0])
     assert since(check, "t.spill") == [("OSP351", 11)]
+
+
+def test_a_hook_may_ask_too(
+    check: Check, tmp_path: Path, repository: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pol").mkdir()
+    (tmp_path / "pol" / "t.spill").write_text(WARNED)
+    repository("add", "-A")
+    repository("commit", "-qm", "first")
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/next-index")
+    assert since(check, "pol") == []
 
 
 def test_a_second_place_on_a_changed_line_counts(check: Check, tmp_path: Path, repository: Callable[..., None]) -> None:

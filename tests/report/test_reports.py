@@ -53,7 +53,7 @@ def as_sarif(found: Findings) -> Report:
 
 
 FORMATS = {
-    "text": lambda found: text(found, most=10**6),
+    "text": lambda found: text(found.faults, most=10**6),
     "json": json_report,
     "github": github,
     "junit": junit,
@@ -79,11 +79,11 @@ def test_a_place_outside_of_the_text_is_its_end() -> None:
 
 
 def test_text_says_how_many_more_there_are() -> None:
-    shown = text(findings(*[W] * 5, E), most=2)
+    shown = text(findings(*[W] * 5, E).faults, most=2)
     assert shown.text.count("warning[") == 1 and shown.text.count("error[") == 1
     assert shown.text.endswith("\n… and 4 warnings more\n")
     assert shown.cut == "4 warnings"
-    assert text(findings(E), most=2).cut is None
+    assert text(findings(E).faults, most=2).cut is None
 
 
 def test_json_has_every_finding_with_its_fix() -> None:
@@ -240,5 +240,5 @@ def test_whatever_is_wrong_every_format_holds(policy: tuple[str, str], data: st.
     assert problems(json.loads(as_sarif(found).text)) == []
     assert len(ElementTree.fromstring(junit(found).text)[0]) == max(1, len(faults))
     assert all(line.startswith("::") for line in github(found).text.splitlines())
-    frames = text(found, most=50).text
+    frames = text(found.faults, most=50).text
     assert all(char.isprintable() for char in frames.replace("\n", "")), "nothing that a terminal would obey"

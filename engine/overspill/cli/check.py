@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from overspill.cli.io import colored, format_option, read_input, say, stdin_name_option, write_file
+from overspill.cli.io import SHOWN_MAX, colored, format_option, read_input, say, stdin_name_option, write_file
 from overspill.words.codec import Struct
 from overspill.words.diagnostics import Fault, Severity
 from overspill.words.failures import PolicyFaults
@@ -46,7 +46,9 @@ def _codes(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tu
 @click.option("--since", metavar="REV", help="Of warnings and hints, only those on lines changed since a git revision.")
 @click.option("--select", multiple=True, callback=_codes, metavar="CODES", help="Of warnings and hints, only these.")
 @click.option("--ignore", multiple=True, callback=_codes, metavar="CODES", help="Of warnings and hints, not these.")
-@click.option("--max", "most", type=click.IntRange(1), default=50, show_default=True, help="Findings shown as text.")
+@click.option(
+    "--max", "most", type=click.IntRange(1), default=SHOWN_MAX, show_default=True, help="Findings shown as text."
+)
 def check(
     paths: tuple[str, ...],
     stdin_filename: str,
@@ -209,7 +211,7 @@ def _summary(findings: Findings) -> None:
 def _text(findings: Findings, most: int, color: bool) -> Report:
     from overspill.report.text import text
 
-    return text(findings, color=color, most=most)
+    return text(findings.faults, color=color, most=most)
 
 
 def _json(findings: Findings, _: int, __: bool) -> Report:

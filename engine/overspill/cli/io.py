@@ -14,6 +14,8 @@ from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure, PolicyFaults
 
 F = TypeVar("F", bound=Callable[..., Any])
+SHOWN_MAX = 50
+"""Findings about a policy that are shown as text where nobody says how many."""
 
 policy_option = click.option(
     "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
@@ -56,9 +58,9 @@ def say(text: str) -> None:
 def report(failure: Failure) -> None:
     """A failure for people: frames for a policy's faults, else message and remedy."""
     if isinstance(failure, PolicyFaults):
-        from overspill.syntax.frame import render
+        from overspill.report.text import text
 
-        sys.stderr.write(render(failure.faults, colored(sys.stderr)))
+        sys.stderr.write(text(failure.faults, color=colored(sys.stderr), most=SHOWN_MAX).text)
         return
     say(f"error[{failure.code}]: {failure.message}")
     if failure.pointer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from overspill.report.findings import Findings, Report, gravest, left_out
+from overspill.report.findings import Report, gravest, left_out
 from overspill.syntax.frame import render
+from overspill.words.diagnostics import Fault
 
 
-def text(findings: Findings, *, color: bool = False, most: int) -> Report:
+def text(faults: tuple[Fault, ...], *, color: bool = False, most: int) -> Report:
     """At most that many frames, the gravest, in the order of their places."""
-    shown = gravest(findings.faults, most)
-    rest = left_out(findings.faults, shown)
+    shown = gravest(faults, most)
+    rest = left_out(faults, shown)
     tail = "" if rest is None else f"\n… and {rest} more\n"
     return Report(render(shown, color) + tail, rest)
