@@ -37,6 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "overspill/py.typed",
         "overspill_grammar/policy.lark",
         "overspill_grammar/tables.py",
+        "overspill_grammar/rules/OSP301.md",
         "overspill_grammar/schemas/decision.schema.json",
         "overspill_policies/codex_sora/codex.spill",
         "overspill_policies/codex_sora/codex.test.yaml",

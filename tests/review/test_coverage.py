@@ -56,6 +56,9 @@ POINTS = [
     "outcome pictures: allow",
     "outcome pictures: rate_zero",
     "outcome pictures: used_up",
+    "outcome pictures: bounded",
+    "condition pictures deny bounded: has(user.bound): true",
+    "condition pictures deny bounded: has(user.bound): false",
     "condition pictures money skip opted_out: user.blocked: true",
     "condition pictures money skip opted_out: user.blocked: false",
     "boundary plan_limit.day plus: 9.99",
@@ -176,7 +179,7 @@ def test_percent_counts_what_can_be_reached_and_rounds_down() -> None:
     assert percent([_coverage(["wait: 1s"])]) == 0
     assert percent([]) == 100
     few = _coverage([asked(1000)])
-    assert (few.counted, len(few.missing), percent([few])) == (31, 27, 12)
+    assert (few.counted, len(few.missing), percent([few])) == (34, 30, 11)
     declared = {points[name]: "not now" for name in POINTS if points[name] in few.missing}
     all_but_one = dict(list(declared.items())[1:])
     assert percent([_coverage([asked(1000)], declared)]) == 100
@@ -186,13 +189,13 @@ def test_percent_counts_what_can_be_reached_and_rounds_down() -> None:
 def test_what_is_declared_unreachable_and_seen_is_stale_and_counts() -> None:
     drew = named(points_of(program_of()[0].plan))["layer text plan_limit: drew"]
     coverage = _coverage([asked(1000)], {drew: "never"})
-    assert (coverage.stale, coverage.counted) == ((drew,), 31)
+    assert (coverage.stale, coverage.counted) == ((drew,), 34)
     assert "  declared unreachable, and seen: layer text plan_limit: drew" in coverage_text([coverage])
 
 
 def test_coverage_reads_well() -> None:
     lines = coverage_text([_coverage([asked(6667), asked(6673)])])
-    assert lines[0] == "tiny 1: 10 of 31 points seen"
+    assert lines[0] == "tiny 1: 10 of 34 points seen"
     assert "  layer      text plan_limit  drew ✓  exhausted ✓  not_reached ✗" in lines
     assert "  boundary   plan_limit.day plus     9.99 ✗  10 ✓  10.01 ✗" in lines
     assert "  never tested: boundary plan_limit.day plus: 9.99  t.spill:22:3" in lines

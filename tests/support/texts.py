@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from overspill.cel.parse import parse_text
+from overspill.cel.typed import TypedExpr
 from overspill.check.from_tree import check
+from overspill.check.inputs import Inputs
+from overspill.check.names import Faults, Names
 from overspill.runtime.policies import checked_of
+from overspill.syntax import tree
+from overspill.syntax.read import read
 from overspill.words.diagnostics import Fault
 from overspill.words.failures import PolicyFaults
+from overspill.words.spans import Source
 
 DSL = """policy tiny version 1;
 language 1;
@@ -35,6 +42,7 @@ waterfall text {
 waterfall pictures {
   serves request.product == "pictures";
   counts images;
+  deny bounded when has(user.bound);
   draw money at 2 credits per image;
   otherwise deny used_up;
 }
@@ -68,6 +76,7 @@ waterfalls:
   pictures:
     serves: 'request.product == "pictures"'
     counts: images
+    guards: [{deny: bounded, when: "has(user.bound)"}]
     draw: [{layer: money, at: 2 credits per image}]
     otherwise: {deny: used_up}
 """
@@ -75,11 +84,27 @@ waterfalls:
 
 def faults_of(text: str | bytes, name: str = "t.spill") -> tuple[Fault, ...]:
     """Every fault of one file on its own."""
-    data = text if isinstance(text, bytes) else text.encode()
+    return faults_of_bundle({name: text if isinstance(text, bytes) else text.encode()})
+
+
+def faults_of_bundle(files: dict[str, bytes]) -> tuple[Fault, ...]:
+    """Every fault of a bundle."""
     try:
-        return checked_of({name: data}).faults
+        return checked_of(files).faults
     except PolicyFaults as failure:
         return failure.faults
 
 
-__all__ = ["DSL", "YAML", "check", "faults_of"]
+def typed_in(text: str, expression: str) -> TypedExpr:
+    """An expression, typed against the inputs of a policy."""
+    file, _ = read("t.spill", text.encode())
+    assert file is not None
+    inputs = Inputs(Names(tree.Bundle((file,)), Faults()), Faults())
+    parsed = parse_text(expression, Source("expression", expression), 0)
+    assert not isinstance(parsed, Fault), parsed
+    typed = inputs.expression(parsed)
+    assert typed is not None, inputs.faults.found
+    return typed
+
+
+__all__ = ["DSL", "YAML", "check", "faults_of", "faults_of_bundle", "typed_in"]

@@ -127,10 +127,9 @@ def test_a_frame_shows_the_line_the_second_place_and_the_help() -> None:
     assert render(faults_of(text)) == (
         "error[OSP301]: layer `plan_limit` is drawn twice\n"
         "   ┌─ t.spill:23:8\n"
-        "23 │   draw plan_limit;\n"
-        "   │        ^^^^^^^^^^ drawn again\n"
-        "   ┌─ t.spill:22:8\n"
         "22 │   draw plan_limit;\n"
         "   │        ---------- drawn here first\n"
-        "  = help: keep the one whose place you mean\n"
+        "23 │   draw plan_limit;\n"
+        "   │        ^^^^^^^^^^ drawn again\n"
+        "   = help: keep the one whose place you mean\n"
     )

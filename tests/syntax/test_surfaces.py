@@ -17,7 +17,11 @@ from overspill.review.schema import suite_schema
 from overspill.runtime.policies import sources_of
 from overspill.syntax import print_dsl, print_yaml, schema
 from overspill.syntax.canonical import Plain
+from overspill.syntax.read import read
 from overspill.syntax.validate import problems
+from overspill.syntax.yaml_comments import comments
+from overspill.syntax.yaml_nodes import read_nodes
+from overspill.words.spans import Source
 from support.texts import DSL, YAML, faults_of
 from support.worlds import policy_texts
 
@@ -195,3 +199,15 @@ def test_moved_draws_are_one_change_of_precedence() -> None:
     before, after = read_side({"t.spill": DSL.encode()}), read_side({"t.spill": DSL.replace(draws, moved).encode()})
     (change,) = compare(before, after)
     assert (change.kind, change.old, change.new) == ("PRECEDENCE", "plan_limit, money", "money, plan_limit")
+
+
+def test_the_comments_of_both_surfaces_are_kept_with_their_places() -> None:
+    yaml = "language: \"a # no\" # one\n# two\npolicy: {name: a#no, version: 'x # no'} # three\nowner: |  # head\n  # no\n# four\n"
+    document, faults = read_nodes(Source("t.spill.yaml", yaml))
+    assert document is not None and faults == ()
+    found = comments(document.span.source, document)
+    assert [comment.text for comment in found] == ["# one", "# two", "# three", "# four"]
+    assert all(comment.span.text == comment.text for comment in found)
+    file, _ = read("t.spill", b'language 1; // one\n// two\nowner "a // no";')
+    assert file is not None
+    assert [comment.text for comment in file.comments] == ["// one", "// two"]

@@ -36,8 +36,11 @@ class _Header:
     effective_until: int | None
 
 
-def check(bundle: tree.Bundle) -> Checked:
-    """All faults of the bundle in the order of their places, and its rules where none is an error."""
+def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
+    """All faults of the bundle in the order of their places, and its rules where none is an error.
+
+    Without `lints` only what decides whether there are rules is looked for.
+    """
     faults = Faults()
     header = _header(bundle, faults)
     names = Names(bundle, faults)
@@ -63,7 +66,7 @@ def check(bundle: tree.Bundle) -> Checked:
         faults.add("OSP202", first.span, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
     findings = faults.in_order()
     if header is None or any(fault.severity is Severity.ERROR for fault in findings):
-        return Checked(None, findings)
+        return Checked(None, _judged(bundle, findings, None) if lints else findings)
     rules = Rules(
         span=header.policy.span,
         name=header.policy.name.text,
@@ -81,7 +84,15 @@ def check(bundle: tree.Bundle) -> Checked:
         pools=tuple(layer for layer in checked.values() if isinstance(layer, Pool)),
         waterfalls=tuple(waterfalls),
     )
-    return Checked(rules, findings)
+    return Checked(rules, _judged(bundle, findings, rules) if lints else findings)
+
+
+def _judged(bundle: tree.Bundle, findings: tuple[Fault, ...], rules: Rules | None) -> tuple[Fault, ...]:
+    """The findings with those of the lints, and without what comments ignore."""
+    from overspill.check.ignores import judged  # who only decides does not load them
+    from overspill.check.lints import lint
+
+    return judged(bundle, findings if rules is None else (*findings, *lint(rules, bundle)))
 
 
 def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:

@@ -7,10 +7,12 @@ from typing import TypeVar
 
 from overspill.syntax import tree
 from overspill.words.amounts import SCALE_MAX, AmountError, Unit, steps_from_text
-from overspill.words.diagnostics import Fault, Note, Severity, did_you_mean
+from overspill.words.diagnostics import Edit, Fault, Note, Severity, did_you_mean, listed
 from overspill.words.spans import Span
 
 T = TypeVar("T")
+PROPOSALS_MAX = 500
+"""Findings after which no near name is looked for any more: thousands of slips among thousands of names take minutes."""
 
 
 class Faults:
@@ -29,15 +31,27 @@ class Faults:
         note: tuple[Span, str] | None = None,
         help: str | None = None,
         severity: Severity = Severity.ERROR,
+        fix: tuple[Edit, ...] = (),
     ) -> None:
         notes = () if note is None else (Note(*note),)
         self.found.append(
-            Fault(code=code, span=span, message=message, label=label, notes=notes, help=help, severity=severity)
+            Fault(
+                code=code,
+                span=span,
+                message=message,
+                label=label,
+                notes=notes,
+                help=help,
+                severity=severity,
+                fix=fix,
+            )
         )
 
     def unknown(self, what: str, name: tree.Name, known: Iterable[str]) -> None:
-        known = sorted(known)
-        help = did_you_mean(name.text, known) or f"declared: {', '.join(known) or 'none'}"
+        help: str | None = None
+        if len(self.found) < PROPOSALS_MAX:
+            known = sorted(known)
+            help = did_you_mean(name.text, known) or f"declared: {listed(known)}"
         self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
 
     def in_order(self) -> tuple[Fault, ...]:

@@ -25,30 +25,24 @@ def constant_tests(serves: TypedExpr) -> ConstantTests:
     values: dict[str, frozenset[str]] = {}
     is_whole = True
     for clause in conjuncts(serves):
-        found = _test(clause)
-        if found is None:
+        found = string_test(clause)
+        if found is None or not found[0].startswith("request."):
             is_whole = False
         else:
-            field, admitted = found
+            field, admitted = found[0].removeprefix("request."), found[1]
             values[field] = values.get(field, admitted) & admitted
     return ConstantTests(values, is_whole and len(values) == len(conjuncts(serves)))
 
 
-def _test(clause: TypedExpr) -> tuple[str, frozenset[str]] | None:
+def string_test(clause: TypedExpr) -> tuple[str, frozenset[str]] | None:
+    """(path, admitted strings) of `path == "a"` and `path in ["a", "b"]`, where reading the path cannot fail."""
     if not isinstance(clause, Apply) or clause.function not in ("equal", "in_list"):
         return None
     left, right = clause.args
     if clause.function == "equal" and isinstance(left, Constant):
         left, right = right, left
-    field = _field(left)
-    if field is None:
+    if not isinstance(left, Input) or left.can_fail:
         return None
     items = right.items if isinstance(right, ListOf) else (right,)
     strings = [item.value for item in items if isinstance(item, Constant) and isinstance(item.value, str)]
-    return (field, frozenset(strings)) if len(strings) == len(items) else None
-
-
-def _field(expr: TypedExpr) -> str | None:
-    if isinstance(expr, Input) and expr.path.startswith("request.") and not expr.can_fail:
-        return expr.path.removeprefix("request.")
-    return None
+    return (left.path, frozenset(strings)) if len(strings) == len(items) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overspill.check.fixes import stated_reaction
 from overspill.check.inputs import Inputs
 from overspill.check.layers import Layers
 from overspill.check.names import Faults, Names
@@ -230,6 +231,7 @@ class Waterfalls:
                 "the condition can fail and the draw states no `on error`",
                 help=f"guard it with has(…), or say `on error {on_error}`",
                 severity=Severity.HINT,
+                fix=stated_reaction(draw.span, when.span, on_error),
             )
         return Draw(span=draw.span, layer=layer, ratio=ratio, on_error=reaction, when=when)
 

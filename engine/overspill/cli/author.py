@@ -1,4 +1,4 @@
-"""`check`, `fmt`, `schema`: for those who write policies."""
+"""`fmt`, `schema`: for those who write policies."""
 
 from __future__ import annotations
 
@@ -7,59 +7,15 @@ from pathlib import Path
 
 import click
 
-from overspill.cli.io import colored, fault_object, format_option, out, out_json, read_input, say, sources
-from overspill.words.diagnostics import Fault, Severity
-from overspill.words.failures import Failure, PolicyFaults
-
-
-@click.command()
-@click.argument("paths", nargs=-1, metavar="PATH…")
-@click.option(
-    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
-)
-@format_option("text", "json")
-def check(paths: tuple[str, ...], stdin_filename: str, format_: str) -> int:
-    """Find all faults of a bundle: files, folders or - together. Exit 1 when there is an error.
-
-    \b
-    overspill check policies/
-    overspill check - < access.spill
-    """
-    from overspill.runtime.policies import checked_of
-
-    if not paths:
-        raise click.UsageError("name a policy file, a folder, or -")
-    files = sources(paths, stdin_filename)
-    try:
-        checked = checked_of(files)
-        faults, digest = checked.faults, checked.rules.digest if checked.rules else None
-    except PolicyFaults as failure:
-        faults, digest = failure.faults, None
-    _report(faults, digest, format_)
-    return 1 if digest is None else 0
-
-
-def _report(faults: tuple[Fault, ...], digest: str | None, format_: str) -> None:
-    if format_ == "json":
-        out_json({"digest": digest, "faults": [fault_object(fault) for fault in faults]})
-        return
-    if faults:
-        from overspill.syntax.frame import render
-
-        sys.stdout.write(render(faults, colored(sys.stdout)))
-    errors = sum(fault.severity is Severity.ERROR for fault in faults)
-    others = len(faults) - errors
-    counts = f"{errors} error{'s' * (errors != 1)}, {others} hint{'s' * (others != 1)}"
-    say(counts if digest is None else f"{counts}; {digest[:19]}…")
+from overspill.cli.io import format_option, out, out_json, read_input, say, stdin_name_option, write_file
+from overspill.words.failures import PolicyFaults
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="PATH…")
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 when a file is not formatted.")
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print what would change.")
-@click.option(
-    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
-)
+@stdin_name_option
 @format_option("text", "json")
 def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filename: str, format_: str) -> int:
     """Format policy files in place; - formats stdin to stdout."""
@@ -99,12 +55,12 @@ def _files(paths: tuple[str, ...]) -> list[str]:
 def _formatted(name: str, data: bytes) -> bytes:
     from overspill.syntax.print_dsl import format_dsl
     from overspill.syntax.print_yaml import format_yaml
-    from overspill.syntax.read import read
+    from overspill.syntax.read import is_yaml, read
 
     file, faults = read(name, data)
     if file is None:
         raise PolicyFaults(faults)
-    return (format_yaml if name.endswith((".yaml", ".yml")) else format_dsl)(file).encode()
+    return (format_yaml if is_yaml(name) else format_dsl)(file).encode()
 
 
 def _changed(name: str, before: bytes, after: bytes, check_only: bool, show_diff: bool) -> None:
@@ -114,10 +70,7 @@ def _changed(name: str, before: bytes, after: bytes, check_only: bool, show_diff
         old, new = before.decode().splitlines(keepends=True), after.decode().splitlines(keepends=True)
         sys.stdout.writelines(unified_diff(old, new, name, f"{name} (formatted)"))
     elif not check_only:
-        try:
-            Path(name).write_bytes(after)
-        except OSError as error:
-            raise Failure("unwritable", f"{name}: {error.strerror}", help="check its permissions") from None
+        write_file(Path(name), after)
 
 
 @click.command()

@@ -14,11 +14,16 @@ from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure, PolicyFaults
 
 F = TypeVar("F", bound=Callable[..., Any])
+SHOWN_MAX = 50
+"""Findings about a policy that are shown as text where nobody says how many."""
 
 policy_option = click.option(
     "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
 )
 db_option = click.option("--db", type=click.Path(), help="The database file; made when it is not there.")
+stdin_name_option = click.option(
+    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
+)
 existing_db_option = click.option("--db", type=click.Path(), required=True, help="The database file.")
 
 
@@ -53,9 +58,9 @@ def say(text: str) -> None:
 def report(failure: Failure) -> None:
     """A failure for people: frames for a policy's faults, else message and remedy."""
     if isinstance(failure, PolicyFaults):
-        from overspill.syntax.frame import render
+        from overspill.report.text import text
 
-        sys.stderr.write(render(failure.faults, colored(sys.stderr)))
+        sys.stderr.write(text(failure.faults, color=colored(sys.stderr), most=SHOWN_MAX).text)
         return
     say(f"error[{failure.code}]: {failure.message}")
     if failure.pointer:
@@ -78,23 +83,10 @@ def failure_object(failure: Failure) -> dict[str, Any]:
         "pointer": failure.pointer,
     }
     if isinstance(failure, PolicyFaults):
+        from overspill.report.objects import fault_object
+
         error["faults"] = [fault_object(fault) for fault in failure.faults]
     return {"error": error}
-
-
-def fault_object(fault: Any) -> dict[str, Any]:
-    """One fault as JSON: places with lines and columns from 1."""
-    line, column = fault.span.source.position(fault.span.start)
-    return {
-        "code": fault.code,
-        "severity": fault.severity.value,
-        "message": fault.message,
-        "file": fault.span.source.name,
-        "line": line,
-        "column": column,
-        "help": fault.help,
-        "notes": [{"place": note.span.place, "text": note.text} for note in fault.notes],
-    }
 
 
 def read_input(path: str) -> bytes:
@@ -105,6 +97,14 @@ def read_input(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise Failure("unreadable", f"{path}: {error.strerror}", help="check the path") from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Raises Failure `unwritable`."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Failure("unwritable", f"{path}: {error.strerror}", help="check its permissions") from None
 
 
 def sources(paths: tuple[str, ...], stdin_name: str = "stdin.spill") -> dict[str, bytes]:

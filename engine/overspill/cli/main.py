@@ -13,7 +13,8 @@ from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 
 _COMMANDS = {
     "demo": "demo",
-    "check": "author",
+    "check": "check",
+    "rule": "rules",
     "fmt": "author",
     "test": "run_tests",
     "schema": "author",

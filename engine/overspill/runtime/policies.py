@@ -73,15 +73,15 @@ def _bytes(path: Path) -> bytes:
         raise Failure("unreadable", f"{path} cannot be read: {error.strerror}", help="check its permissions") from None
 
 
-def checked_of(sources: Mapping[str, bytes]) -> Checked:
-    """The checked bundle, warnings and hints included. Raises PolicyFaults when a file does not parse."""
+def checked_of(sources: Mapping[str, bytes], *, lints: bool = True) -> Checked:
+    """The checked bundle, with warnings and hints where `lints`. Raises PolicyFaults when a file does not parse."""
     from overspill.check.from_tree import check
     from overspill.syntax.read import read_bundle
 
     whole, faults = read_bundle(sources)
     if whole is None:
         raise PolicyFaults(faults)
-    return check(whole)
+    return check(whole, lints=lints)
 
 
 def compiled(sources: Mapping[str, bytes]) -> Program:
@@ -92,7 +92,7 @@ def compiled(sources: Mapping[str, bytes]) -> Program:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        checked = checked_of(sources)
+        checked = checked_of(sources, lints=False)
         if checked.rules is None:
             raise PolicyFaults(checked.faults)
         return compile_rules(checked.rules)

@@ -9,11 +9,12 @@ from overspill.syntax import tree
 from overspill.syntax.constructs import twice
 from overspill.syntax.dsl import read_dsl
 from overspill.syntax.yaml_reader import read_yaml
-from overspill.words.diagnostics import Fault
+from overspill.words.diagnostics import Edit, Fault
 from overspill.words.names import hidden_character
 from overspill.words.spans import Source, Span
 
 BYTES_MAX = 256 * 1024
+BYTE_ORDER_MARK = "\ufeff"
 T = TypeVar("T")
 Read = tuple[tree.File | None, tuple[Fault, ...]]
 
@@ -23,7 +24,7 @@ def read(name: str, data: bytes) -> Read:
     source, faults = source_of(name, data)
     if source is None:
         return None, faults
-    return read_yaml(source) if name.endswith((".yaml", ".yml")) else read_dsl(source)
+    return read_yaml(source) if is_yaml(name) else read_dsl(source)
 
 
 def source_of(name: str, data: bytes) -> tuple[Source | None, tuple[Fault, ...]]:
@@ -34,18 +35,29 @@ def source_of(name: str, data: bytes) -> tuple[Source | None, tuple[Fault, ...]]
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        shown = data.decode("utf-8", "replace")
-        return _refused(name, shown, 0, "OSP101", f"the file is not UTF-8 at byte {error.start}", "save it as UTF-8")
+        shown, at = data.decode("utf-8", "replace"), len(data[: error.start].decode("utf-8"))
+        return _refused(name, shown, at, "OSP101", f"the file is not UTF-8 at byte {error.start}", "save it as UTF-8")
     hidden = hidden_character(text)
     if hidden is not None:
         message = f"the file holds the invisible character U+{ord(text[hidden]):04X}"
-        return _refused(name, text, hidden, "OSP104", message, "delete it: it can make text read otherwise than it is")
+        mark = text.startswith(BYTE_ORDER_MARK)
+        help = "delete it: it can make text read otherwise than it is"
+        return _refused(name, text, hidden, "OSP104", message, help, fix="" if mark else None)
     return Source(name, text), ()
 
 
-def _refused(name: str, text: str, at: int, code: str, message: str, help: str) -> tuple[None, tuple[Fault, ...]]:
-    source = Source(name, text)
-    return None, (Fault(code=code, span=Span(source, at, at + 1), message=message, help=help),)
+def is_yaml(name: str) -> bool:
+    """The surface of a file, by its name's ending."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def _refused(
+    name: str, text: str, at: int, code: str, message: str, help: str, *, fix: str | None = None
+) -> tuple[None, tuple[Fault, ...]]:
+    """`fix` is what the character may surely become."""
+    span = Span(Source(name, text), at, at + 1)
+    edits = () if fix is None else (Edit(span, fix),)
+    return None, (Fault(code=code, span=span, message=message, help=help, fix=edits),)
 
 
 def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:

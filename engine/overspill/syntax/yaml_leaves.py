@@ -11,7 +11,7 @@ from overspill.cel.tree import Expr
 from overspill.syntax import tree
 from overspill.syntax.constructs import unknown
 from overspill.syntax.yaml_nodes import Listing, Mapping, Node, Scalar
-from overspill.words.diagnostics import Fault
+from overspill.words.diagnostics import Edit, Fault
 from overspill.words.names import NAME
 from overspill.words.spans import Span
 
@@ -31,8 +31,12 @@ class Leaves:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
-    def refuse(self, code: str, span: Span, message: str, help: str | None = None) -> Refused:
-        self.faults.append(Fault(code=code, span=span, message=message, help=help))
+    def refuse(
+        self, code: str, span: Span, message: str, help: str | None = None, *, fix: str | None = None
+    ) -> Refused:
+        """`fix` is what the whole span surely means."""
+        edits = () if fix is None else (Edit(span, fix),)
+        self.faults.append(Fault(code=code, span=span, message=message, help=help, fix=edits))
         return Refused()
 
     def trying(self, read: Callable[[], T]) -> T | None:
@@ -166,7 +170,9 @@ class Leaves:
     def expr(self, node: Node) -> Expr:
         scalar = self.scalar(node, "an expression")
         if scalar.plain:
-            raise self.refuse("OSP205", scalar.span, "an expression stands in quotes", f"write '{scalar.value[:60]}'")
+            quoted = "'" + scalar.value.replace("'", "''") + "'"
+            fix = quoted if scalar.span.text == scalar.value else None  # on one line, and all of it
+            raise self.refuse("OSP205", scalar.span, "an expression stands in quotes", f"write {quoted[:60]}", fix=fix)
         literal = scalar.inner is not scalar.span
         found = parse_text(scalar.value, scalar.span.source, scalar.inner.start, None if literal else scalar.span)
         if isinstance(found, Fault):

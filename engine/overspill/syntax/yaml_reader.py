@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from overspill.syntax import tree
 from overspill.syntax.constructs import CONSTRUCTS, Stated, assemble, unknown
+from overspill.syntax.yaml_comments import comments
 from overspill.syntax.yaml_leaves import Leaves
 from overspill.syntax.yaml_nodes import Listing, Mapping, Node, Scalar, read_nodes
 from overspill.words.diagnostics import Fault
@@ -32,7 +33,7 @@ def read_yaml(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     reader = _YamlReader()
     items = tuple(reader.items(document))
     found = tuple(sorted(reader.faults, key=lambda fault: (fault.span.start, fault.code)))
-    return (None if found else tree.File(source, items)), found
+    return (None if found else tree.File(source, items, comments(source, document))), found
 
 
 class _YamlReader(Leaves):
