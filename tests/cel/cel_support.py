@@ -13,9 +13,9 @@ from overspill.cel.check import check
 from overspill.cel.parse import parse
 from overspill.cel.tree import Expr
 from overspill.cel.types import BOOL, INT, STRING, AmountType, FieldType, ListType, RecordType, Type
-from overspill.compile.expressions import ConstantPool, python_text, resolve
+from overspill.compile.expressions import compiled, resolve
 from overspill.plan.evaluate import evaluate
-from overspill.plan.functions import ABSENT, NAMESPACE, CelError
+from overspill.plan.functions import ABSENT, CelError
 from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source
 
@@ -95,13 +95,9 @@ def outcome(text: str, facts: Mapping[str, object] | None = None) -> object:
     slots: dict[str, int] = {}
     resolved = resolve(checked, lambda path: slots.setdefault(path, len(slots)))
     values = [known.get(path, ABSENT) for path in slots]
-    pool = ConstantPool()
-    body = python_text(resolved, lambda index: f"s{index}", pool)
-    names = NAMESPACE | {f"s{index}": value for index, value in enumerate(values)}
-    names |= {f"k{index}": value for index, value in enumerate(pool.values)}
     plain = _tried(lambda: evaluate(resolved, values))
-    generated = _tried(lambda: eval(body, names))
-    assert same(plain, generated), f"{text}: interpreted {plain!r}, generated {generated!r} by {body}"
+    generated = _tried(lambda: compiled(resolved)(values))
+    assert same(plain, generated), f"{text}: interpreted {plain!r}, generated {generated!r}"
     assert checked.can_fail or not isinstance(plain, Error), f"{text} was said to be total"
     return plain
 
