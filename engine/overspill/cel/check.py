@@ -77,8 +77,11 @@ class _Checker:
         """A fault; where the dialect finds faults at run time, an expression that fails."""
         if self.dialect.at_run_time:
             return typed.Apply("fail", (typed.Constant(message, STRING, span),), DYN, span, True)
+        return self.fault(code, span, message, help)
+
+    def fault(self, code: str, span: Span, message: str, help: str | None = None) -> None:
+        """A fault in every dialect."""
         self.faults.append(Fault(code=code, span=span, message=message, help=help))
-        return None
 
     def type(self, expr: tree.Expr, around: Around) -> typed.TypedExpr | None:
         match expr:
@@ -110,7 +113,7 @@ class _Checker:
         value = expr.value
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
             help = f"an int is at least {INT_MIN} and at most {INT_MAX}"
-            return self.stop("OSP131", expr.span, "the integer does not fit into 64 bits", help)
+            return self.fault("OSP131", expr.span, "the integer does not fit into 64 bits", help)
         return typed.Constant(value, _KINDS.get(type(value), NULL), expr.span)
 
     def name(self, expr: tree.Ident | tree.Select, around: Around) -> typed.TypedExpr | None:
@@ -240,7 +243,7 @@ class _Checker:
         if len(known) != len(entries) or not self.fits(expr.span, len(known)):
             return None
         for key, _ in known:
-            if key.type not in KEYS and not self.dialect.any_keys:
+            if key.type not in KEYS and not self.dialect.late:
                 return self.stop("OSP231", key.span, f"a {key.type} cannot be a map's key")
         keys, values = self.common(tuple(key for key, _ in known)), self.common(tuple(value for _, value in known))
         if keys is None or values is None:
@@ -252,7 +255,7 @@ class _Checker:
 
     def fits(self, span: Span, count: int) -> bool:
         if count > ITEMS_MAX:
-            self.faults.append(Fault(code="OSP234", span=span, message=f"more than {ITEMS_MAX} items are written here"))
+            self.fault("OSP234", span, f"more than {ITEMS_MAX} items are written here")
         return count <= ITEMS_MAX
 
     def common(self, items: tuple[typed.TypedExpr, ...]) -> Type | None:
@@ -287,9 +290,10 @@ class _Checker:
             return typed.Dispatch(expr.function, found.candidates, args, found.type, expr.span)
         fails = found.can_fail
         if found.name == "matches" and isinstance(args[1], typed.Constant):
-            if not self.is_pattern(args[1]):
-                return None
-            fails = False
+            fault = self.pattern_fault(args[1])
+            if fault is not None and not self.dialect.late:
+                return self.stop("OSP235", args[1].span, f"the pattern cannot be read: {fault}", "patterns are RE2's")
+            fails = fault is not None
         return typed.Apply(found.name, args, found.type, expr.span, fails or _any_fails(args))
 
     def overload(self, expr: tree.Call, kinds: tuple[Type, ...]) -> Found | None:
@@ -301,16 +305,13 @@ class _Checker:
             return Found("equal" if expr.function == "==" else "not_equal", (), BOOL, False)
         return run_time_overloads(expr.function, len(kinds), is_method)
 
-    def is_pattern(self, text: typed.Constant) -> bool:
-        """Whether a constant is a pattern; a fault where it is not."""
+    def pattern_fault(self, text: typed.Constant) -> str | None:
+        """Why a constant is no pattern."""
         try:
             Matcher(str(text.value))
         except PatternFault as fault:
-            if self.dialect.at_run_time or not self.dialect.cost_max:
-                return True
-            self.stop("OSP235", text.span, f"the pattern cannot be read: {fault}", "patterns are those of RE2")
-            return False
-        return True
+            return str(fault)
+        return None
 
     def no_overload(self, expr: tree.Call, kinds: tuple[Type, ...]) -> typed.TypedExpr | None:
         known = overloads_text(expr.function)
@@ -346,8 +347,7 @@ class _Checker:
             help = f"write it as list.{expr.function}(item, …)"
             return self.stop("OSP231", expr.args[0].span, "a macro's variable is a plain name", help)
         if len(around.locals) >= macros.NESTING_MAX:
-            message = f"macros stand in each other more than {macros.NESTING_MAX} deep"
-            return self.stop("OSP234", expr.span, message)
+            return self.fault("OSP234", expr.span, f"macros stand in each other more than {macros.NESTING_MAX} deep")
         items = self.items(macro.items, around)
         if items is None or not isinstance(items.type, ListType):
             return items
