@@ -55,6 +55,15 @@ LEAVES: dict[str, tuple[str, ...]] = {
         *('"a"', '"^a"', '"b$"', '"[a-c]+"', r'"\\d+"', r'"(?i)ABC"', '"a|é"', '"a{2}"', '"(a*)*b"', '"x?y"', '"."'),
         *(r'r"\bab"', r'r"^\w*$"', r'r"(?s).\n"', r'r"[^a]"', r'r"\pL"', '"("', '"a**"', r'r"\8"', '"(?P<n>a)b"', '"[[:alpha:]]"'),
     ),
+    "re": (
+        *("a", "b", "abc", "é", ".", "x", "A", "1", " ", "-", "", r"\d", r"\D", r"\s", r"\S", r"\w", r"\W", r"\pL", r"\PL", r"\p{Lu}"),
+        *("[a-c]", "[^b]", "[a-cx-z1]", "[]a]", "[^]a]", "[a-]", "[-a]", r"[a\-z]", r"[\d-z]", r"[^\w\s]", r"[\pN]", "[[:alpha:]1]"),
+        *("[[:^digit:]]", "[[:word:]]", "^", "$", r"\b", r"\B", r"\A", r"\z", "(?i)ABC", "(?i)[a-b]", "(?i)É", "(?m)^b", "(?m)a$", "(?s)."),
+        *("(?i:A)b", "(?-i)a", "(?ims)", "(?:)", "(?P<n>a)", "(?<m>b)", "a|", "|b", "a{2}", "a{,2}", "a{2", "x{0}", r"\x41", r"\x{e9}"),
+        *(r"\Qa.b\E", r"\Q|", r"\n", r"\.", r"\-", r"\101", r"\07", r"\_", r"\é", "(?U)a+", "a??", "a{1,2}?"),
+        *("*", "+a", "a**", "a*+", "[", "]", "[b-a]", r"\8", r"\1", r"\p{Foo}", r"\p", "(?=a)", "(?", "(", ")", "a{3,1}", "a{1001}", r"\Z"),
+        *(r"[\8]", "[[:nope:]]", r"[a-\d]", "(?P<1>a)", "(?P<n", "(?x)a", r"\x4", r"\x{110000}", "{", "}", "{2}", "a{0}{2}", r"[\Q]", r"\\"),
+    ),
 }  # fmt: skip
 FORMS: dict[str, tuple[Form, ...]] = {
     kind: tuple(form if isinstance(form, Form) else Form(form) for form in forms)
@@ -67,7 +76,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
             *(f"{{dyn}} {sign} {{{kind}}}" for kind in ("dyn", "int", "double", "uint", "string") for sign in _ORDER),
             *("{int} in {ints}", "{string} in {strings}", "{dyn} in {dyns}", "{string} in {by_string}", "{dyn} in {by_int}"),
             *(f"{{string}}.{name}({{string}})" for name in ("contains", "startsWith", "endsWith")),
-            *("{string}.matches({pattern})", "matches({string}, {pattern})", "has({by_string}.a)", "has({by_int}.a)"),
+            *("{string}.matches({pattern})", "{string}.matches({pattern})", "matches({string}, {pattern})", "has({by_string}.a)", "has({by_int}.a)"),
             *(
                 Form(f"{{{many}}}.{name}(@, {{bool}})", one)
                 for many, one in (_LISTS | _MAPS).items()
@@ -112,6 +121,8 @@ FORMS: dict[str, tuple[Form, ...]] = {
             *(f"dyn({{{kind}}})" for kind in ("bool", "int", "uint", "double", "string", "bytes", "ints", "by_int", "duration")),
             *("{dyns}[{int}]", "{bool} ? {dyn} : {int}"),
         ),
+        "pattern": ('r"{re}"', "r'{re}'"),
+        "re": ("{re}{re}", "{re}{re}{re}", "{re}|{re}", "{re}*", "{re}+?", "{re}?", "{re}{2,3}", "{re}{0,2}b", "^{re}$", "(?i){re}", "(?:{re})*x", "{re}**", "(?m)^{re}$", "[{re}]"),
         # Names and shapes that do not fit: only meant where some holes are filled wrongly.
         "odd": (
             *("nope", "nope.x || {bool}", "{bool} || nope(1)", "{bool} && {int}.f()", "{dyn}.a", "has({dyn}.a)", "{int}.a", "size()"),
@@ -126,7 +137,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
         ),
     }.items()
 }  # fmt: skip
-KINDS = tuple(kind for kind in LEAVES if kind not in ("zone", "pattern"))
+KINDS = tuple(kind for kind in LEAVES if kind not in ("zone", "pattern", "re"))
 """What an expression may be as a whole."""
 
 

@@ -77,7 +77,8 @@ class _Checker:
         """A fault; where the dialect finds faults at run time, an expression that fails."""
         if self.dialect.at_run_time:
             return typed.Apply("fail", (typed.Constant(message, STRING, span),), DYN, span, True)
-        return self.fault(code, span, message, help)
+        self.fault(code, span, message, help)
+        return None
 
     def fault(self, code: str, span: Span, message: str, help: str | None = None) -> None:
         """A fault in every dialect."""
@@ -113,7 +114,8 @@ class _Checker:
         value = expr.value
         if type(value) is int and not INT_MIN <= value <= INT_MAX:
             help = f"an int is at least {INT_MIN} and at most {INT_MAX}"
-            return self.fault("OSP131", expr.span, "the integer does not fit into 64 bits", help)
+            self.fault("OSP131", expr.span, "the integer does not fit into 64 bits", help)
+            return None
         return typed.Constant(value, _KINDS.get(type(value), NULL), expr.span)
 
     def name(self, expr: tree.Ident | tree.Select, around: Around) -> typed.TypedExpr | None:
@@ -294,7 +296,7 @@ class _Checker:
             if fault is not None and not self.dialect.late:
                 return self.stop("OSP235", args[1].span, f"the pattern cannot be read: {fault}", "patterns are RE2's")
             fails = fault is not None
-        return typed.Apply(found.name, args, found.type, expr.span, fails or _any_fails(args))
+        return typed.Apply(found.name, args, found.type, expr.span, fails or _any_fails(args), not fails)
 
     def overload(self, expr: tree.Call, kinds: tuple[Type, ...]) -> Found | None:
         is_method = expr.target is not None
@@ -347,7 +349,8 @@ class _Checker:
             help = f"write it as list.{expr.function}(item, …)"
             return self.stop("OSP231", expr.args[0].span, "a macro's variable is a plain name", help)
         if len(around.locals) >= macros.NESTING_MAX:
-            return self.fault("OSP234", expr.span, f"macros stand in each other more than {macros.NESTING_MAX} deep")
+            self.fault("OSP234", expr.span, f"macros stand in each other more than {macros.NESTING_MAX} deep")
+            return None
         items = self.items(macro.items, around)
         if items is None or not isinstance(items.type, ListType):
             return items

@@ -61,13 +61,14 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One overload of a function or operator, by its name in `plan.functions`."""
+    """One overload of a function or operator, by its name in `plan.functions`; `total`: only its operands can fail."""
 
     function: str
     args: tuple[TypedExpr, ...]
     type: Type
     span: Span
     can_fail: bool
+    total: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int]) -> e.Expr:
             return e.Present(slot_of(path))
         case t.Local(level=level):
             return e.Local(level)
-        case t.Apply(function=function, args=args, can_fail=can_fail):
-            return _applied(function, args, _resolved(args, slot_of), can_fail)
+        case t.Apply(function=function, args=args, can_fail=can_fail, total=total):
+            return _applied(function, args, _resolved(args, slot_of), can_fail and not total)
         case t.Dispatch(function=function, candidates=candidates, args=args):
             return e.Dispatch(function, candidates, _resolved(args, slot_of))
         case t.Logic(operator=operator, left=left, right=right):
@@ -173,7 +173,7 @@ class Text:
                 return f"{self.pool.name(dispatcher(function, candidates))}({self.list(args)})"
             case e.Logic(stop=stop, left=left, right=right):
                 if can_fail(left):
-                    return f"absorb({stop}, lambda: {self.of(left)}, lambda: {self.of(right)})"
+                    return f"settled({self.verdict(expr)})"
                 return f"({self.of(left)} {'or' if stop else 'and'} {self.of(right)})"
             case e.Not(operand=operand):
                 return f"(not {self.of(operand)})"
@@ -189,8 +189,42 @@ class Text:
             case _:
                 assert_never(expr)
 
+    def verdict(self, expr: e.Expr) -> str:
+        """The text of a bool that is True, False, or, where evaluate would raise one, a CelError: raising costs more
+        than everything else in a condition."""
+        if not can_fail(expr):
+            return self.of(expr)
+        match expr:
+            case e.Slot(index=index, name=name):
+                return f"({self.slot(index)} if {self.slot(index)} is not ABSENT else {self.error(name)})"
+            case e.Logic(stop=stop, left=left, right=right):
+                first, second = self.verdict(left), self.verdict(right)
+                if not can_fail(left):
+                    return f"({first} {'or' if stop else 'and'} {second})"
+                one, other = self.pool.temporary(), self.pool.temporary()
+                either = f"{stop} if ({one} := {first}) is {stop} else {stop} if ({other} := {second}) is {stop}"
+                return f"({either} else {other} if {one} is {not stop} else {one})"
+            case e.Not(operand=operand):
+                value = self.pool.temporary()
+                return f"(not {value} if ({value} := {self.verdict(operand)}).__class__ is bool else {value})"
+            case e.Conditional(condition=condition, then=then, otherwise=otherwise):
+                value = self.pool.temporary()
+                branches = self.verdict(then), self.verdict(otherwise)
+                chosen = f"{branches[0]} if ({value} := {self.verdict(condition)}) is True"
+                return f"({chosen} else {branches[1]} if {value} is False else {value})"
+            case e.Apply(args=args, can_fail=fails):
+                slots = [arg for arg in args if isinstance(arg, e.Slot) and arg.may_be_absent]
+                if not fails and all(isinstance(arg, e.Slot) or not can_fail(arg) for arg in args):
+                    present = " and ".join(f"{self.slot(slot.index)} is not ABSENT" for slot in slots)
+                    total = e.Apply(expr.function, tuple([_present(arg) for arg in args]), False)
+                    return f"({self.applied(total)} if {present} else {self.error(slots[0].name)})"
+        return f"tried(lambda: {self.of(expr)})"
+
     def list(self, parts: tuple[e.Expr, ...]) -> str:
         return ", ".join(map(self.of, parts))
+
+    def error(self, name: str) -> str:
+        return self.pool.name(CelError(f"no such key: {name}"))
 
     def absent(self, name: str) -> str:
         return f"no_such_key({self.pool.name(name)})"
@@ -203,6 +237,10 @@ class Text:
                 return f"{self.pool.name(matcher(pattern).matches)}({self.of(text)})"
             case _:
                 return _apply_text(expr.function, [self.of(arg) for arg in expr.args], self.pool)
+
+
+def _present(arg: e.Expr) -> e.Expr:
+    return e.Slot(arg.index, arg.name, False) if isinstance(arg, e.Slot) else arg
 
 
 def python_text(expr: e.Expr, slot: Callable[[int], str], pool: ConstantPool) -> str:

@@ -14,9 +14,10 @@ from overspill.patterns.parse import PatternFault, parse
 
 STEPS_MAX = 2_000
 _STATES_MAX = 200
+_SUCCESSORS_MAX = 300
 Roots = tuple[int, ...]
-Context = frozenset[str]
-_NOWHERE: Context = frozenset()
+_OUTSIDE, _NEWLINE, _WORD, _OTHER = range(4)
+"""What stands beside a place between characters: an end of the text, or one of three kinds of character."""
 
 
 class Step(NamedTuple):
@@ -27,22 +28,31 @@ class Step(NamedTuple):
 
 
 class _State(NamedTuple):
+    """What is alive at a place: whether there is a match, and what follows each character that was met there."""
+
     matched: bool
-    alive: tuple[Step, ...]
-    successors: dict[str, Roots]
+    alive: tuple[tuple[Chars, Roots], ...]
+    successors: dict[str, _Node]
+
+
+class _Node(NamedTuple):
+    """Steps that were reached; what is alive depends on what stands before (`// 4`) and behind (`% 4`) the place."""
+
+    roots: Roots
+    states: dict[int, _State]
 
 
 class Matcher:
     """One compiled pattern. Safe to share: what is kept is the same whoever finds it."""
 
-    __slots__ = ("_has_edges", "_states", "start", "steps")
+    __slots__ = ("_has_edges", "_nodes", "start", "steps")
 
     def __init__(self, pattern: str) -> None:
         """Raises PatternFault."""
         self.steps: list[Step] = []
         self.start = self._compiled(parse(pattern), self._add(Step(None, ())))
         self._has_edges = any(isinstance(step.test, Edge) for step in self.steps)
-        self._states: dict[tuple[Roots, Context], _State] = {}
+        self._nodes: dict[Roots, _Node] = {}
 
     # ---- the program, from its end to its start
 
@@ -86,63 +96,75 @@ class Matcher:
 
     def matches(self, text: str) -> bool:
         """Whether the pattern matches a part of `text`."""
-        start = (self.start,)
-        roots: Roots = start
-        states = self._states
-        for index in range(len(text) + 1):
-            key = (roots, _context(text, index) if self._has_edges else _NOWHERE)
-            state = states.get(key)
-            if state is None:
-                if len(states) >= _STATES_MAX:
-                    states.clear()
-                state = states[key] = self._state(*key)
+        node = self._node((self.start,))
+        before = _OUTSIDE
+        for char in text:
+            after = _kind(char) if self._has_edges else _OTHER
+            place = before * 4 + after
+            state = node.states.get(place) or self._state(node, place)
             if state.matched:
                 return True
-            if index == len(text):
-                return False
-            char = text[index]
-            following = state.successors.get(char)
-            if following is None:
-                if len(state.successors) >= _STATES_MAX:
-                    state.successors.clear()
-                alive = {step.next for step in state.alive if step.test.admits(char)}  # type: ignore[union-attr]
-                following = state.successors[char] = (*start, *sorted({root for next in alive for root in next}))
-            roots = following
-        return False
+            node = state.successors.get(char) or self._successor(state, char)
+            before = after
+        place = before * 4 + _OUTSIDE
+        return (node.states.get(place) or self._state(node, place)).matched
 
-    def _state(self, roots: Roots, context: Context) -> _State:
-        """Everything that can be reached from `roots` without a character."""
+    def _node(self, roots: Roots) -> _Node:
+        node = self._nodes.get(roots)
+        if node is None:
+            if len(self._nodes) >= _STATES_MAX:
+                self._nodes.clear()
+            node = self._nodes[roots] = _Node(roots, {})
+        return node
+
+    def _successor(self, state: _State, char: str) -> _Node:
+        """What is reached over `char`, and, since a match may begin anywhere, the start again."""
+        reached = {root for test, roots in state.alive if test.admits(char) for root in roots}
+        if len(state.successors) >= _SUCCESSORS_MAX:
+            state.successors.clear()
+        node = state.successors[char] = self._node((self.start, *sorted(reached - {self.start})))
+        return node
+
+    def _state(self, node: _Node, place: int) -> _State:
+        """Everything that can be reached from the node's roots without a character."""
         seen: set[int] = set()
-        alive: list[Step] = []
-        waiting = list(roots)
+        alive: list[tuple[Chars, Roots]] = []
+        waiting = list(node.roots)
+        matched = False
         while waiting:
             index = waiting.pop()
             if index in seen:
                 continue
             seen.add(index)
             step = self.steps[index]
-            if not step.next:
-                return _State(True, (), {})
+            matched = matched or not step.next
             match step.test:
-                case Chars():
-                    alive.append(step)
+                case Chars() as test:
+                    alive.append((test, step.next))
                 case Edge(kind=kind):
-                    waiting.extend(step.next if kind in context else ())
+                    waiting.extend(step.next if _holds(kind, place // 4, place % 4) else ())
                 case None:
                     waiting.extend(step.next)
-        return _State(False, tuple(alive), {})
+        state = node.states[place] = _State(matched, () if matched else tuple(alive), {})
+        return state
 
 
-def _context(text: str, index: int) -> Context:
-    """Which edges lie before `text[index]`."""
-    before, after = text[index - 1 : index], text[index : index + 1]
-    found = {"word" if _is_word(before) != _is_word(after) else "not_word"}
-    found |= {"text_start", "line_start"} if index == 0 else set()
-    found |= {"text_end", "line_end"} if index == len(text) else set()
-    found |= {"line_start"} if before == "\n" else set()
-    found |= {"line_end"} if after == "\n" else set()
-    return frozenset(found)
+def _kind(char: str) -> int:
+    if char.isascii() and (char.isalnum() or char == "_"):
+        return _WORD
+    return _NEWLINE if char == "\n" else _OTHER
 
 
-def _is_word(char: str) -> bool:
-    return char.isascii() and (char.isalnum() or char == "_")
+def _holds(edge: str, before: int, after: int) -> bool:
+    """Whether this edge lies between what stands before and behind a place."""
+    match edge:
+        case "text_start":
+            return before == _OUTSIDE
+        case "text_end":
+            return after == _OUTSIDE
+        case "line_start":
+            return before in (_OUTSIDE, _NEWLINE)
+        case "line_end":
+            return after in (_OUTSIDE, _NEWLINE)
+        case _:
+            return ((before == _WORD) != (after == _WORD)) == (edge == "word")

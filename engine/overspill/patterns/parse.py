@@ -79,7 +79,7 @@ _CATEGORIES = frozenset(
 _SIMPLE = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _EDGES = {"A": "text_start", "z": "text_end", "b": "word", "B": "not_word"}
 _COUNT = re.compile(r"\{(\d{1,5})(,(\d{0,5}))?\}", re.ASCII)
-_HEX = re.compile(r"\{([0-9A-Fa-f]{1,8})\}|([0-9A-Fa-f]{2})")
+_HEX = re.compile(r"\{([0-9A-Fa-f]+)\}|([0-9A-Fa-f]{2})")
 _OCTAL = re.compile(r"0[0-7]{0,2}|[1-7][0-7]{1,2}")
 _PROPERTY = re.compile(r"([pP])(?:\{(\^?)(\w+)\}|(\w))", re.ASCII)
 _POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]", re.ASCII)
@@ -127,7 +127,6 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.names: set[str] = set()
 
     def peek(self, what: str) -> bool:
         return self.text.startswith(what, self.at)
@@ -169,8 +168,8 @@ class _Parser:
 
     def part(self, flags: _Flags, depth: int) -> tuple[Node | None, _Flags]:
         """One part with its repetition, or new flags."""
-        if self.text[self.at] in "*+?":
-            raise PatternFault(f"`{self.text[self.at]}` has nothing to repeat")
+        if self.count() is not None:
+            raise PatternFault("a repetition has nothing to repeat")
         part: Node | None
         if self.take("("):
             part, flags = self.group(flags, depth)
@@ -186,10 +185,9 @@ class _Parser:
             if match is None:
                 raise PatternFault(f"`({self.text[self.at : self.at + 2]}` begins no group of RE2")
             if match[1] is not None:
-                self.name(match[1])
+                if not re.fullmatch(r"\w+", match[1]):
+                    raise PatternFault(f"`{match[1]}` is no name of a group")
             else:
-                if not (match[2] or match[3] or match[4] == ":"):
-                    raise PatternFault("`(?)` sets no flag")
                 inner = _changed(flags, match[2], match[3] or "")
                 if match[4] == ")":
                     return None, inner
@@ -197,11 +195,6 @@ class _Parser:
         if not self.take(")"):
             raise PatternFault("a `(` has no `)`")
         return part, flags
-
-    def name(self, name: str) -> None:
-        if not re.fullmatch(r"\w+", name) or name in self.names:
-            raise PatternFault(f"`{name}` is no name of a group, or names two")
-        self.names.add(name)
 
     def repeated(self, part: Node) -> Node:
         """The part with the one repetition behind it; lazy or not, it matches the same texts."""
@@ -265,10 +258,11 @@ class _Parser:
         name = "" if match is None else match[3] or match[4]
         negated = match is not None and (match[1] == "P") != (match[2] == "^")
         if name == "Any":
-            return replace_negated(_ANY, negated)
+            return _ANY._replace(negated=negated)
         if name not in _CATEGORIES:
             raise PatternFault(f"`\\p` takes a general category such as `L` or `Lu`, not `{name}`")
-        return Item((), (name,), negated)
+        # What no character is assigned to is in no category of RE2's.
+        return Item((), ("Cc", "Cf", "Co", "Cs") if name == "C" else (name,), negated)
 
     def code(self) -> int:
         r"""After a backslash: the one character that `n`, `x41`, `x{1F600}`, `101` or `.` stands for."""
@@ -286,7 +280,7 @@ class _Parser:
             return value
         if char in _SIMPLE:
             return _SIMPLE[char]
-        if char.isascii() and not (char.isalnum() or char == "_"):
+        if char.isascii() and not char.isalnum():
             return ord(char)
         raise PatternFault(f"`\\{char}` is no escape that is read here")
 
@@ -332,10 +326,6 @@ class _Parser:
         if high < low:
             raise PatternFault(f"the range `{chr(low)}-{chr(high)}` is backwards")
         return Item(((low, high),))
-
-
-def replace_negated(item: Item, negated: bool) -> Item:
-    return item._replace(negated=negated)
 
 
 def _one(code: int, flags: _Flags) -> Chars:

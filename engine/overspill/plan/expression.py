@@ -28,6 +28,8 @@ class Local(Struct, frozen=True):
 
 
 class Apply(Struct, frozen=True):
+    """One overload over its operands; `can_fail`: the function itself may, whatever its operands."""
+
     function: str
     args: tuple[Expr, ...]
     can_fail: bool

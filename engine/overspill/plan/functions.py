@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from overspill.plan import conversions as c
 from overspill.plan import times
-from overspill.plan.loops import LOOPS, absorb
+from overspill.plan.loops import LOOPS, settled, tried
 from overspill.plan.times import Duration, Timestamp
 from overspill.plan.values import ABSENT as ABSENT
 from overspill.plan.values import INT_MAX, INT_MIN, Map, TypeValue, UInt, equal, fail, overflow, shown, uint
@@ -327,7 +327,8 @@ NAMESPACE: dict[str, object] = {
     **LOOPS,
     "ABSENT": ABSENT,
     "CelError": CelError,
-    "absorb": absorb,
+    "settled": settled,
+    "tried": tried,
     "no_such_key": no_such_key,
     "overflow": overflow,
 }

@@ -25,6 +25,21 @@ def absorb(stop: bool, left: Callable[[], object], right: Callable[[], object]) 
     return right() is stop if stop else right() is not stop
 
 
+def tried(run: Callable[[], object]) -> object:
+    """What `run` returns, or the CelError it raises."""
+    try:
+        return run()
+    except CelError as error:
+        return error
+
+
+def settled(verdict: object) -> bool:
+    """A bool, or a CelError that is to be raised: as a new one, since a raised error keeps where it was raised."""
+    if isinstance(verdict, CelError):
+        raise CelError(*verdict.args)
+    return verdict is True
+
+
 def every(test: Body, items: Items, _: Body | None = None) -> bool:
     """`all`: false where one is false; else the first error; else true."""
     return not _found(False, test, items)
