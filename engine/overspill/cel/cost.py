@@ -1,8 +1,9 @@
 """A bound on the work of an expression, before it runs: the most steps that any inputs of the declared sizes cost.
 
-One step is one node of the tree, or one character, octet, item or entry that is looked at. A macro costs its body once
-for each item that its list may have; `matches` costs the text times the steps of its pattern. What an input may hold is
-its size: by default `TEXT_SIZE` characters and `LIST_SIZE` items, which the edge enforces for requests.
+One step is one node of the tree, one item or entry that is looked at, or `SCANNED` characters or octets. A macro costs
+its body once for each item that its list may have; `matches` costs each character times the steps of its pattern. What
+an input may hold is its size: by default `TEXT_SIZE` characters and `LIST_SIZE` items, which the edge enforces for
+requests.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from overspill.words.diagnostics import Fault
 
 TEXT_SIZE = 256
 LIST_SIZE = 100
+SCANNED = 32
 _MOST = 2**62
 
 
@@ -28,9 +30,9 @@ class Size(NamedTuple):
     item: Size | None = None
 
     @property
-    def volume(self) -> int:
-        """Everything in it, the items' own contents included."""
-        return min(_MOST, self.most * (1 if self.item is None else self.item.volume))
+    def work(self) -> int:
+        """The steps of looking at everything in it, the items' own contents included."""
+        return min(_MOST, 1 + (self.most // SCANNED if self.item is None else self.most * self.item.work))
 
 
 class Bound(NamedTuple):
@@ -158,25 +160,26 @@ def _work(function: str, args: tuple[t.TypedExpr, ...], sizes: list[Size]) -> Bo
         case "concat":
             item = _larger(first.item or Size(), sizes[1].item or Size())
             together = min(_MOST, first.most + sizes[1].most)
-            return Bound(together, Size(together, None if item == Size() else item))
+            size = Size(together, None if first.item is None and sizes[1].item is None else item)
+            return Bound(1 + together // SCANNED, size)
         case "matches":
             return Bound(min(_MOST, (first.most + 1) * _pattern_steps(args[1])))
         case "in_list":
-            return Bound(sizes[1].volume)
+            return Bound(sizes[1].work)
         case "index_list" | "index_list_double":
             return Bound(1, first.item or Size())
         case "index_map" | "in_map":
-            return Bound(1 + (sizes[1] if function == "index_map" else first).most, first.item or Size())
+            return Bound((sizes[1] if function == "index_map" else first).work, first.item or Size())
         case "identity" | "keys_of":
             return Bound(1 if function == "identity" else first.most, first)
         case "bytes_of_string":
-            return Bound(first.most, Size(min(_MOST, 4 * first.most)))
+            return Bound(first.work, Size(min(_MOST, 4 * first.most)))
         case "string_of_bytes":
-            return Bound(first.most, first)
+            return Bound(first.work, first)
         case _ if function in _COMPARISONS:
-            return Bound(1 + min(first.volume, sizes[1].volume))
+            return Bound(min(first.work, sizes[1].work))
         case _ if function in _TEXTS:
-            return Bound(1 + sum([size.most for size in sizes]))
+            return Bound(sum([size.work for size in sizes]))
         case _:
             return Bound(1, _SHORT if function.startswith("string_of") else Size())
 
