@@ -179,7 +179,7 @@ def main(arguments: list[str]) -> int:
         print(f"{section:45} {passed:5} passed {failed:5} failed")
     print("\n".join(failures[:SHOWN_MAX] + [f"and {len(failures) - SHOWN_MAX} more"] * (len(failures) > SHOWN_MAX)))
     print(f"{len(cases) - len(failures)} of {len(cases)} passed, interpreted and compiled")
-    return 1 if failures or not cases else 0
+    return 2 if not cases else 1 if failures else 0
 
 
 if __name__ == "__main__":

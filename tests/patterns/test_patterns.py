@@ -103,7 +103,9 @@ def test_what_is_no_pattern_is_refused(pattern: str, fault: str) -> None:
     assert str(found.value) == fault
 
 
-@pytest.mark.parametrize("pattern", ["(a+)+$", "^(a|a)*$", "^(a*)*(a*)*$", "(.*)*x", "^(a?){30}a{30}$", "([a-z]+)*[0-9]"])
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "^(a|a)*$", "^(a*)*(a*)*$", "(.*)*x", "^(a?){30}a{30}$", "([a-z]+)*[0-9]"]
+)
 def test_each_character_is_looked_at_once(pattern: str) -> None:
     """The steps of a run are counted, not timed: no state is made more than once."""
     matcher = Matcher(pattern)

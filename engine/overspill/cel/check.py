@@ -279,6 +279,9 @@ class _Checker:
             return self.has(expr, around)
         if self.dialect.macros and macros.is_macro(expr):
             return self.macro(expr, around)
+        known = overloads_text(expr.function)
+        if known is None:
+            return self.unknown_function(expr)
         parts = (*(() if expr.target is None else (expr.target,)), *expr.args)
         values = [self.type(part, around) for part in parts]
         args = tuple(value for value in values if value is not None)
@@ -287,7 +290,8 @@ class _Checker:
         kinds = tuple(arg.type for arg in args)
         found = self.overload(expr, kinds)
         if found is None:
-            return self.no_overload(expr, kinds)
+            shown = ", ".join(map(str, kinds))
+            return self.stop("OSP231", expr.span, f"`{expr.function}` does not take ({shown})", known)
         if found.candidates:
             return typed.Dispatch(expr.function, found.candidates, args, found.type, expr.span)
         fails = found.can_fail
@@ -315,16 +319,13 @@ class _Checker:
             return str(fault)
         return None
 
-    def no_overload(self, expr: tree.Call, kinds: tuple[Type, ...]) -> typed.TypedExpr | None:
-        known = overloads_text(expr.function)
+    def unknown_function(self, expr: tree.Call) -> typed.TypedExpr | None:
+        """Its operands are not looked at: they may name variables that a macro would declare."""
         if expr.function in macros.NAMES:
             written = f"write it as list.{expr.function}(item, …)"
             return self.stop("OSP231", expr.span, f"`{expr.function}` takes a list and a name for its items", written)
-        if known is None:
-            help = did_you_mean(expr.function, [*FUNCTIONS, *macros.NAMES, "has"])
-            return self.stop("OSP230", expr.span, f"unknown function `{expr.function}`", help)
-        shown = ", ".join(map(str, kinds))
-        return self.stop("OSP231", expr.span, f"`{expr.function}` does not take ({shown})", known)
+        help = did_you_mean(expr.function, [*FUNCTIONS, *macros.NAMES, "has"])
+        return self.stop("OSP230", expr.span, f"unknown function `{expr.function}`", help)
 
     def has(self, expr: tree.Call, around: Around) -> typed.TypedExpr | None:
         field = expr.args[0] if len(expr.args) == 1 else None

@@ -266,6 +266,8 @@ def _apply_text(function: str, args: list[str], pool: ConstantPool) -> str:
     if function in _COMPARISONS:
         return f"({args[0]} {_COMPARISONS[function]} {args[1]})"
     match function:
+        case "identity":
+            return args[0]
         case "equal_plain":
             return f"({args[0]} == {args[1]})"
         case "not_equal_plain":
