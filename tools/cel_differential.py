@@ -21,7 +21,7 @@ from cel_expressions import KINDS, Generator
 from overspill.cel.check import Scope, check
 from overspill.cel.dialect import CEL, UNCHECKED
 from overspill.cel.parse import parse
-from overspill.cel.types import BOOL, DOUBLE, DYN, INT, STRING, ListType, MapType
+from overspill.cel.types import BOOL, DOUBLE, DYN, INT, STRING, ListType, MapType, Type
 from overspill.compile.expressions import compiled, resolve
 from overspill.plan.evaluate import evaluate
 from overspill.plan.times import Duration, Timestamp
@@ -141,7 +141,7 @@ def ours(text: str, checked: bool) -> object:
     if isinstance(typed, tuple):
         return Failed(True, typed[0].message)
     slots: dict[str, int] = {}
-    expr = resolve(typed, lambda path: slots.setdefault(path, len(slots)))
+    expr = resolve(typed, lambda path: slots.setdefault(path, len(slots)), fold=False)
     facts = [_from_python(FACTS[path]) for path in slots]
     plain, generated = outcome(lambda: evaluate(expr, facts)), outcome(lambda: compiled(expr)(facts))
     if isinstance(plain, CelError) or isinstance(generated, CelError):
@@ -168,19 +168,18 @@ class Google:
         # The binding gives back one reference to None too many each time: before Python 3.12 the process ends when the
         # last one is gone.
         self._nones = [None] * 2_000_000
-        kinds = cel.Type
-        self.environment = cel.NewEnv(
-            variables={
-                "b": kinds.BOOL,
-                "i": kinds.INT,
-                "x": kinds.DOUBLE,
-                "s": kinds.STRING,
-                "li": kinds.List(kinds.INT),
-                "ls": kinds.List(kinds.STRING),
-                "m": kinds.Map(kinds.STRING, kinds.INT),
-                "dy": kinds.DYN,
-            }
-        )
+        self.types = cel.Type
+        self.environment = cel.NewEnv(variables={name: self._type(kind) for name, kind in SCOPE.items()})
+
+    def _type(self, kind: Type) -> object:
+        """One of our types as one of theirs."""
+        match kind:
+            case ListType(item=item):
+                return self.types.List(self._type(item))
+            case MapType(key=key, value=value):
+                return self.types.Map(self._type(key), self._type(value))
+            case _:
+                return getattr(self.types, str(kind).upper())
 
     def value(self, text: str, checked: bool) -> object:
         """Its value as one of ours, or Failed."""

@@ -109,10 +109,12 @@ def outcome(text: str, facts: Mapping[str, object] | None = None, dialect: Diale
     known = {**FACTS, **(facts or {})}
     checked = typed_of(text, dialect)
     slots: dict[str, int] = {}
-    resolved = resolve(checked, lambda path: slots.setdefault(path, len(slots)))
+    folded = resolve(checked, lambda path: slots.setdefault(path, len(slots)))
+    resolved = resolve(checked, lambda path: slots.setdefault(path, len(slots)), fold=False)
     values = [known.get(path, ABSENT) for path in slots]
     plain = _tried(lambda: evaluate(resolved, values))
     generated = _tried(lambda: compiled(resolved)(values))
+    assert same(plain, _tried(lambda: compiled(folded)(values))), f"{text}: {plain!r} is not what its constants come to"
     assert same(plain, generated), f"{text}: interpreted {plain!r}, generated {generated!r}"
     assert checked.can_fail or not isinstance(plain, Error), f"{text} was said to be total"
     return plain

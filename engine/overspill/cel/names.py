@@ -28,7 +28,7 @@ def dotted(expr: Expr) -> str:
     match expr:
         case Ident(name=name):
             return name
-        case Select(operand=operand, field=field):
+        case Select(operand=operand, field=field) if field.isidentifier():
             before = dotted(operand)
             return f"{before}.{field}" if before else ""
         case _:

@@ -13,7 +13,7 @@ from overspill.cel import typed as t
 from overspill.cel.tree import UInt
 from overspill.cel.types import BOOL, BYTES, DURATION, INT, STRING, TIMESTAMP, AmountType, Type
 from overspill.plan import expression as e
-from overspill.plan.functions import NAMESPACE, dispatcher, matcher
+from overspill.plan.functions import FUNCTIONS, NAMESPACE, dispatcher, matcher
 from overspill.plan.values import CelError, Map, TypeValue
 from overspill.plan.values import UInt as RunUInt
 
@@ -47,40 +47,46 @@ class ConstantPool:
         return f"v{self._temporaries}"
 
 
-def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int]) -> e.Expr:
-    """The same expression over slots. `slot_of` gives the index of a path (`user.plan`) or a meter's name."""
-    match typed:
-        case t.Constant(value=value):
-            return e.Constant(_run_time_value(value))
-        case t.Input(path=path, can_fail=can_fail):
-            return e.Slot(slot_of(path), path, can_fail)
-        case t.Present(path=path):
-            return e.Present(slot_of(path))
-        case t.Local(level=level):
-            return e.Local(level)
-        case t.Apply(function=function, args=args, can_fail=can_fail, total=total):
-            return _applied(function, args, _resolved(args, slot_of), can_fail and not total)
-        case t.Dispatch(function=function, candidates=candidates, args=args):
-            return e.Dispatch(function, candidates, _resolved(args, slot_of))
-        case t.Logic(operator=operator, left=left, right=right):
-            return e.Logic(operator == "||", resolve(left, slot_of), resolve(right, slot_of))
-        case t.Not(operand=operand):
-            return e.Not(resolve(operand, slot_of))
-        case t.Conditional(condition=condition, then=then, otherwise=otherwise):
-            return e.Conditional(*_resolved((condition, then, otherwise), slot_of))
-        case t.ListOf(items=items):
-            return _list(_resolved(items, slot_of))
-        case t.MapOf(entries=entries):
-            return _map(tuple([(resolve(key, slot_of), resolve(value, slot_of)) for key, value in entries]))
-        case t.Loop(name=name, level=level, items=items, body=body, test=test):
-            over, what = resolve(items, slot_of), resolve(body, slot_of)
-            return e.Loop(name, level, over, what, None if test is None else resolve(test, slot_of))
-        case _:
-            assert_never(typed)
+def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int], *, fold: bool = True) -> e.Expr:
+    """The same expression over slots. `slot_of` gives the index of a path (`user.plan`) or a meter's name.
 
+    `fold`: functions of constants are constants, unless they fail. Tests of functions want them to run.
+    """
 
-def _resolved(parts: tuple[t.TypedExpr, ...], slot_of: Callable[[str], int]) -> tuple[e.Expr, ...]:
-    return tuple([resolve(part, slot_of) for part in parts])
+    def of(typed: t.TypedExpr) -> e.Expr:
+        match typed:
+            case t.Constant(value=value):
+                return e.Constant(_run_time_value(value))
+            case t.Input(path=path, can_fail=can_fail):
+                return e.Slot(slot_of(path), path, can_fail)
+            case t.Present(path=path):
+                return e.Present(slot_of(path))
+            case t.Local(level=level):
+                return e.Local(level)
+            case t.Apply(function=function, args=args):
+                applied = _applied(function, args, each(args), typed.can_fail and not typed.total)
+                return _folded(applied) if fold else applied
+            case t.Dispatch(function=function, candidates=candidates, args=args):
+                return e.Dispatch(function, candidates, each(args))
+            case t.Logic(operator=operator, left=left, right=right):
+                return e.Logic(operator == "||", of(left), of(right))
+            case t.Not(operand=operand):
+                return e.Not(of(operand))
+            case t.Conditional(condition=condition, then=then, otherwise=otherwise):
+                return e.Conditional(of(condition), of(then), of(otherwise))
+            case t.ListOf(items=items):
+                return _list(each(items))
+            case t.MapOf(entries=entries):
+                return _map(tuple([(of(key), of(value)) for key, value in entries]))
+            case t.Loop(name=name, level=level, items=items, body=body, test=test):
+                return e.Loop(name, level, of(items), of(body), None if test is None else of(test))
+            case _:
+                assert_never(typed)
+
+    def each(parts: tuple[t.TypedExpr, ...]) -> tuple[e.Expr, ...]:
+        return tuple(map(of, parts))
+
+    return of(typed)
 
 
 def _run_time_value(value: object) -> object:
@@ -104,7 +110,7 @@ def _map(entries: tuple[tuple[e.Expr, e.Expr], ...]) -> e.Expr:
         return e.MapOf(entries)
 
 
-def _applied(function: str, typed: tuple[t.TypedExpr, ...], args: tuple[e.Expr, ...], can_fail: bool) -> e.Expr:
+def _applied(function: str, typed: tuple[t.TypedExpr, ...], args: tuple[e.Expr, ...], can_fail: bool) -> e.Apply:
     """Equality and membership among values of one plain type need no dynamic comparison."""
     if function in ("equal", "not_equal") and _same_plain(typed[0].type, typed[1].type):
         function = f"{function}_plain"
@@ -113,6 +119,15 @@ def _applied(function: str, typed: tuple[t.TypedExpr, ...], args: tuple[e.Expr, 
         if all(type(item) is plain for item in args[1].value):
             function = "in_plain"
     return e.Apply(function, args, can_fail)
+
+
+def _folded(expr: e.Apply) -> e.Expr:
+    """The value of a function of constants."""
+    values = [arg.value for arg in expr.args if isinstance(arg, e.Constant)]
+    try:
+        return e.Constant(FUNCTIONS[expr.function](*values)) if len(values) == len(expr.args) else expr
+    except CelError:
+        return expr
 
 
 def _same_plain(left: Type, right: Type) -> bool:
