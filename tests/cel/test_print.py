@@ -40,6 +40,8 @@ from overspill.words.names import hidden_character
         (r'"\u202e\x7f\u2028"', r'"\u202e\u007f\u2028"'),
         (r'r"\d"', r'"\\d"'),
         ('b"é"', r'b"\xc3\xa9"'),
+        (" . user . plan", ".user.plan"),
+        ("[1].all( x ,x>0 )", "[1].all(x, x > 0)"),
         ("user.`in`", "user.`in`"),
         ("user.`plan`", "user.plan"),
         ("a // why\n== b", "a == b"),

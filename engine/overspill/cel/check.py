@@ -15,6 +15,7 @@ from overspill.cel.around import Around, place_of, shown_by
 from overspill.cel.cost import cost_fault
 from overspill.cel.dialect import POLICY, Dialect
 from overspill.cel.functions import FUNCTIONS, Found, overload, overloads_text, run_time_overloads
+from overspill.cel.limits import ITEMS_MAX, NESTING_MAX, TEXT_MAX
 from overspill.cel.names import TYPE_NAMES, candidates, dotted
 from overspill.cel.tree import UInt
 from overspill.cel.types import (
@@ -43,10 +44,7 @@ from overspill.words.spans import Span
 
 Scope = Mapping[str, Type]
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
-ITEMS_MAX = 1_000
-"""How many items a list, or entries a map, may be written with."""
 _KINDS: dict[object, Type] = {bool: BOOL, int: INT, UInt: UINT, float: DOUBLE, str: STRING, bytes: BYTES}
-_WRITTEN = {"[]": "[…]", "in": "in"}
 
 
 def check(
@@ -57,6 +55,9 @@ def check(
     `scope`: the declared inputs by name. `sizes`: how long an input may be, by its path, where that is not the default
     of `cost.py`.
     """
+    if expr.span.end - expr.span.start > TEXT_MAX:
+        message = f"the expression is longer than {TEXT_MAX} characters"
+        return (Fault(code="OSP102", span=expr.span, message=message),)
     checker = _Checker(scope, dialect)
     found = checker.type(expr, Around())
     if found is None or checker.faults:
@@ -191,8 +192,8 @@ class _Checker:
         if kind in (DYN, NOTHING):
             return typed.Dispatch(".", ((("map", "string"), "index_map"),), args, DYN, expr.span)
         text = dotted(expr.operand)
-        shown = f"`{text}` is a {kind}" if text else f"a {kind} is no record"
-        return self.stop("OSP233", expr.operand.span, f"{shown} and has no fields")
+        shown = f"`{text}` is of type {kind} and" if text else f"a value of type {kind}"
+        return self.stop("OSP233", expr.operand.span, f"{shown} has no fields")
 
     def unknown(self, name: str, span: Span) -> typed.TypedExpr | None:
         help = did_you_mean(name, self.scope) or f"declared: {', '.join(sorted(self.scope))}"
@@ -246,7 +247,7 @@ class _Checker:
             return None
         for key, _ in known:
             if key.type not in KEYS and not self.dialect.late:
-                return self.stop("OSP231", key.span, f"a {key.type} cannot be a map's key")
+                return self.stop("OSP231", key.span, f"a value of type {key.type} cannot be a map's key")
         keys, values = self.common(tuple(key for key, _ in known)), self.common(tuple(value for _, value in known))
         if keys is None or values is None:
             return None
@@ -267,7 +268,7 @@ class _Checker:
             together = merged(kind, item.type)
             if together is None and (has_unit(kind) or has_unit(item.type)):
                 help = "an amount stands among amounts of its unit"
-                self.stop("OSP231", item.span, f"a {item.type} does not stand among values of {kind}", help)
+                self.stop("OSP231", item.span, f"{item.type} does not stand among values of {kind}", help)
                 return None
             kind = DYN if together is None else together
         return kind
@@ -349,8 +350,8 @@ class _Checker:
         if macro is None:
             help = f"write it as list.{expr.function}(item, …)"
             return self.stop("OSP231", expr.args[0].span, "a macro's variable is a plain name", help)
-        if len(around.locals) >= macros.NESTING_MAX:
-            self.fault("OSP234", expr.span, f"macros stand in each other more than {macros.NESTING_MAX} deep")
+        if len(around.locals) >= NESTING_MAX:
+            self.fault("OSP234", expr.span, f"macros stand in each other more than {NESTING_MAX} deep")
             return None
         items = self.items(macro.items, around)
         if items is None or not isinstance(items.type, ListType):
@@ -376,7 +377,7 @@ class _Checker:
             either = ((("list",), "identity"), (("map",), "keys_of"))
             return typed.Dispatch("a macro", either, (value,), ListType(DYN), value.span)
         help = "macros go over lists, and over the keys of maps"
-        return self.stop("OSP231", value.span, f"a {value.type} has no items", help)
+        return self.stop("OSP231", value.span, f"a value of type {value.type} has no items", help)
 
 
 def _any_fails(parts: tuple[typed.TypedExpr, ...]) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COST_MAX = 1_000_000
-"""The most steps an expression in a policy may come to; a step is some tens of nanoseconds (`cost.py`)."""
+from overspill.cel.limits import COST_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

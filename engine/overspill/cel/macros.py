@@ -9,9 +9,6 @@ from typing import NamedTuple
 
 from overspill.cel.tree import Call, Expr, Ident
 
-NESTING_MAX = 4
-"""How deep macros may stand in each other: each level multiplies the work."""
-
 _LOOPS = {
     ("all", 2): "every",
     ("exists", 2): "some",
