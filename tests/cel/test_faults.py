@@ -98,6 +98,7 @@ OPERAND = "compare values of one type, and amounts of one unit"
         ("draws.all(d, d.amount > d.clips)", "OSP231", "d.amount > d.clips", "`>` does not take (credits, generations)", OPERAND),
         ("user.groups.exsts(g, true)", "OSP230", "user.groups.exsts(g, true)", "unknown function `exsts`", "did you mean `exists`?"),
         # patterns
+        ('[1, "a"][1].matches("(")', "OSP235", '"("', "the pattern cannot be read: a `(` has no `)`", "patterns are RE2's"),
         ('user.plan.matches("a**")', "OSP235", '"a**"', "the pattern cannot be read: a repetition is itself repeated without a group", "patterns are RE2's"),
     ],
 )  # fmt: skip

@@ -293,14 +293,14 @@ class _Checker:
         if found is None:
             shown = ", ".join(map(str, kinds))
             return self.stop("OSP231", expr.span, f"`{expr.function}` does not take ({shown})", known)
-        if found.candidates:
-            return typed.Dispatch(expr.function, found.candidates, args, found.type, expr.span)
         fails = found.can_fail
-        if found.name == "matches" and isinstance(args[1], typed.Constant):
+        if expr.function == "matches" and isinstance(args[1], typed.Constant):
             fault = self.pattern_fault(args[1])
             if fault is not None and not self.dialect.late:
                 return self.stop("OSP235", args[1].span, f"the pattern cannot be read: {fault}", "patterns are RE2's")
             fails = fault is not None
+        if found.candidates:
+            return typed.Dispatch(expr.function, found.candidates, args, found.type, expr.span)
         return typed.Apply(found.name, args, found.type, expr.span, fails or _any_fails(args), not fails)
 
     def overload(self, expr: tree.Call, kinds: tuple[Type, ...]) -> Found | None:
