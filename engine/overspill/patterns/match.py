@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from overspill.patterns.nodes import Chars, Choice, Edge, Node, Repeat, Sequence
+from overspill.patterns.nodes import Chars, Choice, Edge, Node, Repeat, Sequence, folded
 from overspill.patterns.parse import PatternFault, parse
 
 STEPS_MAX = 2_000
@@ -53,6 +53,8 @@ class Matcher:
         self.start = self._compiled(parse(pattern), self._add(Step(None, ())))
         self._has_edges = any(isinstance(step.test, Edge) for step in self.steps)
         self._nodes: dict[Roots, _Node] = {}
+        if any(isinstance(step.test, Chars) and step.test.fold for step in self.steps):
+            folded("")  # the table of cases is made now, not while a request waits
 
     # ---- the program, from its end to its start
 

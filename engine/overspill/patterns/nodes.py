@@ -71,7 +71,7 @@ Node = Chars | Edge | Sequence | Choice | Repeat
 
 def folded(char: str) -> tuple[int, ...]:
     """The code points that differ from `char` in case only, itself among them (Unicode's simple case folding)."""
-    return _orbits().get(_fold_key(char), (ord(char),))
+    return _orbits().get(_fold_key(char), tuple(map(ord, char)))
 
 
 def _fold_key(char: str) -> str:
