@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from overspill.cel import typed
 from overspill.cel.check import check
+from overspill.cel.dialect import POLICY, Dialect
 from overspill.cel.parse import parse
 from overspill.cel.tree import Expr
 from overspill.cel.types import BOOL, INT, STRING, AmountType, FieldType, ListType, RecordType, Type
-from overspill.compile.expressions import ConstantPool, python_text, resolve
+from overspill.compile.expressions import compiled, resolve
 from overspill.plan.evaluate import evaluate
-from overspill.plan.functions import ABSENT, NAMESPACE, CelError
+from overspill.plan.values import ABSENT, CelError, Map
 from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source
 
@@ -46,6 +47,17 @@ SCOPE: Mapping[str, Type] = {
         ),
     ),
     "input_tokens": INT,
+    "draws": ListType(
+        RecordType(
+            "draw",
+            (
+                FieldType("layer", STRING),
+                FieldType("amount", CREDITS),
+                FieldType("clips", GENERATIONS),
+                FieldType("lot", STRING, optional=True),
+            ),
+        )
+    ),
 }
 FACTS: Mapping[str, object] = {
     "user.plan": "plus",
@@ -56,6 +68,10 @@ FACTS: Mapping[str, object] = {
     "request.cost": 5_000_000,
     "request.clips": 2,
     "input_tokens": 7,
+    "draws": (
+        Map([("layer", "promo"), ("amount", 2_000_000), ("clips", 0), ("lot", "P1")]),
+        Map([("layer", "credits"), ("amount", 3_000_000), ("clips", 1)]),
+    ),
 }
 """Everything that cannot be absent; the user's age and spend limit and the workspace are."""
 
@@ -82,26 +98,24 @@ def faults_of(text: str, scope: Mapping[str, Type] = SCOPE) -> tuple[Fault, ...]
     return checked if isinstance(checked, tuple) else ()
 
 
-def typed_of(text: str) -> typed.TypedExpr:
-    found = check(tree_of(text), SCOPE)
+def typed_of(text: str, dialect: Dialect = POLICY) -> typed.TypedExpr:
+    found = check(tree_of(text), SCOPE, dialect)
     assert not isinstance(found, tuple), [fault.message for fault in found]
     return found
 
 
-def outcome(text: str, facts: Mapping[str, object] | None = None) -> object:
+def outcome(text: str, facts: Mapping[str, object] | None = None, dialect: Dialect = POLICY) -> object:
     """The value or Error of an expression over FACTS and `facts`, the same from interpreter and generated code."""
     known = {**FACTS, **(facts or {})}
-    checked = typed_of(text)
+    checked = typed_of(text, dialect)
     slots: dict[str, int] = {}
-    resolved = resolve(checked, lambda path: slots.setdefault(path, len(slots)))
+    folded = resolve(checked, lambda path: slots.setdefault(path, len(slots)))
+    resolved = resolve(checked, lambda path: slots.setdefault(path, len(slots)), fold=False)
     values = [known.get(path, ABSENT) for path in slots]
-    pool = ConstantPool()
-    body = python_text(resolved, lambda index: f"s{index}", pool)
-    names = NAMESPACE | {f"s{index}": value for index, value in enumerate(values)}
-    names |= {f"k{index}": value for index, value in enumerate(pool.values)}
     plain = _tried(lambda: evaluate(resolved, values))
-    generated = _tried(lambda: eval(body, names))
-    assert same(plain, generated), f"{text}: interpreted {plain!r}, generated {generated!r} by {body}"
+    generated = _tried(lambda: compiled(resolved)(values))
+    assert same(plain, _tried(lambda: compiled(folded)(values))), f"{text}: {plain!r} is not what its constants come to"
+    assert same(plain, generated), f"{text}: interpreted {plain!r}, generated {generated!r}"
     assert checked.can_fail or not isinstance(plain, Error), f"{text} was said to be total"
     return plain
 

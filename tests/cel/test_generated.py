@@ -1,14 +1,18 @@
-"""For any well-typed expression over any facts: generated Python equals the interpreter, and the normal form means the same.
+"""For any expression over any facts: generated Python equals the interpreter, and the normal form means the same.
 
 `outcome` also asserts that what the checker calls total never fails.
 """
 
 from __future__ import annotations
 
-from cel_support import outcome, same, tree_of
+import pytest
+from cel_support import SCOPE, outcome, same, tree_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cel_expressions import KINDS, Generator
+from overspill.cel.check import check
+from overspill.cel.dialect import CEL, POLICY, UNCHECKED, Dialect
 from overspill.cel.print import canonical_text
 
 ORDER = ("==", "!=", "<", "<=", ">", ">=")
@@ -112,3 +116,29 @@ def test_the_normal_form_means_the_same_and_is_its_own(text: str, known: dict[st
     normal = canonical_text(tree_of(text))
     assert canonical_text(tree_of(normal)) == normal
     assert same(outcome(normal, known), outcome(text, known))
+
+
+NAMES = {
+    "bool": ["user.suspended"],
+    "int": ["input_tokens", "user.age"],
+    "string": ["user.plan"],
+    "strings": ["user.groups"],
+}
+
+
+@pytest.mark.parametrize("dialect", [POLICY, CEL, UNCHECKED], ids=["policy", "cel", "unchecked"])
+@given(st.data())
+def test_all_of_cel_means_the_same_both_ways(dialect: Dialect, data: st.DataObject) -> None:
+    """What the checker takes, well typed or not: a value or an error, the same from both, and from the normal form."""
+    generator = Generator(
+        lambda count: data.draw(st.integers(0, count - 1)), ill=data.draw(st.integers(0, 8)), more=NAMES
+    )
+    text = generator.expression(data.draw(st.sampled_from(KINDS)), data.draw(st.integers(1, 4)))
+    known = data.draw(facts())
+    try:
+        tree = tree_of(text)
+    except AssertionError:
+        return
+    if not isinstance(check(tree, SCOPE, dialect), tuple):
+        found = outcome(text, known, dialect)
+        assert same(found, outcome(canonical_text(tree), known, dialect))

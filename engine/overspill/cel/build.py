@@ -157,6 +157,10 @@ class CelBuilder:
             raise self.stop("OSP132", c[0], f"`{name}` is reserved in CEL", "use another name")
         return Ident(name, self.token_span(c[0]))
 
+    def root_ident(self, c: list[Token]) -> Expr:
+        """`.y`: the name from the root of all namespaces keeps its point."""
+        return Ident(f".{c[1]}", self.token_span(c[0]).to(self.token_span(c[1])))
+
     def call(self, c: list[object]) -> Expr:
         self.ident([c[0]])  # type: ignore[list-item]
         args = self._args(c[2:-1])

@@ -18,8 +18,12 @@ class LiteralFault(ValueError):
 
 
 def int_value(text: str) -> int:
-    """`42`, `0x2A`; range is checked where the sign is known."""
-    return int(text, 16) if text[:2] in ("0x", "0X") else int(text)
+    """`42`, `0x2A`; range is checked where the sign is known. What no 64 bits hold is 2^64, however long it is."""
+    is_hex = text[:2] in ("0x", "0X")
+    digits = (text[2:] if is_hex else text).lstrip("0") or "0"
+    if len(digits) > 20:
+        return 2**64
+    return int(digits, 16 if is_hex else 10)
 
 
 def uint_value(text: str) -> UInt:

@@ -8,12 +8,12 @@ from functools import lru_cache
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from overspill.cel.build import DEPTH_MAX, CelBuilder, SyntaxStop
+from overspill.cel.limits import TEXT_MAX
 from overspill.cel.tables import load
 from overspill.cel.tree import Expr
 from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source, Span
 
-TEXT_MAX = 4096
 _LOCK = threading.Lock()
 
 _WORDS = {

@@ -1,6 +1,7 @@
 """The typed tree: every node knows its type and whether it can fail; functions are resolved to one overload.
 
-Made by `check.py`. Inputs are dotted paths (`user.plan`) or bare names (meters).
+Made by `check.py`. Inputs are dotted paths (`user.plan`) or bare names (meters). A node that can fail may come to an
+error of CEL when it is evaluated.
 """
 
 from __future__ import annotations
@@ -13,8 +14,15 @@ from overspill.words.spans import Span
 
 
 @dataclass(frozen=True, slots=True)
+class TypeName:
+    """A type as a value: `int`, `google.protobuf.Timestamp`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
-    value: LiteralValue
+    value: LiteralValue | TypeName
     type: Type
     span: Span
     can_fail: bool = False
@@ -41,14 +49,41 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
+class Local:
+    """A macro's variable; `level` counts the macros around the one that declares it."""
+
+    name: str
+    level: int
+    type: Type
+    span: Span
+    can_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
-    """One overload of a function or operator, by its name in `plan.functions`."""
+    """One overload of a function or operator, by its name in `plan.functions`; `total`: only its operands can fail."""
 
     function: str
     args: tuple[TypedExpr, ...]
     type: Type
     span: Span
     can_fail: bool
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One of several overloads, chosen when the kinds of the operands are known; none: an error.
+
+    `candidates`: (kinds of the operands, name in `plan.functions`); `any` is every kind.
+    """
+
+    function: str
+    candidates: tuple[tuple[tuple[str, ...], str], ...]
+    args: tuple[TypedExpr, ...]
+    type: Type
+    span: Span
+    can_fail: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +130,24 @@ class MapOf:
     can_fail: bool
 
 
-TypedExpr = Constant | Input | Present | Apply | Logic | Not | Conditional | ListOf | MapOf
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A macro over `items`, a list: `name` is its function in `plan.loops`, `level` its variable.
+
+    `test`: which items `map` takes, in its form with three arguments.
+    """
+
+    name: str
+    level: int
+    items: TypedExpr
+    body: TypedExpr
+    test: TypedExpr | None
+    type: Type
+    span: Span
+    can_fail: bool
+
+
+TypedExpr = Constant | Input | Present | Local | Apply | Dispatch | Logic | Not | Conditional | ListOf | MapOf | Loop
 
 
 def conjuncts(expr: TypedExpr) -> tuple[TypedExpr, ...]:

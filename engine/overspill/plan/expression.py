@@ -21,10 +21,26 @@ class Present(Struct, frozen=True):
     index: int
 
 
+class Local(Struct, frozen=True):
+    """A macro's variable; `level` counts the macros around the one that declares it."""
+
+    level: int
+
+
 class Apply(Struct, frozen=True):
+    """One overload over its operands; `can_fail`: the function itself may, whatever its operands."""
+
     function: str
     args: tuple[Expr, ...]
     can_fail: bool
+
+
+class Dispatch(Struct, frozen=True):
+    """One of several overloads, chosen by the kinds of the operands; `candidates` as in `functions.dispatcher`."""
+
+    function: str
+    candidates: tuple[tuple[tuple[str, ...], str], ...]
+    args: tuple[Expr, ...]
 
 
 class Logic(Struct, frozen=True):
@@ -53,4 +69,14 @@ class MapOf(Struct, frozen=True):
     entries: tuple[tuple[Expr, Expr], ...]
 
 
-Expr = Constant | Slot | Present | Apply | Logic | Not | Conditional | ListOf | MapOf
+class Loop(Struct, frozen=True):
+    """A macro: the function `name` of `loops.py` over `items`; `body` and `test` see the item as the local `level`."""
+
+    name: str
+    level: int
+    items: Expr
+    body: Expr
+    test: Expr | None
+
+
+Expr = Constant | Slot | Present | Local | Apply | Dispatch | Logic | Not | Conditional | ListOf | MapOf | Loop

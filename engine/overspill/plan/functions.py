@@ -1,58 +1,32 @@
 """CEL's functions at run time, one per overload, with CEL's exact errors (cel-spec, `doc/langdef.md`).
 
-Values: int as Python's int within int64, uint as `UInt`, double as float (the only floats of the run time, and never
-an amount), string, bytes, bool, None, lists as tuples, maps as `Map`. A failing function raises `CelError`.
+Values are those of `values.py`; double is a float, the only ones of the run time, and never an amount. A failing
+function raises `CelError`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NoReturn
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, NoReturn
 
-INT_MIN, INT_MAX = -(2**63), 2**63 - 1
-UINT_MAX = 2**64 - 1
+from overspill.plan import conversions as c
+from overspill.plan import times
+from overspill.plan.loops import LOOPS, settled, tried
+from overspill.plan.times import Duration, Timestamp
+from overspill.plan.values import ABSENT as ABSENT
+from overspill.plan.values import INT_MAX, INT_MIN, Map, TypeValue, UInt, equal, fail, overflow, shown, uint
+from overspill.plan.values import CelError as CelError
 
-
-class CelError(Exception):
-    """An expression's run-time error: a value that `&&` and `||` may absorb."""
-
-
-class _Absent:
-    """What an input that is not there holds in the facts."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT = _Absent()
-
-
-class UInt(int):
-    """An unsigned 64-bit integer: another type than int, though equal numbers are equal."""
-
-    __slots__ = ()
-
-
-class Map(tuple[tuple[object, object], ...]):
-    """A map as its entries, in the order written; keys are unique."""
-
-    __slots__ = ()
-
-
-def fail(message: str) -> NoReturn:
-    raise CelError(message)
+if TYPE_CHECKING:
+    from overspill.patterns.match import Matcher
 
 
 def no_such_key(name: str) -> NoReturn:
     """An input that is absent was read."""
     raise CelError(f"no such key: {name}")
-
-
-def overflow() -> NoReturn:
-    raise CelError("integer overflow")
 
 
 # ---- arithmetic
@@ -83,9 +57,11 @@ def divide_int(left: int, right: int) -> int:
 
 
 def modulo_int(left: int, right: int) -> int:
-    """The remainder has the sign of the dividend."""
+    """The remainder has the sign of the dividend; where the quotient overflows, so does this."""
     if right == 0:
         fail("modulus by zero")
+    if right == -1 and left == INT_MIN:
+        overflow()
     value = abs(left) % abs(right)
     return -value if left < 0 else value
 
@@ -94,28 +70,24 @@ def negate_int(value: int) -> int:
     return -value if value != INT_MIN else overflow()
 
 
-def _uint(value: int) -> UInt:
-    return UInt(value) if 0 <= value <= UINT_MAX else overflow()
-
-
 def add_uint(left: int, right: int) -> UInt:
-    return _uint(int(left) + int(right))
+    return uint(int(left) + int(right))
 
 
 def subtract_uint(left: int, right: int) -> UInt:
-    return _uint(int(left) - int(right))
+    return uint(int(left) - int(right))
 
 
 def multiply_uint(left: int, right: int) -> UInt:
-    return _uint(int(left) * int(right))
+    return uint(int(left) * int(right))
 
 
 def divide_uint(left: int, right: int) -> UInt:
-    return _uint(int(left) // int(right)) if right else fail("divide by zero")
+    return uint(int(left) // int(right)) if right else fail("divide by zero")
 
 
 def modulo_uint(left: int, right: int) -> UInt:
-    return _uint(int(left) % int(right)) if right else fail("modulus by zero")
+    return uint(int(left) % int(right)) if right else fail("modulus by zero")
 
 
 def add_double(left: float, right: float) -> float:
@@ -149,23 +121,6 @@ def concat(left: object, right: object) -> object:
 
 
 # ---- equality and order
-
-
-def equal(left: object, right: object) -> bool:
-    """CEL's equality: numbers by value across int, uint and double; otherwise another type is another value."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right
-    if isinstance(left, Map) and isinstance(right, Map):
-        return len(left) == len(right) and all(
-            any(equal(key, other) and equal(value, found) for other, found in right) for key, value in left
-        )
-    if isinstance(left, Map) or isinstance(right, Map):
-        return False
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(map(equal, left, right))
-    return type(left) is type(right) and left == right
 
 
 def not_equal(left: object, right: object) -> bool:
@@ -207,37 +162,59 @@ def greater_equal(left: object, right: object) -> bool:
     return left >= right  # type: ignore[operator,no-any-return]
 
 
+def less_mixed(left: float, right: float) -> bool:
+    """A double and an int or uint, which counts as the nearest double."""
+    return float(left) < float(right)
+
+
+def less_equal_mixed(left: float, right: float) -> bool:
+    return float(left) <= float(right)
+
+
+def greater_mixed(left: float, right: float) -> bool:
+    return float(left) > float(right)
+
+
+def greater_equal_mixed(left: float, right: float) -> bool:
+    return float(left) >= float(right)
+
+
 def in_list(item: object, items: tuple[object, ...]) -> bool:
     return any(equal(item, other) for other in items)
 
 
 def in_map(key: object, entries: Map) -> bool:
-    return any(equal(key, other) for other, _ in entries)
+    return key in entries
 
 
 def index_list(items: tuple[object, ...], index: int) -> object:
     return items[index] if 0 <= index < len(items) else fail(f"index out of range: {index}")
 
 
+def index_list_double(items: tuple[object, ...], index: float) -> object:
+    """A double that is whole may be an index, where its type is known only now."""
+    return index_list(items, int(index)) if index.is_integer() else fail(f"no whole index: {index}")
+
+
 def index_map(entries: Map, key: object) -> object:
-    for other, value in entries:
-        if equal(key, other):
-            return value
-    return fail(f"no such key: {key}")
+    value = entries.get(key)
+    return fail(f"no such key: {shown(key)}") if value is ABSENT else value
 
 
 def map_of(*entries: tuple[object, object]) -> Map:
     """A map of entries; a key twice is an error."""
-    for index, (key, _) in enumerate(entries):
-        if any(equal(key, other) for other, _ in entries[:index]):
-            fail(f"duplicate key: {key}")
     return Map(entries)
+
+
+def keys_of(entries: Map) -> tuple[object, ...]:
+    """What a macro over a map visits."""
+    return tuple(entries)
 
 
 # ---- strings and conversions
 
 
-def size(value: str | bytes | tuple[object, ...]) -> int:
+def size(value: str | bytes | tuple[object, ...] | Map) -> int:
     """Code points of a string, bytes, items, entries."""
     return len(value)
 
@@ -254,59 +231,49 @@ def ends_with(text: str, suffix: str) -> bool:
     return text.endswith(suffix)
 
 
-def int_of_string(text: str) -> int:
-    digits = text[1:] if text[:1] in ("-", "+") else text
-    if not (digits.isascii() and digits.isdigit()):
-        fail(f"cannot convert to int: {text[:40]}")
-    digits = digits.lstrip("0") or "0"
-    if len(digits) > 19:
-        overflow()
-    value = -int(digits) if text[0] == "-" else int(digits)
-    return value if INT_MIN <= value <= INT_MAX else overflow()
+@lru_cache(maxsize=64)
+def matcher(pattern: str) -> Matcher:
+    """The compiled pattern. Raises CelError for one that is none."""
+    from overspill.patterns.match import Matcher  # only those who match pay for it
+    from overspill.patterns.parse import PatternFault
+
+    try:
+        return Matcher(pattern)
+    except PatternFault as fault:
+        fail(f"invalid pattern: {fault}")
 
 
-def int_of_uint(value: int) -> int:
-    return int(value) if value <= INT_MAX else overflow()
-
-
-def int_of_double(value: float) -> int:
-    """Towards zero; the ends of int64, not exact as doubles, are outside."""
-    return int(value) if -(2.0**63) < value < 2.0**63 else overflow()
-
-
-def uint_of_int(value: int) -> UInt:
-    return _uint(value)
-
-
-def string_of_int(value: int) -> str:
-    return str(int(value))
-
-
-def string_of_bool(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def double_of_int(value: int) -> float:
-    return float(value)
+def matches(text: str, pattern: str) -> bool:
+    """Whether the pattern matches somewhere in the text."""
+    return matcher(pattern).matches(text)
 
 
 def identity(value: object) -> object:
     return value
 
 
-# ---- logic over operands that can fail
+def type_of(value: object) -> TypeValue:
+    """`type(x)`: another one for each kind of value, whatever a list or a map holds."""
+    return TypeValue(TYPE_NAMES[type(value)])
 
 
-def absorb(stop: bool, left: Callable[[], object], right: Callable[[], object]) -> bool:
-    """`&&` (stop False) and `||` (stop True): an operand that decides absorbs the other's error."""
-    try:
-        if left() is stop:
-            return stop
-    except CelError as error:
-        if right() is stop:
-            return stop
-        raise error
-    return right() is stop if stop else right() is not stop
+KINDS: dict[str, type] = {
+    "bool": bool,
+    "int": int,
+    "uint": UInt,
+    "double": float,
+    "string": str,
+    "bytes": bytes,
+    "null": type(None),
+    "list": tuple,
+    "map": Map,
+    "timestamp": Timestamp,
+    "duration": Duration,
+    "type": TypeValue,
+}
+"""The kinds of values, by the names that overloads have them under."""
+_LONG_NAMES = {"null": "null_type", "timestamp": "google.protobuf.Timestamp", "duration": "google.protobuf.Duration"}
+TYPE_NAMES = {kind: _LONG_NAMES.get(name, name) for name, kind in KINDS.items()}
 
 
 FUNCTIONS: dict[str, Callable[..., object]] = {
@@ -317,19 +284,51 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
         *(add_double, subtract_double, multiply_double, divide_double, negate_double, concat),
         *(bool_of_dyn, equal, not_equal, equal_plain, not_equal_plain, in_plain),
         *(less, less_equal, greater, greater_equal),
-        *(in_list, in_map, index_list, index_map, map_of),
-        *(size, contains, starts_with, ends_with),
-        *(int_of_string, int_of_uint, int_of_double, uint_of_int, string_of_int, string_of_bool, double_of_int),
-        identity,
+        *(less_mixed, less_equal_mixed, greater_mixed, greater_equal_mixed),
+        *(in_list, in_map, index_list, index_list_double, index_map, map_of, keys_of),
+        *(size, contains, starts_with, ends_with, matches),
+        *(c.int_of_string, c.int_of_uint, c.int_of_double, c.uint_of_int, c.uint_of_double, c.uint_of_string),
+        *(c.double_of_int, c.double_of_string, c.string_of_int, c.string_of_bool, c.string_of_double),
+        *(c.string_of_bytes, c.bytes_of_string, c.bool_of_string, identity, type_of, fail),
+        *(times.timestamp_of_string, times.timestamp_of_int, times.int_of_timestamp, times.duration_of_string),
+        *(times.string_of_timestamp, times.string_of_duration, times.add_duration, times.subtract_duration),
+        *(times.timestamp_plus, times.duration_plus, times.timestamp_minus, times.time_between),
+        *(times.full_year, times.month, times.day_of_month, times.day_of_month_from_one, times.day_of_year),
+        *(times.day_of_week, times.hours, times.minutes, times.seconds, times.milliseconds),
+        *(times.duration_hours, times.duration_minutes, times.duration_seconds, times.duration_milliseconds),
     )
 }
 """Every overload by its name: what `Apply` in a plan's expressions refers to."""
 
+Candidates = tuple[tuple[tuple[str, ...], str], ...]
+"""(kinds of the operands, name of the overload) for each overload of a function; `any` is every kind."""
+
+
+@lru_cache(maxsize=1024)
+def dispatcher(function: str, candidates: Candidates) -> Callable[..., object]:
+    """The overload chosen by the kinds of the operands, when they are there; none: an error."""
+    found: dict[tuple[type, ...], Callable[..., object]] = {}
+    for kinds, name in candidates:
+        choices = [list(KINDS.values()) if kind == "any" else [KINDS[kind]] for kind in kinds]
+        found |= dict.fromkeys(product(*choices), FUNCTIONS[name])
+
+    def call(*values: object) -> object:
+        overload = found.get(tuple(map(type, values)))
+        if overload is None:
+            kinds = ", ".join(TYPE_NAMES[type(value)] for value in values)
+            fail(f"no such overload: {function}({kinds})")
+        return overload(*values)
+
+    return call
+
+
 NAMESPACE: dict[str, object] = {
     **FUNCTIONS,
+    **LOOPS,
     "ABSENT": ABSENT,
     "CelError": CelError,
-    "absorb": absorb,
+    "settled": settled,
+    "tried": tried,
     "no_such_key": no_such_key,
     "overflow": overflow,
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from overspill.plan.plan import CalendarPeriod, FirstUse
 from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
+from overspill.plan.zones import zone_of
 from overspill.words.instants import SECOND
 from overspill.words.lengths import instant_after
 
@@ -38,7 +39,7 @@ def window_at(state: WindowState | None, kind: FirstUse | CalendarPeriod, now: i
 
 def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:
     """The half-open [start, end) in microseconds of the day, week (from Monday), month or year around `now`."""
-    tz = _zone(zone)
+    tz = zone_of(zone)
     day = (_EPOCH + timedelta(seconds=now // SECOND)).astimezone(tz).date()
     first = _first_day(period, day)
     start, end = _midnight(zone, first), _midnight(zone, _next_first_day(period, first))
@@ -47,16 +48,6 @@ def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:
     if now >= end:  # the later of an ambiguous pair still reads as the old day
         return end, _midnight(zone, _next_first_day(period, _next_first_day(period, first)))
     return start, end
-
-
-@lru_cache(maxsize=512)
-def _zone(name: str) -> ZoneInfo:
-    """The zone as the tzdata package has it, whatever the machine's own copy says, so that replays agree."""
-    from importlib.resources import files
-    from zoneinfo import ZoneInfo
-
-    with (files("tzdata") / "zoneinfo" / name).open("rb") as data:
-        return ZoneInfo.from_file(data, key=name)
 
 
 def _first_day(period: str, day: date) -> date:
@@ -86,7 +77,7 @@ def _next_first_day(period: str, first: date) -> date:
 @lru_cache(maxsize=4096)
 def _midnight(zone: str, day: date) -> int:
     """The first instant whose local date is `day` or later."""
-    tz = _zone(zone)
+    tz = zone_of(zone)
     local = datetime(day.year, day.month, day.day, tzinfo=tz, fold=0)
     second = _second(local.astimezone(UTC))
     if _local(tz, second).replace(tzinfo=None) != local.replace(tzinfo=None):
