@@ -15,7 +15,7 @@ from overspill.cel.tables import build
 from overspill.review.diff import compare, read_side
 from overspill.runtime.policies import sources_of
 from overspill.syntax import print_dsl, print_yaml, schema
-from overspill.syntax.canonical import Plain
+from overspill.syntax.plain import Plain
 from overspill.syntax.validate import problems
 from support.texts import DSL, YAML, faults_of
 from support.worlds import policy_texts

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from overspill.syntax import tree
-from overspill.syntax.canonical import Plain, canonical, digest
+from overspill.syntax.canonical import canonical, digest
 from overspill.syntax.constructs import CONSTRUCTS
+from overspill.syntax.plain import Plain
 from overspill.syntax.read import read_bundle
 from overspill.words.failures import PolicyFaults
 from overspill.words.spans import Span

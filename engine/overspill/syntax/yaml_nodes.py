@@ -90,6 +90,9 @@ def read_nodes(source: Source) -> tuple[Mapping | None, tuple[Fault, ...]]:
 def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Fault:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index if mark is not None else 0, max(len(source.text) - 1, 0))
+    if "nesting depth" in (error.problem or ""):  # the C scanner's own bound, met before the first event
+        message = f"the file is nested deeper than {DEPTH_MAX}"
+        return Fault(code="OSP103", span=Span(source, at, at + 1), message=message, help="flatten it")
     return Fault(
         code="OSP120",
         span=Span(source, at, at + 1),
