@@ -68,6 +68,11 @@ class Tables:
         if len(row.key) != width:
             self.faults.add("OSP204", where, f"the row has {len(row.key)} keys, the table is by {width}")
             return False
+        quoted = [part for part in row.key if isinstance(part, tree.Text) and part.text == "default"]
+        if quoted:
+            help = "name the value otherwise; the row for every other value is `default`, without quotes"
+            self.faults.add("OSP204", quoted[0].span, '`"default"` cannot be told from the row `default`', help=help)
+            return False
         if defaults and len(defaults) != width:
             self.faults.add(
                 "OSP204", defaults[0].span, "`default` stands for the whole key", help="name every value, or none"

@@ -60,7 +60,12 @@ class BaseBuilder(CelBuilder):
         return tree.Text(value, self.span_of(child))
 
     def number_of(self, child: object) -> tree.Number:
-        return tree.Number(str(child).replace("_", ""), self.span_of(child))
+        """`6_000` → 6000, and `007` → 7, which YAML would take for something else."""
+        text = str(child).replace("_", "")
+        if text[0] == "0" and text[1:2].isdigit():
+            text = text.lstrip("0")
+            text = text if text[:1].isdigit() else f"0{text}"
+        return tree.Number(text, self.span_of(child))
 
     def duration_of(self, child: object) -> tree.DurationText:
         return tree.DurationText(str(child), self.span_of(child))

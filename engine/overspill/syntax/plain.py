@@ -47,6 +47,12 @@ DEFAULTS: Mapping[type, Mapping[str, Plain]] = {
 """What a construct that says nothing says (LANGUAGE.md section 2)."""
 
 
+class Quoted(str):
+    """Text that YAML quotes whatever it looks like: an expression."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """`normal` form or as written; `singulars` are the units' names by their singulars."""
@@ -166,8 +172,12 @@ def percents(value: Sequence[tree.Percent], form: Form) -> Plain:
 
 
 def expressions(value: Sequence[Expr], form: Form) -> Plain:
-    texts = [canonical_text(expr) for expr in value]
+    texts: list[str] = [_expr(expr, form) for expr in value]
     return texts[0] if len(texts) == 1 else [*(sorted(texts) if form.normal else texts)]
+
+
+def _expr(value: Expr, form: Form) -> str:
+    return canonical_text(value) if form.normal else Quoted(canonical_text(value))
 
 
 def start(value: tree.InstantText | tree.Path, form: Form) -> str:
@@ -280,7 +290,7 @@ SHAPES: Mapping[str, Callable[..., Plain]] = {
     "name": lambda value, form: value.text,
     "calendar": lambda value, form: value.text,
     "flag": lambda value, form: value if form.normal else "true",
-    "expr": lambda value, form: canonical_text(value),
+    "expr": _expr,
     "number": number,
     "amount": amount,
     "duration": duration,
