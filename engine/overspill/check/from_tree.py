@@ -11,13 +11,13 @@ from overspill.check.caps import Caps
 from overspill.check.inputs import Inputs
 from overspill.check.invariants import invariant
 from overspill.check.layers import Layers
-from overspill.check.lints import hints, unused
 from overspill.check.names import Faults, Names
 from overspill.check.overlaps import Overlaps
 from overspill.check.periods import Periods
 from overspill.check.prices import Prices
 from overspill.check.rules import Entitlement, Grace, Layer, Limit, Pool, Rules
 from overspill.check.tables import Tables
+from overspill.check.usage import hints, unused
 from overspill.check.waterfalls import Waterfalls
 from overspill.syntax import tree
 from overspill.syntax.canonical import digest

@@ -15,7 +15,7 @@ from overspill.check.names import Faults
 from overspill.syntax import tree
 
 SIZE_MAX = 2000
-_MACROS = frozenset(["all", "exists", "exists_one", "map", "filter"])
+_MACROS = frozenset(["all", "exists", "exists_one", "existsOne", "map", "filter"])
 """The functions whose first argument names a variable of their own."""
 
 

@@ -109,11 +109,11 @@ def read_input(path: str) -> bytes:
 
 def sources(paths: tuple[str, ...], stdin_name: str = "stdin.spill") -> dict[str, bytes]:
     """The files of one bundle from what the user named: files, folders, shipped policies, `-`."""
-    from overspill.runtime.policies import sources_of
+    from overspill.cli.bundles import whole_of
 
     found: dict[str, bytes] = {}
     for path in paths:
-        found.update({stdin_name: read_input("-")} if path == "-" else sources_of(path))
+        found.update({stdin_name: read_input("-")} if path == "-" else whole_of(path))
     return found
 
 
