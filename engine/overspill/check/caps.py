@@ -21,7 +21,7 @@ class Caps:
         self.kept = Kept(inputs, faults)
 
     def cap(self, item: tree.Cap) -> Cap | None:
-        kept = self.kept.account(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
         windows = self.bounds.periods.windows(item.windows, unit, item.unit.span)
         up_to = None if unit is None else self.bounds.source(item.up_to, unit, item.unit.span)
@@ -39,14 +39,10 @@ class Caps:
             help = "write `calendar month in UTC`, or `30d from` an instant"
             self.faults.add("OSP212", item.windows[0].kind.span, "a cap counts by fixed periods", help=help)
             return None
-        if kept is None or unit is None or windows is None or up_to is None or mode is None:
+        if head is None or unit is None or windows is None or up_to is None or mode is None:
             return None
         return Cap(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             window=windows[0],
             up_to=up_to,
@@ -54,15 +50,11 @@ class Caps:
         )
 
     def concurrency(self, item: tree.Concurrency) -> Concurrency | None:
-        kept = self.kept.account(item.per)
+        head = self.kept.head(item)
         at_most = self.tables.numbers(item.at_most, self.tables.count)
-        if kept is None or at_most is None:
+        if head is None or at_most is None:
             return None
         return Concurrency(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             at_most=at_most,
         )

@@ -157,7 +157,7 @@ class Inputs:
     def _let_names(self) -> None:
         """A let hides no input; its expression means something by itself."""
         for name, item in self.names.lets.items():
-            if name in self.scope:
+            if name in self.scope or name == "draws":
                 help = "choose another name for the let"
                 self.faults.add("OSP211", item.name.span, f"`{name}` names an input already", help=help)
             elif self.lets.written_out(item.expr) is not None:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from overspill.check.inputs import Inputs
 from overspill.check.names import Faults
 from overspill.check.rules import InputPath
 from overspill.syntax import tree
+from overspill.words.spans import Span
+
+
+class Head(TypedDict):
+    """What all that is kept somewhere begins with; `span` is the name's."""
+
+    span: Span
+    name: str
+    label: str | None
+    account: str
+    per: tuple[InputPath, ...]
 
 
 class Kept:
@@ -13,6 +26,19 @@ class Kept:
 
     def __init__(self, inputs: Inputs, faults: Faults) -> None:
         self.inputs, self.faults = inputs, faults
+
+    def head(self, item: tree.Layer | tree.Cap | tree.Concurrency) -> Head | None:
+        """The head of a layer, a cap or a concurrency; None where its `per` is faulty."""
+        kept = self.fields(item.per) if isinstance(item, tree.Grace) else self.account(item.per)
+        if kept is None:
+            return None
+        return Head(
+            span=item.name.span,
+            name=item.name.text,
+            label=None if item.label is None else item.label.text,
+            account=kept[0],
+            per=kept[1],
+        )
 
     def account(self, paths: tuple[tree.Path, ...]) -> tuple[str, tuple[InputPath, ...]] | None:
         """(account kind, further request fields), of what is kept per an account first."""

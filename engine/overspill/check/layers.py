@@ -53,7 +53,7 @@ class Layers:
                 return self.grace(item)
 
     def limit(self, item: tree.Limit) -> Limit | None:
-        kept = self.kept.account(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
         windows = self.bounds.periods.windows(item.windows, unit, item.unit.span)
         capacity = None if unit is None or windows is None else self._capacity(item, windows, unit)
@@ -63,16 +63,12 @@ class Layers:
         banked = None if item.banked_reset is None else self._banked(item.banked_reset)
         warn_at = self._warnings(item.warn_at)
         skips = self._skips(item.skips)
-        if kept is None or unit is None or windows is None or capacity is None or multiplier is None or skips is None:
+        if head is None or unit is None or windows is None or capacity is None or multiplier is None or skips is None:
             return None
         if times is None or resets is None or warn_at is None or (banked is None) != (item.banked_reset is None):
             return None
         return Limit(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             windows=windows,
             capacity=capacity,
@@ -85,7 +81,7 @@ class Layers:
         )
 
     def pool(self, item: tree.Pool) -> Pool | None:
-        kept = self.kept.account(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
         declared = item.unit.span
         order = self._order(item.order)
@@ -97,16 +93,12 @@ class Layers:
         top_up = None if item.top_up is None else self._top_up(item.top_up, item)
         overshoot = self.bounds.reaction("on_overshoot", item.on_overshoot, unit, declared)
         expired = self.bounds.reaction("on_expired_in_hold", item.on_expired_in_hold, unit, declared)
-        if kept is None or unit is None or order is None or multiplier is None or skips is None:
+        if head is None or unit is None or order is None or multiplier is None or skips is None:
             return None
         if overshoot is None or expired is None or (top_up is None) != (item.top_up is None):
             return None
         return Pool(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             order=order,
             lots_expire_after=expire,
@@ -121,7 +113,7 @@ class Layers:
         )
 
     def entitlement(self, item: tree.Entitlement) -> Entitlement | None:
-        kept = self.kept.account(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
         starts = None if item.valid is None else self.names.instant(item.valid.starts)
         ends = None if item.valid is None or item.valid.ends is None else self.names.instant(item.valid.ends)
@@ -134,14 +126,10 @@ class Layers:
             self.faults.add(
                 "OSP304", item.valid.span, "the entitlement ends before it begins", help="correct the dates"
             )
-        if kept is None or unit is None or allowance is None or multiplier is None or skips is None:
+        if head is None or unit is None or allowance is None or multiplier is None or skips is None:
             return None
         return Entitlement(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             starts=starts,
             ends=ends,
@@ -152,21 +140,17 @@ class Layers:
         )
 
     def grace(self, item: tree.Grace) -> Grace | None:
-        kept = self.kept.fields(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
         up_to = None if unit is None else self.bounds.source(item.up_to, unit, item.unit.span)
         only_if = None if item.only_if is None else self.names.word("condition", item.only_if, ("started_funded",))
         if up_to == UNLIMITED:
             self.faults.add("OSP212", item.up_to.span, "a grace has a bound", help="write an amount")
             return None
-        if kept is None or unit is None or up_to is None or (only_if is None) != (item.only_if is None):
+        if head is None or unit is None or up_to is None or (only_if is None) != (item.only_if is None):
             return None
         return Grace(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             up_to=up_to,
             started_funded=only_if is not None,

@@ -167,8 +167,11 @@ def names(value: Sequence[tree.Name], form: Form) -> Plain:
 
 
 def percents(value: Sequence[tree.Percent], form: Form) -> Plain:
-    texts = [f"{int(one.text) if form.normal else one.text}%" for one in value]
-    return [*sorted(texts, key=lambda text: int(text[:-1]))] if form.normal else [*texts]
+    """Ascending, without leading zeros."""
+    if not form.normal:
+        return [f"{one.text}%" for one in value]
+    texts = [one.text.lstrip("0") or "0" for one in value]
+    return [f"{text}%" for text in sorted(texts, key=lambda text: (len(text), text))]
 
 
 def expressions(value: Sequence[Expr], form: Form) -> Plain:
