@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 
@@ -163,12 +164,26 @@ _OPTIONAL = (
 
 @st.composite
 def any_policies(draw: st.DrawFn) -> str:
-    """The policy above without some of its statements, its rows and statements in another order."""
+    """The policy above without some of its statements, with other values, its statements in another order."""
     lines = EVERYTHING.split("\n")
     optional = [number for number, line in enumerate(lines) if line.startswith(_OPTIONAL)]
     left_out = draw(st.sets(st.sampled_from(optional)))
     kept = [line for number, line in enumerate(lines) if number not in left_out]
-    return "\n".join(_shuffled(draw, kept))
+    return _VALUE.sub(lambda match: _value(draw, match[0]), "\n".join(_shuffled(draw, kept)))
+
+
+_VALUE = re.compile(r"[0-9_.]+(?= credits)|\b[0-9]+(?:h|d|mo|min|s)\b|\b(?:Europe/Berlin|UTC)\b|(?<= in )UTC")
+_AMOUNTS = ("0", "00.5", "1", "1_000", "2.500", "999_999.999", "12")
+_LENGTHS = ("1ms", "90s", "60min", "24h", "1w", "2mo", "1y")
+_ZONES = ("UTC", "America/Los_Angeles", "Etc/GMT+3", "America/Argentina/Buenos_Aires")
+
+
+def _value(draw: st.DrawFn, text: str) -> str:
+    """Now and then another value of the same kind."""
+    if draw(st.integers(0, 9)):
+        return text
+    kinds = _ZONES if text[0].isalpha() else _AMOUNTS if text[-1].isdigit() else _LENGTHS
+    return draw(st.sampled_from(kinds))
 
 
 def _shuffled(draw: st.DrawFn, lines: Sequence[str]) -> list[str]:

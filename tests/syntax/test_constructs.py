@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,23 @@ def test_the_language_example_has_one_digest_in_both_surfaces() -> None:
     assert len(digests) == min(len(files), 1)
     for file in files:
         assert faults_of(file.read_bytes(), file.name) == ()
+
+
+# Names of the policy → words of the language.
+KEYWORDS = {
+    "plan_limit": "window", "gift": "draw", "money": "cap", "founders": "until", "staff": "times", "finish": "when",
+    "seat": "within", "streams": "occupy", "rooms": "holds", "is_large": "skip", "may_pay": "order",
+    "five": "by", "fixed": "from", "hour": "sliding", "rush": "bucket", "credits": "per", "tier": "of", "job": "at",
+    "text": "waterfall", "pictures": "policy", "party": "reset", "quiet": "text", "company": "many",
+}
+
+
+def test_words_of_the_language_may_be_names() -> None:
+    text = re.sub(r"\b[a-z_]+\b(?![^\"\n]*\" ?[;&|\]:])", lambda match: KEYWORDS.get(match[0], match[0]), EVERYTHING)
+    assert "pool cap {" in text
+    assert [fault.code for fault in faults_of(text)] == ["OSP310"]
+    items = _items(text)
+    assert _said(_items(write_dsl(items))) == _said(_items(write_yaml(items), "t.spill.yaml")) == _said(items)
 
 
 DEFAULTS: list[tuple[str, str]] = [

@@ -40,7 +40,7 @@ _LENGTH_FROM = Record(
 _CALENDAR = Record(
     tree.CalendarPeriod,
     "a window",
-    (Statement("period", "calendar", "calendar", required=True), Statement("zone", "in", "text", required=True)),
+    (Statement("period", "calendar", "calendar", required=True), Statement("zone", "in", "zone", required=True)),
 )
 _SLIDING = Record(tree.Sliding, "a window", (Statement("length", "sliding", "duration", required=True),))
 _BUCKET = Record(

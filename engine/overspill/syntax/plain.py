@@ -291,6 +291,7 @@ def numbers(value: tree.Numbers, form: Form) -> Plain:
 SHAPES: Mapping[str, Callable[..., Plain]] = {
     "text": lambda value, form: value.text,
     "name": lambda value, form: value.text,
+    "zone": lambda value, form: value.text,
     "calendar": lambda value, form: value.text,
     "flag": lambda value, form: value if form.normal else "true",
     "expr": _expr,

@@ -72,6 +72,7 @@ LEAVES: Mapping[str, Any] = {
     "text": _TEXT,
     "name": _NAME,
     "calendar": {"enum": ["day", "week", "month", "year"]},
+    "zone": {"type": "string", "pattern": r"^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$"},
     "names": _NAMES,
     "paths": _PATHS,
     "flag": _FLAG,

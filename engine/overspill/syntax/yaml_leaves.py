@@ -12,6 +12,8 @@ from overspill.syntax import tree
 from overspill.syntax.constructs import unknown
 from overspill.syntax.yaml_nodes import Listing, Mapping, Node, Scalar
 from overspill.words.diagnostics import Fault
+from overspill.words.instants import InstantError, instant_from_text
+from overspill.words.lengths import LengthError, length_from_text
 from overspill.words.names import NAME
 from overspill.words.spans import Span
 
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(r"0|[1-9][0-9]*|(?:0|[1-9][0-9]*)\.[0-9]+")
 _AMOUNT = re.compile(r"(\S+) +(\S+)")
+_ZONE = re.compile(r"UTC|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")
 _PERCENT = re.compile(r"([0-9]+)%")
 _EXCHANGE = re.compile(r"(\S+) +(\S+) +per +(?:(\S+) +)?(\S+)")
 _REACTION = re.compile(r"(\S+)(?: +up +to +(\S+ +\S+)| +([0-9]\S*))?")
@@ -145,11 +148,29 @@ class Leaves:
 
     def duration(self, node: Node) -> tree.DurationText:
         scalar = self.scalar(node, "a length of time")
-        return tree.DurationText(scalar.value, scalar.inner)
+        return self.duration_text(scalar.value, scalar.inner)
+
+    def duration_text(self, text: str, span: Span) -> tree.DurationText:
+        try:
+            length_from_text(text)
+        except LengthError as error:
+            raise self.refuse("OSP223", span, str(error)) from None
+        return tree.DurationText(text, span)
 
     def instant(self, node: Node) -> tree.InstantText:
         scalar = self.scalar(node, "an instant")
+        try:
+            instant_from_text(scalar.value)
+        except InstantError as error:
+            raise self.refuse("OSP223", scalar.inner, str(error)) from None
         return tree.InstantText(scalar.value, scalar.inner)
+
+    def zone(self, node: Node) -> tree.Text:
+        scalar = self.scalar(node, "a time zone")
+        if _ZONE.fullmatch(scalar.value) is None:
+            help = "write it as UTC or Europe/Berlin"
+            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:40]}` is no time zone", help)
+        return tree.Text(scalar.value, scalar.inner)
 
     def names(self, node: Node) -> tuple[tree.Name, ...]:
         return tuple(self.name(item) for item in self.listing(node, "a list of names"))
@@ -210,7 +231,7 @@ class Leaves:
             span=scalar.inner,
             word=tree.Name(match[1], inside(*match.span(1))),
             up_to=None if match[2] is None else self.amount_text(match[2], inside(*match.span(2))),
-            length=None if match[3] is None else tree.DurationText(match[3], inside(*match.span(3))),
+            length=None if match[3] is None else self.duration_text(match[3], inside(*match.span(3))),
         )
 
     def percents(self, node: Node) -> tuple[tree.Percent, ...]:

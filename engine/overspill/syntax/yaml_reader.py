@@ -193,7 +193,19 @@ READERS: dict[str, Callable[[_YamlReader, Node], object]] = {
     name: getattr(_YamlReader, name)
     for name in (
         *("text", "name", "names", "paths", "flag", "duration", "instant", "expr", "exprs", "number", "amount"),
-        *("calendar", "percents", "start", "source", "reaction", "exchange", "fields", "prices", "capacity", "numbers"),
+        *(
+            "calendar",
+            "zone",
+            "percents",
+            "start",
+            "source",
+            "reaction",
+            "exchange",
+            "fields",
+            "prices",
+            "capacity",
+            "numbers",
+        ),
     )
 }
 """How a leaf is read."""
