@@ -6,7 +6,7 @@ import pytest
 
 from overspill.syntax.write_dsl import write_dsl
 from support.everything import EVERYTHING
-from support.texts import DSL, faults_of
+from support.texts import DSL, YAML, faults_of
 
 # (replace this, by that) → code, what the fault stands on, message (None: any)
 CASES = [
@@ -68,6 +68,7 @@ CASES = [
     ('serves request.product == "chat"', 'serves request.product == "pictures"', "OSP303", None, None),
     # accounts and named expressions
     ("account teams of user many", "account teams many", "OSP110", "many", None),
+    ("pays: bool = true;", "pays: bool = true; teams: int = 1;", "OSP211", "teams", None),
     ("plan: string from request;", "tokens: string from request;", "OSP211", "tokens", None),
     ("plan: string from request;", "plan: credits from request;", "OSP204", None, None),
     ("anchor: timestamp = 2026-01-31T12:00:00Z;", 'anchor: timestamp = "noon";', "OSP204", None, None),
@@ -129,6 +130,14 @@ def test_what_is_seldom_meant_is_hinted_at(old: str, new: str, code: str, severi
     assert old in TEXT
     found = [(fault.code, fault.severity.value, fault.span.text) for fault in faults_of(TEXT.replace(old, new, 1))]
     assert found == [(code, severity, on)]
+
+
+def test_many_accounts_are_of_one() -> None:
+    text = YAML.replace('bound: "credits?"}}}', 'bound: "credits?"}}, teams: {many: "true", fields: {level: string}}}')
+    assert text != YAML
+    assert ("OSP202", "`teams` are many of no account") in [
+        (fault.code, fault.message) for fault in faults_of(text, "t.spill.yaml")
+    ]
 
 
 def test_a_let_means_what_it_stands_for() -> None:

@@ -29,7 +29,7 @@ def test_everything_that_is_said_is_carried_typed() -> None:
     windows = [value.window.kind for value in found.values() if isinstance(value, c.WindowOf)]
     assert [type(kind) for kind in windows] == [ScheduleBy, Sliding, Bucket]
     assert windows[2] == Bucket(refill=5000, per=windows[2].per, burst=20_000)  # type: ignore[union-attr]
-    assert {type(value) for value in found.values()} | {c.Passed} == set(c.Value.__args__)  # type: ignore[attr-defined]
+    assert {type(value) for value in found.values()} | {c.Passed, c.MembersRead} == set(c.Value.__args__)  # type: ignore[attr-defined]
     cap = found["cap seat"]
     assert isinstance(cap, c.Within)
     assert isinstance(cap.window.kind, CalendarPeriod)
@@ -62,12 +62,14 @@ REFUSED = [
     ("otherwise deny used_up offer", "on reversal expired_lot reissue 7d; otherwise deny used_up offer", "on reversal expired_lot reissue"),
     ("draw money when", "draw money within seat when", "cap seat"),
     ("draw money when", "occupy seats; draw money when", "occupy seats"),
+    ('when user.plan != "free"', "when size(user.teams) > 0", "user.teams"),
     ("draw money when", "draw gift; draw money when", "entitlement gift"),
     ("draw money when", "draw late; draw money when", "grace late"),
     ("multiplier 1;", "banked_reset valid 30d keep_anchor;", "banked_reset of plan_limit"),
     ("multiplier 1;", "reset all at 2026-01-01T00:00:00Z keep_anchor;", "reset all"),
 ]  # fmt: skip
 DECLARED = {
+    "user.teams": "account teams of user many { level: string; }",
     "within seat": "cap seat { per user; unit credits; window month: calendar month in UTC; up to 1 credits; }",
     "occupy seats": "concurrency seats { per user; at most 1 holds; }",
     "draw gift": "entitlement gift { per user; unit credits; unlimited; }",

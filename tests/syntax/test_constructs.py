@@ -88,10 +88,29 @@ def test_the_language_example_has_one_digest_in_both_surfaces() -> None:
 
 # Names of the policy → words of the language.
 KEYWORDS = {
-    "plan_limit": "window", "gift": "draw", "money": "cap", "founders": "until", "staff": "times", "finish": "when",
-    "seat": "within", "streams": "occupy", "rooms": "holds", "is_large": "skip", "may_pay": "order",
-    "five": "by", "fixed": "from", "hour": "sliding", "rush": "bucket", "credits": "per", "tier": "of", "job": "at",
-    "text": "waterfall", "pictures": "policy", "party": "reset", "quiet": "text", "company": "many",
+    "plan_limit": "window",
+    "gift": "draw",
+    "money": "cap",
+    "founders": "until",
+    "staff": "times",
+    "finish": "when",
+    "seat": "within",
+    "streams": "occupy",
+    "rooms": "holds",
+    "is_large": "skip",
+    "may_pay": "order",
+    "five": "by",
+    "fixed": "from",
+    "hour": "sliding",
+    "rush": "bucket",
+    "credits": "per",
+    "tier": "of",
+    "job": "at",
+    "text": "waterfall",
+    "pictures": "policy",
+    "party": "reset",
+    "quiet": "text",
+    "company": "many",
 }
 
 

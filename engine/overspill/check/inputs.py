@@ -5,7 +5,7 @@ from __future__ import annotations
 from overspill.cel.check import check as check_expression
 from overspill.cel.tree import Expr
 from overspill.cel.typed import TypedExpr
-from overspill.cel.types import BOOL, DYN, INT, STRING, AmountType, FieldType, RecordType, ScalarType, Type
+from overspill.cel.types import BOOL, DYN, INT, STRING, AmountType, FieldType, ListType, RecordType, ScalarType, Type
 from overspill.check.lets import Lets
 from overspill.check.names import Faults, Names
 from overspill.check.rules import AccountKind, Condition, Field, InputPath
@@ -47,7 +47,25 @@ class Inputs:
             if field.name == "id":
                 self.faults.add("OSP211", field.span, "every account has an `id` already", help="use another name")
         of = None if item.of is None else item.of.text
+        if item.many and of is None:
+            help = "say whose they are: of user"
+            self.faults.add("OSP202", item.name.span, f"`{item.name.text}` are many of no account", help=help)
+        for other in self.names.accounts.values():
+            if other.many and other.of is not None and other.of.text == item.name.text:
+                self._not_named_as(other, fields)
         return AccountKind(span=item.span, name=item.name.text, of=of, many=item.many, fields=fields)
+
+    def _not_named_as(self, many: tree.AccountKind, fields: tuple[Field, ...]) -> None:
+        """`user.groups` are the groups of a user, so that no field of the user has this name."""
+        for field in fields:
+            if field.name == many.name.text:
+                self.faults.add(
+                    "OSP211",
+                    field.span,
+                    f"`{field.name}` names the many accounts of this one already",
+                    note=(many.name.span, "declared here"),
+                    help="use another name",
+                )
 
     def _one_root(self) -> None:
         roots = [item for item in self.names.accounts.values() if item.of is None]
@@ -166,12 +184,17 @@ class Inputs:
     # ---- expressions and paths
 
     def _scope(self) -> dict[str, Type]:
+        identity = FieldType("id", STRING)
         scope: dict[str, Type] = {"request": self._record("request", tuple(self.request.values()), False, ())}
+        members: dict[str | None, list[FieldType]] = {}
         for kind in self.accounts.values():
             if kind.many:
-                continue
-            identity = (FieldType("id", STRING),)
-            scope[kind.name] = self._record(kind.name, kind.fields, kind.of is not None, identity)
+                record = self._record(kind.name, kind.fields, False, (identity,))
+                members.setdefault(kind.of, []).append(FieldType(kind.name, ListType(record)))
+        for kind in self.accounts.values():
+            if not kind.many:
+                more = (identity, *members.get(kind.name, ()))
+                scope[kind.name] = self._record(kind.name, kind.fields, kind.of is not None, more)
         for name, field in self.request.items():
             if field.is_meter:
                 scope[name] = INT

@@ -46,6 +46,9 @@ def carried_of(waterfall: r.Waterfall, build: Build) -> Iterator[c.Carried]:
         yield c.Carried(construct="admission verify_only", place=waterfall.span.place, value=c.VerifyOnly())
     for event, shown in _REACTIONS.items():
         yield from _reaction(event, shown, None, waterfall.reactions[event])
+    for path in build.slots.members:
+        value = c.MembersRead(path=path)
+        yield c.Carried(construct=path, place=waterfall.span.place, value=value)
     root = build.kinds[0].name
     for slot in build.slots.slots:
         owner = slot.path.split(".")[0]

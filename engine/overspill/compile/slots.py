@@ -50,6 +50,9 @@ class SlotAllocator:
     def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
         self._fields = {field.name: field for field in rules.request}
         self._passed = passed_of(rules)
+        self._many = frozenset(kind.name for kind in rules.accounts if kind.many)
+        self.members: list[str] = []
+        """Paths of many-valued accounts that are read: `user.groups`."""
         self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
         self._kind_inputs = kinds
         self._derived = {name: count + index for index, name in enumerate(derived)}
@@ -77,6 +80,10 @@ class SlotAllocator:
         if path in self._passed:
             return Slot(path=path, origin=Origin.FIELD, kind=ROOT, input=input_of(self._passed[path]))
         kind = self._kinds[owner]
+        if name in self._many:
+            self.members.append(path)
+            members = Input(name=name, type=str, unit=None, optional=True, default=None)
+            return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=members)
         declared = self._kind_inputs[kind].attributes.get(name)
         if declared is not None:
             return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=declared)

@@ -159,6 +159,12 @@ class VerifyOnly(Struct, frozen=True, kw_only=True):
     """`admission verify_only` (LANGUAGE.md S5)."""
 
 
+class MembersRead(Struct, frozen=True, kw_only=True):
+    """A condition reads the accounts of a many-valued kind: `user.groups`."""
+
+    path: str
+
+
 class Passed(Struct, frozen=True, kw_only=True):
     """An attribute that the request passes for an account other than its root."""
 
@@ -177,6 +183,7 @@ Value = (
     | TopUp
     | Reaction
     | VerifyOnly
+    | MembersRead
     | Passed
 )
 
