@@ -110,6 +110,23 @@ def test_splitting_and_reordering_files_never_changes_the_digest() -> None:
     assert read_side(split).digest == _digest(DSL)
 
 
+def test_windows_may_be_bounded_each_by_itself_without_a_table() -> None:
+    rows = 'by user.plan { "plus": day 10 credits; default: day 0 credits; }'
+    text = DSL.replace(rows, "day 10 credits, week 30 credits;").replace(
+        "in UTC;", "in UTC; window week: calendar week in UTC;"
+    )
+    yaml_text = YAML.replace(
+        "windows: {day: {calendar: day, in: UTC}}",
+        "windows: {day: {calendar: day, in: UTC}, week: {calendar: week, in: UTC}}",
+    )
+    yaml_text = yaml_text.replace(
+        "capacity: {by: [user.plan], rows: {plus: {day: 10 credits}}, default: {day: 0 credits}}",
+        "capacity: {day: 10 credits, week: 30 credits}",
+    )
+    assert faults_of(text) == ()
+    assert _digest(text) == _digest(yaml_text, "t.spill.yaml")
+
+
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.spill")), ids=lambda path: path.name)
 def test_the_shipped_files_are_formatted(path: Path) -> None:
     assert print_dsl.format_text(path.read_text()) == path.read_text()

@@ -78,8 +78,8 @@ class LayerBuilder(BaseBuilder):
         return self.named(tree.Limit, c)
 
     def capacity(self, c: Children) -> Stated:
-        cell = tree.CapacityCell(span=self.span_of(c[1]), window=None, bound=c[1])  # type: ignore[arg-type]
-        row = tree.CapacityRow(span=cell.span, key=(), cells=(cell,))
+        cells = self.of(c, tree.CapacityCell)
+        row = tree.CapacityRow(span=self.whole(c[1:-1]), key=(), cells=cells)
         return self.stated("capacity", tree.Capacity(span=self.whole(c), by=(), rows=(row,)), c)
 
     def capacity_by(self, c: Children) -> Stated:
