@@ -146,6 +146,11 @@ def test_comments_stay_where_they_are() -> None:
     )
 
 
+def test_maps_in_expressions_stay_on_their_line() -> None:
+    text = 'invariant a: { "x": 1 }.size() == 1 ? true : false;\nlet b = { "x": 1 };\n'
+    assert print_dsl.format_text(text) == text
+
+
 def test_yaml_is_tidied_and_its_block_scalars_left_alone() -> None:
     text = "a: 1   \n\n\n\nb: |\n  x\n\n\n  y\nc: 2"
     assert print_yaml.format_text(text) == "a: 1\n\nb: |\n  x\n\n\n  y\nc: 2\n"
