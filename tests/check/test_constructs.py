@@ -69,6 +69,7 @@ CASES = [
     # accounts and named expressions
     ("account teams of user many", "account teams many", "OSP110", "many", None),
     ("pays: bool = true;", "pays: bool = true; teams: int = 1;", "OSP211", "teams", None),
+    ("many { ceiling: credits?; }", "many { ceiling: credits?; level: int from request; }", "OSP204", "level", None),
     ("plan: string from request;", "tokens: string from request;", "OSP211", "tokens", None),
     ("plan: string from request;", "plan: credits from request;", "OSP204", None, None),
     ("anchor: timestamp = 2026-01-31T12:00:00Z;", 'anchor: timestamp = "noon";', "OSP204", None, None),

@@ -46,6 +46,9 @@ class Inputs:
         for field in fields:
             if field.name == "id":
                 self.faults.add("OSP211", field.span, "every account has an `id` already", help="use another name")
+            if field.from_request and item.many:
+                help = "name the account whose it is"
+                self.faults.add("OSP204", field.span, "a request passes one value, these accounts are many", help=help)
         of = None if item.of is None else item.of.text
         if item.many and of is None:
             help = "say whose they are: of user"

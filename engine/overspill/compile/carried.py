@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from overspill.check import rules as r
 from overspill.plan import carried as c
-from overspill.plan.parts import Bucket, Origin, ScheduleBy, Sliding
+from overspill.plan.parts import Bucket, ScheduleBy, Sliding
 
 if TYPE_CHECKING:
     from overspill.compile.from_rules import Build
@@ -46,15 +46,8 @@ def carried_of(waterfall: r.Waterfall, build: Build) -> Iterator[c.Carried]:
         yield c.Carried(construct="admission verify_only", place=waterfall.span.place, value=c.VerifyOnly())
     for event, shown in _REACTIONS.items():
         yield from _reaction(event, shown, None, waterfall.reactions[event])
-    for path in build.slots.members:
-        value = c.MembersRead(path=path)
-        yield c.Carried(construct=path, place=waterfall.span.place, value=value)
-    root = build.kinds[0].name
-    for slot in build.slots.slots:
-        owner = slot.path.split(".")[0]
-        if slot.origin is Origin.FIELD and owner not in ("request", root):
-            construct = f"{slot.path} from request"
-            yield c.Carried(construct=construct, place=waterfall.span.place, value=c.Passed(path=slot.path))
+    for path in build.slots.unread:
+        yield c.Carried(construct=path, place=waterfall.span.place, value=c.Unread(path=path))
 
 
 def _of_draw(at: int, draw: r.Draw, build: Build) -> Iterator[c.Carried]:

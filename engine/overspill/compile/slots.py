@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from overspill.check.rules import Field, Rules
 from overspill.plan.plan import ROOT, AccountKind, Input, Origin, Slot
 from overspill.words.amounts import Unit
@@ -44,15 +46,25 @@ def passed_of(rules: Rules) -> dict[str, Field]:
     }
 
 
+def _unread_of(rules: Rules) -> Iterator[str]:
+    """The paths of many-valued accounts, of timestamps, and of what requests pass for accounts beside the root."""
+    for kind in rules.accounts:
+        if kind.many:
+            yield f"{kind.of}.{kind.name}"
+        for field in kind.fields:
+            if str(field.type) == "timestamp" or (field.from_request and kind.of is not None):
+                yield f"{kind.name}.{field.name}"
+
+
 class SlotAllocator:
     """Gives each path its index; derived meters stand behind all slots, so their count must be known first."""
 
     def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
         self._fields = {field.name: field for field in rules.request}
         self._passed = passed_of(rules)
-        self._many = frozenset(kind.name for kind in rules.accounts if kind.many)
-        self.members: list[str] = []
-        """Paths of many-valued accounts that are read: `user.groups`."""
+        self._unread = frozenset(_unread_of(rules))
+        self.unread: list[str] = []
+        """Paths of inputs that facts do not hold yet, in the order of first mention."""
         self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
         self._kind_inputs = kinds
         self._derived = {name: count + index for index, name in enumerate(derived)}
@@ -73,6 +85,8 @@ class SlotAllocator:
 
     def _slot(self, path: str) -> Slot:
         owner, name = path.split(".")
+        if path in self._unread:
+            self.unread.append(path)
         if owner == "request":
             field = self._fields[name]
             origin = Origin.METER if field.is_meter else Origin.FIELD
@@ -80,11 +94,9 @@ class SlotAllocator:
         if path in self._passed:
             return Slot(path=path, origin=Origin.FIELD, kind=ROOT, input=input_of(self._passed[path]))
         kind = self._kinds[owner]
-        if name in self._many:
-            self.members.append(path)
-            members = Input(name=name, type=str, unit=None, optional=True, default=None)
-            return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=members)
         declared = self._kind_inputs[kind].attributes.get(name)
+        if declared is None and name != "id":
+            declared = Input(name=name, type=str, unit=None, optional=True, default=None)
         if declared is not None:
             return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=declared)
         identity = Input(name="id", type=str, unit=Unit("id", 0), optional=True, default=None)

@@ -159,14 +159,8 @@ class VerifyOnly(Struct, frozen=True, kw_only=True):
     """`admission verify_only` (LANGUAGE.md S5)."""
 
 
-class MembersRead(Struct, frozen=True, kw_only=True):
-    """A condition reads the accounts of a many-valued kind: `user.groups`."""
-
-    path: str
-
-
-class Passed(Struct, frozen=True, kw_only=True):
-    """An attribute that the request passes for an account other than its root."""
+class Unread(Struct, frozen=True, kw_only=True):
+    """An input of a kind that facts do not hold yet: many accounts, timestamps, what is passed for a further account."""
 
     path: str
 
@@ -183,8 +177,7 @@ Value = (
     | TopUp
     | Reaction
     | VerifyOnly
-    | MembersRead
-    | Passed
+    | Unread
 )
 
 
