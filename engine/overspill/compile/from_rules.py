@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from overspill.cel.typed import TypedExpr, conjuncts
 from overspill.check import rules as r
 from overspill.compile.carried import carried_of
 from overspill.compile.dispatch import dispatch_of, residual
 from overspill.compile.emit import generated
-from overspill.compile.expressions import can_fail, resolve
+from overspill.compile.expressions import resolve
+from overspill.compile.parts import Parts, ratio_of, same
 from overspill.compile.slots import SlotAllocator, input_of, kinds_of, many_of, passed_of
 from overspill.plan import plan as p
 from overspill.plan.carried import Invariant
-from overspill.plan.parts import Bucket, Period, ScheduleBy, Sliding
 from overspill.plan.program import Program
 from overspill.words.amounts import STEPS_MAX
 from overspill.words.instants import instant_text
-from overspill.words.spans import Span
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -86,18 +83,18 @@ def _waterfall(
     """Built twice: derived meters stand behind the slots, whose number the first build finds out."""
     derived = () if waterfall.card is None else tuple(meter.name for meter in waterfall.card.derived)
     first = SlotAllocator(rules, kinds, derived, 0)
-    built = Build(kinds, first, field).waterfall(waterfall)
+    built = _Build(Parts(kinds, first), field).waterfall(waterfall)
     if not derived:
         return built
-    return Build(kinds, SlotAllocator(rules, kinds, derived, len(first.slots)), field).waterfall(waterfall)
+    slots = SlotAllocator(rules, kinds, derived, len(first.slots))
+    return _Build(Parts(kinds, slots), field).waterfall(waterfall)
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class _Build:
     """Turns the rules of one waterfall into its plan, over one set of slots."""
 
-    kinds: tuple[p.AccountKind, ...]
-    slots: SlotAllocator
+    parts: Parts
     field: str | None
     """The request field that dispatch goes by."""
 
@@ -105,21 +102,23 @@ class Build:
         drawn = [draw for draw in waterfall.draws if isinstance(draw.layer, (r.Limit, r.Pool))]
         names = [draw.layer.name for draw in drawn]
         rest = residual(waterfall, self.field)
-        serves = None if rest is None else self.condition(rest, waterfall.serves[0].span)
+        serves = None if rest is None else self.parts.condition(rest, waterfall.serves[0].span)
         base = self.base(waterfall)
         guards = tuple(
-            p.Guard(name=guard.name, when=self.condition(guard.when.expr, guard.when.span), place=guard.span.place)
+            p.Guard(
+                name=guard.name, when=self.parts.condition(guard.when.expr, guard.when.span), place=guard.span.place
+            )
             for guard in waterfall.guards
         )
         layers = tuple(self.layer(draw) for draw in drawn)
         offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
-        carried = tuple(carried_of(waterfall, self))
+        carried = tuple(carried_of(waterfall, self.parts))
         return p.Waterfall(
             name=waterfall.name,
             label=waterfall.label,
             place=waterfall.span.place,
             serves=serves,
-            slots=tuple(self.slots.slots),
+            slots=tuple(self.parts.slots.slots),
             unit=waterfall.unit,
             base=base,
             base_max=_base_max(layers),
@@ -139,22 +138,22 @@ class Build:
         card = waterfall.card
         if card is None:
             assert waterfall.counts is not None
-            return p.Counting(meter=self.slots.index(waterfall.counts))
+            return p.Counting(meter=self.parts.slots.index(waterfall.counts))
         derived = tuple(
-            p.DerivedMeter(name=meter.name, expr=resolve(meter.expr, self.slots.index)) for meter in card.derived
+            p.DerivedMeter(name=meter.name, expr=resolve(meter.expr, self.parts.slots.index)) for meter in card.derived
         )
         tables = tuple(
             p.PriceTable(
                 starts=table.starts,
                 version=f"{card.name}@{instant_text(table.starts)[:10]}",
-                table=self.table(table.table, _same),
+                table=self.parts.table(table.table, same),
             )
             for table in sorted(card.tables, key=lambda table: -table.starts)
         )
         return p.Pricing(
             card=card.name,
             derived=derived,
-            meters=tuple(self.slots.index(meter) for meter in card.meters),
+            meters=tuple(self.parts.slots.index(meter) for meter in card.meters),
             denominator=card.denominator,
             round=card.round,
             tables=tables,
@@ -163,10 +162,10 @@ class Build:
     def layer(self, draw: r.Draw) -> p.Layer:
         layer = draw.layer
         assert isinstance(layer, (r.Limit, r.Pool))
-        when = self.optional(draw.when)
-        kind, per = self.kind(layer.account), self.per(layer.per)
-        ratio = self.ratio(draw.ratio)
-        skips = self.skips(layer.skips)
+        when = self.parts.optional(draw.when)
+        kind, per = self.parts.kind(layer.account), self.parts.per(layer.per)
+        ratio = self.parts.ratio(draw.ratio)
+        skips = self.parts.skips(layer.skips)
         if isinstance(layer, r.Limit):
             return p.LimitLayer(
                 name=layer.name,
@@ -179,10 +178,10 @@ class Build:
                 when=when,
                 skips=skips,
                 on_error=draw.on_error,
-                windows=tuple(self.window(layer.name, window) for window in layer.windows),
-                capacity=self.table(layer.capacity, _same),
+                windows=tuple(self.parts.window(layer.name, window) for window in layer.windows),
+                capacity=self.parts.table(layer.capacity, same),
                 capacity_times=tuple(
-                    p.CapacityTimes(starts=one.starts, ends=one.ends, factor=_ratio(one.factor))
+                    p.CapacityTimes(starts=one.starts, ends=one.ends, factor=ratio_of(one.factor))
                     for one in layer.capacity_times
                 ),
                 warn_at=layer.warn_at,
@@ -201,75 +200,6 @@ class Build:
             order=() if layer.order == r.DEFAULT_ORDER else layer.order,
             free=layer.free,
         )
-
-    # ---- parts
-
-    def kind(self, account: str) -> int:
-        return next(index for index, kind in enumerate(self.kinds) if kind.name == account)
-
-    def per(self, paths: tuple[r.InputPath, ...]) -> tuple[int, ...]:
-        return tuple(self.slots.index(path.text) for path in paths)
-
-    def ratio(self, table: r.Table[r.Ratio]) -> p.Table[p.Ratio]:
-        return self.table(table, _ratio)
-
-    def skips(self, skips: tuple[r.Skip, ...]) -> tuple[p.Skip, ...]:
-        return tuple(p.Skip(name=skip.name, when=self.condition(skip.when.expr, skip.when.span)) for skip in skips)
-
-    def window(self, owner: str, window: r.Window) -> p.Window:
-        return p.Window(name=window.name, key=f"{owner}.{window.name}", kind=self.window_kind(window.kind))
-
-    def window_kind(self, kind: r.WindowKind) -> p.WindowKind:
-        match kind:
-            case r.FirstUse(length=length):
-                return p.FirstUse(length=length)
-            case r.Sliding(length=length):
-                return Sliding(length=length)
-            case r.Bucket(refill=refill, per=per, burst=burst):
-                return Bucket(refill=refill, per=per, burst=burst)
-            case _:
-                return self.period(kind)
-
-    def period(self, period: r.Period) -> Period:
-        match period:
-            case r.CalendarPeriod(period=name, zone=zone):
-                return p.CalendarPeriod(period=name, zone=zone)
-            case r.Schedule(length=length, anchor=anchor):
-                if isinstance(anchor, int):
-                    return p.Schedule(length=length, anchor=anchor)
-                return ScheduleBy(length=length, anchor=self.slots.index(anchor.text))
-
-    def optional(self, condition: r.Condition | None) -> p.Condition | None:
-        return None if condition is None else self.condition(condition.expr, condition.span)
-
-    def condition(self, expr: TypedExpr, span: Span) -> p.Condition:
-        resolved = resolve(expr, self.slots.index)
-        clauses = tuple(self.clause(clause) for clause in conjuncts(expr))
-        return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=clauses, place=span.place)
-
-    def clause(self, clause: TypedExpr) -> p.Clause:
-        seen: dict[int, None] = {}
-
-        def slot_of(path: str) -> int:
-            index = self.slots.index(path)
-            seen[index] = None
-            return index
-
-        expr = resolve(clause, slot_of)
-        return p.Clause(text=clause.span.text, expr=expr, slots=tuple(seen))
-
-    def table(self, table: r.Table[V], value: Callable[[V], W]) -> p.Table[W]:
-        by = tuple(self.slots.index(path.text) for path in table.by)
-        rows = {key[0] if len(key) == 1 else key: value(row) for key, row in table.rows}
-        return p.Table(by=by, rows=rows, default=None if table.default is None else value(table.default))
-
-
-def _same(value: V) -> V:
-    return value
-
-
-def _ratio(ratio: r.Ratio) -> p.Ratio:
-    return ratio.numerator, ratio.denominator
 
 
 def _offered(offer: str, layers: list[str]) -> int | None:
