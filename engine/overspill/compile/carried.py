@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from overspill.check import rules as r
-from overspill.compile.parts import Parts
+from overspill.compile.parts import Parts, same
 from overspill.plan import carried as c
 from overspill.plan.parts import Bucket, ScheduleBy, Sliding
 
@@ -36,7 +36,7 @@ def carried_of(waterfall: r.Waterfall, parts: Parts) -> Iterator[c.Carried]:
                 label=concurrency.label,
                 kind=parts.kind(concurrency.account),
                 per=parts.per(concurrency.per),
-                at_most=parts.table(concurrency.at_most, lambda count: count),
+                at_most=parts.table(concurrency.at_most, same),
                 when=parts.optional(occupy.when),
             ),
         )

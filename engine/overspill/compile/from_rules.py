@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from overspill.check import rules as r
 from overspill.compile.carried import carried_of
@@ -17,9 +16,6 @@ from overspill.plan.carried import Invariant
 from overspill.plan.program import Program
 from overspill.words.amounts import STEPS_MAX
 from overspill.words.instants import instant_text
-
-V = TypeVar("V")
-W = TypeVar("W")
 
 
 def compile_rules(rules: r.Rules) -> Program:
