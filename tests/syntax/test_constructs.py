@@ -12,6 +12,7 @@ from hypothesis import given
 
 from overspill.review.diff import compare, read_side
 from overspill.syntax import tree
+from overspill.syntax.comments import comments_of
 from overspill.syntax.constructs import CONSTRUCTS
 from overspill.syntax.print_dsl import format_text
 from overspill.syntax.read import read
@@ -84,6 +85,42 @@ def test_the_language_example_has_one_digest_in_both_surfaces() -> None:
     assert len(digests) == min(len(files), 1)
     for file in files:
         assert faults_of(file.read_bytes(), file.name) == ()
+
+
+def _with_comments(text: str) -> str:
+    """A comment behind every statement, and one above every second."""
+    lines = []
+    for number, line in enumerate(text.split("\n")):
+        lines += [f"  // above {number}."] if number % 2 and line.startswith("  ") else []
+        lines.append(f"{line}  // behind {number}." if line.endswith(";") else line)
+    return "\n".join([*lines, "// the last word."])
+
+
+@given(any_policies())
+def test_comments_are_kept_each_once_by_both_writers(text: str) -> None:
+    source = _with_comments(text)
+    file, _ = read("t.spill", source.encode())
+    assert file is not None
+    known = sorted(comment.text[3:] for comment in file.comments)
+    for write, sign, name in ((write_dsl, "//", "t.spill"), (write_yaml, "#", "t.spill.yaml")):
+        written = write(file.items, comments_of(file))
+        assert sorted(re.findall(rf"{sign} ((?:above|behind|the last) .*)$", written, re.MULTILINE)) == known
+        assert _digest(written, name) == _digest(text)
+
+
+def test_comments_stay_with_what_they_were_written_to() -> None:
+    file, _ = read("t.spill", _with_comments(EVERYTHING).encode())
+    assert file is not None
+    behind = re.compile(r"^(.*;)  // (behind \d+\.)$", re.MULTILINE)
+    before = {comment: line.replace("_", "") for line, comment in behind.findall(format_text(file.source.text))}
+    after = {
+        comment: line.replace("_", "") for line, comment in behind.findall(write_dsl(file.items, comments_of(file)))
+    }
+    same = [comment for comment in after if after[comment] == before[comment]]
+    assert len(same) > 60
+    assert [after[comment] for comment in after if comment not in same] == []
+    written = write_yaml(file.items, comments_of(file))
+    assert re.search(r"lots_expire_after: 12mo  # behind", written)
 
 
 # Names of the policy → words of the language.

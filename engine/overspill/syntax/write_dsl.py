@@ -1,7 +1,7 @@
 """Trees → DSL text: declarations by kind in a fixed order, statements in the order of the table of constructs.
 
-The words come from here, the layout from the formatter. What is read back is the same tree, spans aside; comments are
-no part of trees.
+The words come from here, the layout from the formatter. What is read back is the same tree, spans aside, and comments
+stand with what they belonged to.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from overspill.cel.print import canonical_text
 from overspill.syntax import tree
+from overspill.syntax.comments import Comments, Place, part_of, place_of
 from overspill.syntax.constructs import CONSTRUCTS, TOP_UP
 from overspill.syntax.plain import Form, amount, exchange, reaction
 from overspill.syntax.print_dsl import format_text
@@ -22,9 +23,27 @@ _HEADER: tuple[type, ...] = (tree.Policy, tree.Language, tree.Effective, tree.Ow
 _PLACES = {kind: place for place, kind in enumerate((*_HEADER, *CONSTRUCTS))}
 
 
-def write_dsl(items: Iterable[tree.Item]) -> str:
-    """The text of one file."""
-    return format_text("\n\n".join(map(_item, in_order(items))) + "\n")
+def write_dsl(items: Iterable[tree.Item], comments: Comments | None = None) -> str:
+    """The text of one file. The comments are used up."""
+    known = comments or Comments()
+    texts = [_commented(_item(item, known), place_of(item), known, whole=True) for item in in_order(items)]
+    texts += [f"// {text}" for text in known.last]
+    return format_text("".join(map(_spaced, ["", *texts], texts)) + "\n")
+
+
+def _spaced(before: str, text: str) -> str:
+    """What has braces stands apart; lines stand together."""
+    if not before:
+        return text
+    return f"\n\n{text}" if "{" in before or "{" in text or text.startswith("//") else f"\n{text}"
+
+
+def _commented(text: str, place: Place, comments: Comments, *, whole: bool) -> str:
+    """A declaration or statement with its comments: the one behind it behind its first line."""
+    ahead, behind = comments.take(place, whole=whole)
+    first, line_break, rest = text.partition("\n")
+    lines = [f"// {comment}" for comment in ahead]
+    return "\n".join([*lines, first + ("" if behind is None else f"  // {behind}") + line_break + rest])
 
 
 def in_order(items: Iterable[tree.Item]) -> list[tree.Item]:
@@ -32,7 +51,7 @@ def in_order(items: Iterable[tree.Item]) -> list[tree.Item]:
     return sorted(items, key=lambda item: _PLACES[type(item)])
 
 
-def _item(item: tree.Item) -> str:
+def _item(item: tree.Item, comments: Comments) -> str:
     match item:
         case tree.Policy():
             return f"policy {item.name.text} version {item.version.text};"
@@ -54,29 +73,40 @@ def _item(item: tree.Item) -> str:
             return f"invariant {item.name.text}: {canonical_text(item.expr)};"
         case tree.AccountKind():
             of = "" if item.of is None else f" of {item.of.text}{' many' if item.many else ''}"
-            return f"account {item.name.text}{of} {_braces(map(_field, item.fields))}"
+            return f"account {item.name.text}{of} {_fields(item, comments)}"
         case tree.RequestInputs():
-            return f"request {_braces(map(_field, item.fields))}"
+            return f"request {_fields(item, comments)}"
         case _:
             construct = CONSTRUCTS[type(item)]
-            return f"{construct.word} {item.name.text} {_braces(_statements(construct.statements, item))}"
+            parts = _statements(construct.statements, item, place_of(item), comments)
+            return f"{construct.word} {item.name.text} {_braces(parts)}"
+
+
+def _fields(item: tree.AccountKind | tree.RequestInputs, comments: Comments) -> str:
+    place = (*place_of(item), "fields")
+    return _braces(_commented(_field(field), (*place, field.name.text), comments, whole=True) for field in item.fields)
 
 
 def _braces(parts: Iterable[str]) -> str:
     return "{\n" + "\n".join(parts) + "\n}"
 
 
-def _statements(statements: Sequence[Statement], item: object) -> Iterator[str]:
+def _statements(statements: Sequence[Statement], item: object, place: Place, comments: Comments) -> Iterator[str]:
     for statement in statements:
         value = getattr(item, statement.field)
         if value is None or value == () or value is False:
             continue
+        own = (*place, statement.key)
+        if statement.many:
+            for index, one in enumerate(value):
+                text = WORDS[statement.field](one)
+                yield _commented(text, (*own, part_of(statement, index, one)), comments, whole=True)
+            continue
         if isinstance(value, tree.Reaction):
-            yield f"{statement.field.replace('_', ' ', 1)} {reaction(value, AS_WRITTEN)};"
-        elif statement.many:
-            yield from map(WORDS[statement.field], value)
+            text = f"{statement.field.replace('_', ' ', 1)} {reaction(value, AS_WRITTEN)};"
         else:
-            yield WORDS[statement.field](value)
+            text = WORDS[statement.field](value)
+        yield _commented(text, own, comments, whole=True)
 
 
 # ---- leaves
@@ -201,7 +231,7 @@ def _reset(value: tree.Reset) -> str:
 
 
 def _top_up(value: tree.TopUp) -> str:
-    return f"top_up {_braces(_statements(TOP_UP.statements, value))}"
+    return f"top_up {_braces(_statements(TOP_UP.statements, value, (), Comments()))}"
 
 
 def _draw(value: tree.Draw) -> str:
