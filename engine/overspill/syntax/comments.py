@@ -27,17 +27,20 @@ class Comments:
     ahead: dict[Place, list[str]] = field(default_factory=dict)
     behind: dict[Place, list[str]] = field(default_factory=dict)
     last: list[str] = field(default_factory=list)
+    inside: dict[Place, dict[Place, None]] = field(default_factory=dict)
+    """The places of comments by each beginning of theirs, the whole of it with them."""
+
+    def add(self, place: Place, text: str, *, behind: bool) -> None:
+        (self.behind if behind else self.ahead).setdefault(place, []).append(text)
+        for length in range(1, len(place) + 1):
+            self.inside.setdefault(place[:length], {})[place] = None
 
     def take(self, place: Place, *, whole: bool) -> tuple[list[str], str | None]:
         """(those ahead of a line, the one behind it); with `whole` also those of all places inside."""
-        ahead, behind = self._found(self.ahead, place, whole), self._found(self.behind, place, whole)
+        places = self.inside.get(place, {}) if whole else {place: None}
+        ahead = [text for known in places for text in self.ahead.pop(known, ())]
+        behind = [text for known in places for text in self.behind.pop(known, ())]
         return ahead + behind[1:], behind[0] if behind else None
-
-    def _found(self, by_place: dict[Place, list[str]], place: Place, whole: bool) -> list[str]:
-        if not by_place:
-            return []
-        places = [known for known in by_place if known[: len(place)] == place] if whole else [place]
-        return [text for known in places for text in by_place.pop(known, ())]
 
 
 def comments_of(file: tree.File) -> Comments:
@@ -53,11 +56,11 @@ def comments_of(file: tree.File) -> Comments:
         after = bisect_right(starts, comment.span.start)
         before = places[after - 1] if after else None
         if before is not None and file.source.line(line)[: column - 1].strip():
-            found.behind.setdefault(before[1], []).append(text)
+            found.add(before[1], text, behind=True)
         elif before is not None and len(before[1]) > _DECLARATION and comment.span.start < before[0].end:
-            found.ahead.setdefault(before[1], []).append(text)
+            found.add(before[1], text, behind=False)
         elif after < len(places):
-            found.ahead.setdefault(places[after][1], []).append(text)
+            found.add(places[after][1], text, behind=False)
         else:
             found.last.append(text)
     return found
