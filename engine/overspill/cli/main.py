@@ -15,6 +15,7 @@ _COMMANDS = {
     "demo": "demo",
     "check": "author",
     "fmt": "author",
+    "convert": "convert",
     "test": "author",
     "schema": "author",
     "decide": "decide",
