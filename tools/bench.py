@@ -38,7 +38,8 @@ from overspill.decide.decide import decide
 from overspill.decide.effects import effects_of
 from overspill.decide.render import render
 from overspill.plan.program import Program, interpreted
-from overspill.runtime.policies import compiled, sources_of
+from overspill.runtime.bundles import sources_of
+from overspill.runtime.policies import compiled
 from overspill.step.commands import Consume
 from overspill.step.keys import identify
 from overspill.step.step import step

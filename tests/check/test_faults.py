@@ -7,8 +7,8 @@ import pytest
 from support.texts import DSL, faults_of
 
 CASES = [
-    ("draw plan_limit;", "draw plan_limits;", "OSP210", "plan_limits", "unknown limit or pool `plan_limits`"),
-    ("draw plan_limit;", "draw card;", "OSP212", "card", "`card` is no limit or pool"),
+    ("draw plan_limit;", "draw plan_limits;", "OSP210", "plan_limits", "unknown layer `plan_limits`"),
+    ("draw plan_limit;", "draw card;", "OSP212", "card", "`card` is no layer"),
     ("priced by card;", "priced by plan_limit;", "OSP212", "plan_limit", "`plan_limit` is no rate card"),
     (
         "draw plan_limit;",

@@ -76,6 +76,15 @@ def covered(asked, room, rate):
     return base, ceil(base * rate)
 
 
+def times(limit, now):
+    """W5: the product of all that is in force."""
+    found = Fraction(1)
+    for one in limit.get("capacity_times", []):
+        if instant_from_text(one["from"]) <= now < instant_from_text(one["until"]):
+            found *= Fraction(one["times"])
+    return found
+
+
 def room_of(policy, name, facts, accounts, now):
     """(what the layer has left, None without an account and -1 without bound; its multiplier; whether it applies)."""
     limit, pool = policy.get("limits", {}).get(name), policy.get("pools", {}).get(name)
@@ -94,6 +103,7 @@ def room_of(policy, name, facts, accounts, now):
         used = state[3] if state is not None and now < state[2] else 0
         capacity = amount(row(limit["capacity"], facts)[window["window"]])
         if capacity is not None:
+            capacity = floor(capacity * times(limit, now))
             rooms.append(max(capacity - used, 0))
     return (min(rooms) if rooms else -1), rate, True
 
@@ -119,7 +129,8 @@ def decide(policy, facts, accounts, now):
         if not there:
             continue
         try:
-            if not condition(draw.get("when", ""), facts):
+            when = draw.get("when", "")
+            if not condition(policy["lets"].get(when, when), facts):
                 continue
             if any(condition(s["when"], facts) for s in policy.get("pools", {}).get(name, {}).get("skips", [])):
                 continue

@@ -19,7 +19,8 @@ SCRIPT = """
 import sys
 from overspill.account.state import Account, EMPTY
 from overspill.records.request import Request
-from overspill.runtime.policies import compiled, sources_of
+from overspill.runtime.bundles import sources_of
+from overspill.runtime.policies import compiled
 from overspill.step.commands import Consume
 from overspill.step.keys import identify
 from overspill.step.step import step

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overspill.plan.periods import calendar_period, window_at
-from overspill.plan.plan import CalendarPeriod, FirstUse
+from overspill.plan.periods import calendar_period, scheduled_period, window_at
+from overspill.plan.plan import CalendarPeriod, FirstUse, Schedule
 from overspill.words.instants import DAY, HOUR, instant_from_text, instant_text
 from overspill.words.lengths import instant_after, length_from_text, length_text
 
@@ -95,3 +95,42 @@ def test_a_first_use_window_opens_at_its_draw_and_idle_time_does_not_run() -> No
 def test_a_calendar_window_counts_its_generations() -> None:
     kind = CalendarPeriod(period="day", zone="UTC")
     assert window_at((4, 0, DAY, 9), kind, DAY) == (5, DAY, 2 * DAY, 0)
+
+
+# anchor, length, an instant inside, start, end
+SCHEDULES = [
+    ("2026-01-05T00:00:00Z", "7d", "2026-01-05T00:00:00Z", "2026-01-05T00:00:00Z", "2026-01-12T00:00:00Z"),
+    ("2026-01-05T00:00:00Z", "7d", "2026-01-11T23:59:59Z", "2026-01-05T00:00:00Z", "2026-01-12T00:00:00Z"),
+    ("2026-01-05T00:00:00Z", "7d", "2026-10-05T10:00:00Z", "2026-10-05T00:00:00Z", "2026-10-12T00:00:00Z"),
+    # Before its anchor the schedule runs as well.
+    ("2026-01-05T00:00:00Z", "7d", "2026-01-04T23:59:59Z", "2025-12-29T00:00:00Z", "2026-01-05T00:00:00Z"),
+    # Months are counted from the anchor, so that the 31st comes back after February.
+    ("2026-01-31T10:00:00Z", "1mo", "2026-02-28T09:59:59Z", "2026-01-31T10:00:00Z", "2026-02-28T10:00:00Z"),
+    ("2026-01-31T10:00:00Z", "1mo", "2026-03-30T00:00:00Z", "2026-02-28T10:00:00Z", "2026-03-31T10:00:00Z"),
+    ("2026-01-31T10:00:00Z", "3mo", "2026-10-05T10:00:00Z", "2026-07-31T10:00:00Z", "2026-10-31T10:00:00Z"),
+    ("2024-02-29T00:00:00Z", "1y", "2027-12-31T00:00:00Z", "2027-02-28T00:00:00Z", "2028-02-29T00:00:00Z"),
+    ("2026-01-31T10:00:00Z", "1mo", "2025-11-30T10:00:00Z", "2025-11-30T10:00:00Z", "2025-12-31T10:00:00Z"),
+]
+
+
+@pytest.mark.rule("W2")
+@pytest.mark.parametrize(("anchor", "length", "now", "start", "end"), SCHEDULES)
+def test_a_schedule_keeps_to_its_anchor(anchor: str, length: str, now: str, start: str, end: str) -> None:
+    found = scheduled_period(instant_from_text(anchor), length_from_text(length), instant_from_text(now))
+    assert tuple(map(instant_text, found)) == (start, end)
+
+
+@pytest.mark.rule("W1")
+@given(st.sampled_from(["5h", "7d", "1mo", "3mo", "1y"]), st.integers(0, 4 * 10**15), st.integers(0, 4 * 10**15))
+def test_schedules_are_half_open_and_without_gaps(length: str, anchor: int, now: int) -> None:
+    start, end = scheduled_period(anchor, length_from_text(length), now)
+    assert start <= now < end
+    assert scheduled_period(anchor, length_from_text(length), end)[0] == end
+    assert scheduled_period(anchor, length_from_text(length), start) == (start, end)
+
+
+@pytest.mark.rule("W2")
+def test_a_scheduled_window_opens_at_its_schedule_not_at_its_draw() -> None:
+    kind = Schedule(length=length_from_text("7d"), anchor=0)
+    assert window_at(None, kind, 9 * DAY) == (1, 7 * DAY, 14 * DAY, 0)
+    assert window_at((1, 7 * DAY, 14 * DAY, 3), kind, 14 * DAY) == (2, 14 * DAY, 21 * DAY, 0)

@@ -12,7 +12,8 @@ from overspill.review.matrix import run_matrix
 from overspill.review.suite import Case
 from overspill.review.suite_reader import read_suite
 from overspill.review.vocabulary import Vocabulary, vocabulary_of
-from overspill.runtime.policies import compiled, sources_of
+from overspill.runtime.bundles import sources_of
+from overspill.runtime.policies import compiled
 from overspill.syntax.yaml_nodes import read_nodes
 from overspill.words.failures import PolicyFaults
 from overspill.words.spans import Source

@@ -30,7 +30,7 @@ limit plan_limit {
   window day: calendar day in UTC;
   capacity by user.plan { "plus": day 10 credits; default: day 0 credits; }
 }
-pool money { per user; unit credits; skip opted_out when user.blocked; }
+pool money { per user; unit credits; on overshoot refund; skip opted_out when user.blocked; }
 waterfall text {
   serves request.product == "text";
   priced by card;
@@ -65,7 +65,7 @@ limits:
     windows: {day: {calendar: day, in: UTC}}
     capacity: {by: [user.plan], rows: {plus: {day: 10 credits}}, default: {day: 0 credits}}
 pools:
-  money: {per: [user], unit: credits, skips: {opted_out: "user.blocked"}}
+  money: {per: [user], unit: credits, on_overshoot: refund, skips: {opted_out: "user.blocked"}}
 waterfalls:
   text:
     serves: 'request.product == "text"'

@@ -30,12 +30,25 @@ CONDITIONS = (
     " when request.tokens / user.divisor > 1",
     " on error skip when request.tokens / user.divisor > 1",
     " when has(workspace.id)",
+    " when is_bound",
+)
+WINDOWS = (
+    *("5h from first_use", "7d from first_use", "calendar day in UTC", "1mo from first_use"),
+    *("7d from 2026-01-05T00:00:00Z", "1mo from 2026-01-31T10:00:00Z"),
+)
+TIMES = (
+    *("", "", "capacity times 2 from 2026-10-01T00:00:00Z until 2026-10-05T10:00:00Z;"),
+    "capacity times 0.5 from 2026-10-05T10:00:00Z until 2026-10-05T11:00:00Z;",
+    "capacity times 1.5 from 2026-10-05T00:00:00Z until 2026-10-06T00:00:00Z; "
+    "capacity times 0.333 from 2026-10-05T09:00:00Z until 2026-10-05T12:00:00Z;",
+    "capacity times 3 from 2026-10-05T12:30:00Z until 2026-10-07T00:00:00Z;",
 )
 HEADER = """policy generated version 1;
 language 1;
 unit credits: decimal(2);
 account user { plan: string; blocked: bool = false; bound: int?; divisor: int = 1; opted: string = "yes"; }
 account workspace of user { }
+let is_bound = has(user.bound) && user.bound > 2;
 request { product: string; model: string; speed: string = "standard"; tokens: meter; cached: meter = 0; }
 rate_card card {
   price in credits per 100 by request.model;
@@ -51,7 +64,7 @@ rate_card card {
 def _limit(draw: st.DrawFn, index: int) -> str:
     windows = draw(
         st.lists(
-            st.sampled_from(["5h from first_use", "7d from first_use", "calendar day in UTC", "1mo from first_use"]),
+            st.sampled_from(WINDOWS),
             min_size=1,
             max_size=2,
             unique=True,
@@ -70,6 +83,7 @@ def _limit(draw: st.DrawFn, index: int) -> str:
     lines += [f"window {name}: {kind};" for name, kind in zip(names, windows, strict=True)]
     lines.append(f"capacity by user.plan {{ {' '.join(rows)} }}")
     lines.append(draw(_multiplier()))
+    lines.append(draw(st.sampled_from(TIMES)))
     return " ".join([*lines, "}"])
 
 

@@ -22,7 +22,7 @@ DSL_CASES = [
     ("deny blocked when user.blocked;", "deny blocked when user.blocked &&;", "OSP110", ";", "unexpected `;`"),
     ('"m1": tokens 1.5;', '"m1": tokens 1.5.2;', "OSP110", ".2", "unexpected `.2`"),
     ('"m1": tokens 1.5;', '"m1": tokens 1e3;', "OSP110", "1e3", "unexpected `1e3`"),
-    ("language 1;", "language 1;\ncap seat { per user; }", "OSP201", "cap", "`cap` is not supported by this version"),
+    ("language 1;", "language 1;\ncap seat { per user; }", "OSP202", "cap", "the cap states no `unit`"),
     ("language 1;", "language 1;\nlimt x { }", "OSP201", "limt", "unknown statement `limt`"),
     ("limit plan_limit", "limit Plan", "OSP205", "Plan", "`Plan` is no name"),
     ("limit plan_limit", "limit рlan", "OSP110", "р", "unexpected `р`"),

@@ -14,9 +14,9 @@ from hypothesis import given
 from overspill.cel.tables import build
 from overspill.review.diff import compare, read_side
 from overspill.review.schema import suite_schema
-from overspill.runtime.policies import sources_of
+from overspill.runtime.bundles import sources_of
 from overspill.syntax import print_dsl, print_yaml, schema
-from overspill.syntax.canonical import Plain
+from overspill.syntax.plain import Plain
 from overspill.syntax.read import read
 from overspill.syntax.validate import problems
 from overspill.syntax.yaml_comments import comments
@@ -115,6 +115,23 @@ def test_splitting_and_reordering_files_never_changes_the_digest() -> None:
     assert read_side(split).digest == _digest(DSL)
 
 
+def test_windows_may_be_bounded_each_by_itself_without_a_table() -> None:
+    rows = 'by user.plan { "plus": day 10 credits; default: day 0 credits; }'
+    text = DSL.replace(rows, "day 10 credits, week 30 credits;").replace(
+        "in UTC;", "in UTC; window week: calendar week in UTC;"
+    )
+    yaml_text = YAML.replace(
+        "windows: {day: {calendar: day, in: UTC}}",
+        "windows: {day: {calendar: day, in: UTC}, week: {calendar: week, in: UTC}}",
+    )
+    yaml_text = yaml_text.replace(
+        "capacity: {by: [user.plan], rows: {plus: {day: 10 credits}}, default: {day: 0 credits}}",
+        "capacity: {day: 10 credits, week: 30 credits}",
+    )
+    assert faults_of(text) == ()
+    assert _digest(text) == _digest(yaml_text, "t.spill.yaml")
+
+
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.spill")), ids=lambda path: path.name)
 def test_the_shipped_files_are_formatted(path: Path) -> None:
     assert print_dsl.format_text(path.read_text()) == path.read_text()
@@ -132,6 +149,11 @@ def test_comments_stay_where_they_are() -> None:
     assert print_dsl.format_text(text) == (
         "// first\npolicy a version 1;  // why\n\nlimit b {  // open\n  per user;\n  // inside\n}\n// last\n"
     )
+
+
+def test_maps_in_expressions_stay_on_their_line() -> None:
+    text = 'invariant a: { "x": 1 }.size() == 1 ? true : false;\nlet b = { "x": 1 };\n'
+    assert print_dsl.format_text(text) == text
 
 
 def test_yaml_is_tidied_and_its_block_scalars_left_alone() -> None:

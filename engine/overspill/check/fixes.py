@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import re
 
+from overspill.syntax import tree
 from overspill.syntax.read import is_yaml
 from overspill.words.diagnostics import Edit
 from overspill.words.spans import Span
 
 _COMMENT = re.compile(r"//[^\r\n]*")
+
+
+def stated_overshoot(pool: tree.Pool) -> tuple[Edit, ...]:
+    """`on overshoot refund;` behind the pool's unit."""
+    span = pool.unit.span
+    if is_yaml(span.source.name):
+        return (Edit(Span(span.source, span.end, span.end), _after_in_yaml(span)),)
+    end = span.source.text.index(";", span.end) + 1
+    line = span.source.text[span.source.text.rfind("\n", 0, span.start) + 1 : span.start]
+    indent = line[: len(line) - len(line.lstrip())]
+    own_line = line.strip() == "unit"
+    return (
+        Edit(Span(span.source, end, end), f"\n{indent}on overshoot refund;" if own_line else " on overshoot refund;"),
+    )
+
+
+def _after_in_yaml(span: Span) -> str:
+    """A further key behind a value: in the same braces, or on a line of its own below the value's key."""
+    line = span.source.text[span.source.text.rfind("\n", 0, span.start) + 1 : span.start]
+    if "{" in line:
+        return ", on_overshoot: refund"
+    return "\n" + line[: len(line) - len(line.lstrip())] + "on_overshoot: refund"
 
 
 def stated_reaction(draw: Span, when: Span, reaction: str) -> tuple[Edit, ...]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from overspill.check.bounds import Bounds
+from overspill.check.caps import Caps
 from overspill.check.inputs import Inputs
+from overspill.check.invariants import invariant
 from overspill.check.layers import Layers
 from overspill.check.names import Faults, Names
+from overspill.check.overlaps import Overlaps
+from overspill.check.periods import Periods
 from overspill.check.prices import Prices
-from overspill.check.rules import Limit, Pool, Rules
+from overspill.check.rules import Entitlement, Grace, Layer, Limit, Pool, Rules
 from overspill.check.tables import Tables
+from overspill.check.usage import hints, unused
 from overspill.check.waterfalls import Waterfalls
 from overspill.syntax import tree
 from overspill.syntax.canonical import digest
@@ -17,6 +25,8 @@ from overspill.words.diagnostics import Fault, Severity
 from overspill.words.instants import InstantError, instant_from_text
 
 LANGUAGE_VERSION = "1"
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +54,25 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
     faults = Faults()
     header = _header(bundle, faults)
     names = Names(bundle, faults)
+    place = bundle.files[0].items[0].span
     if not names.accounts:
-        first = bundle.files[0].items[0]
-        faults.add("OSP202", first.span, "the bundle declares no account", help="add `account user { … }`")
+        faults.add("OSP202", place, "the bundle declares no account", help="add `account user { … }`")
+    if not names.waterfalls:
+        faults.add("OSP202", place, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
     inputs = Inputs(names, faults)
     tables = Tables(names, inputs, faults)
     prices = Prices(names, inputs, tables, faults)
-    cards = {name: card for name, item in names.cards.items() if (card := prices.card(item)) is not None}
-    layers = Layers(names, inputs, tables, faults)
-    checked: dict[str, Limit | Pool] = {}
-    for name, item in names.layers.items():
-        layer = layers.limit(item) if isinstance(item, tree.Limit) else layers.pool(item)
-        if layer is not None:
-            checked[name] = layer
-    checker = Waterfalls(names, inputs, cards, checked, layers, faults)
-    waterfalls = [found for item in names.waterfalls.values() if (found := checker.waterfall(item)) is not None]
-    checker.overlaps(waterfalls)
-    checker.undrawn()
-    if not names.waterfalls:
-        first = bundle.files[0].items[0]
-        faults.add("OSP202", first.span, "the bundle has no waterfall", help="add `waterfall NAME { … }`")
+    cards = _each(names.cards, prices.card)
+    bounds = Bounds(names, inputs, Periods(names, inputs, faults), faults)
+    layers: dict[str, Layer] = _each(names.layers, Layers(names, inputs, tables, bounds, faults).layer)
+    bounding = Caps(names, inputs, tables, bounds, faults)
+    caps, concurrencies = _each(names.caps, bounding.cap), _each(names.concurrencies, bounding.concurrency)
+    checker = Waterfalls(names, inputs, cards, layers, caps, concurrencies, bounds, faults)
+    waterfalls = tuple(_each(names.waterfalls, checker.waterfall).values())
+    Overlaps(faults).find(waterfalls)
+    invariants = _each(names.invariants, lambda item: invariant(item, inputs, faults))
+    unused(names, faults)
+    hints(names, cards.values(), waterfalls, None if header is None else header.effective_from, faults)
     findings = faults.in_order()
     if header is None or any(fault.severity is Severity.ERROR for fault in findings):
         return Checked(None, _judged(bundle, findings, None) if lints else findings)
@@ -80,9 +89,14 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
         accounts=tuple(inputs.accounts.values()),
         request=tuple(inputs.request.values()),
         cards=tuple(cards.values()),
-        limits=tuple(layer for layer in checked.values() if isinstance(layer, Limit)),
-        pools=tuple(layer for layer in checked.values() if isinstance(layer, Pool)),
-        waterfalls=tuple(waterfalls),
+        limits=_of(layers, Limit),
+        pools=_of(layers, Pool),
+        entitlements=_of(layers, Entitlement),
+        graces=_of(layers, Grace),
+        caps=tuple(caps.values()),
+        concurrencies=tuple(concurrencies.values()),
+        invariants=tuple(invariants.values()),
+        waterfalls=waterfalls,
     )
     return Checked(rules, _judged(bundle, findings, rules) if lints else findings)
 
@@ -93,6 +107,15 @@ def _judged(bundle: tree.Bundle, findings: tuple[Fault, ...], rules: Rules | Non
     from overspill.check.lints import lint
 
     return judged(bundle, findings if rules is None else (*findings, *lint(rules, bundle)))
+
+
+def _each(items: Mapping[str, T], check_one: Callable[[T], V | None]) -> dict[str, V]:
+    """What of the declarations is sound, by name."""
+    return {name: found for name, item in items.items() if (found := check_one(item)) is not None}
+
+
+def _of(layers: Mapping[str, Layer], kind: type[V]) -> tuple[V, ...]:
+    return tuple(layer for layer in layers.values() if isinstance(layer, kind))
 
 
 def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:
@@ -113,15 +136,16 @@ def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:
     if not (version.isdigit() and 0 < int(version) < 10**9):
         faults.add("OSP222", policy.version.span, "a version is a whole number from 1", help="count up from 1")
         return None
-    instants: list[int | None] = []
-    for text in () if effective is None else (effective.starts, effective.ends):
-        try:
-            instants.append(None if text is None else instant_from_text(text.text))
-        except InstantError as error:
-            assert text is not None
-            faults.add("OSP223", text.span, str(error))
-            return None
-    starts, ends = instants if instants else (None, None)
+    starts = ends = None
+    try:
+        if effective is not None:
+            starts = instant_from_text(effective.starts.text)
+            ends = None if effective.ends is None else instant_from_text(effective.ends.text)
+    except InstantError as error:
+        assert effective is not None
+        late = effective.ends if starts is not None and effective.ends is not None else effective.starts
+        faults.add("OSP223", late.span, str(error))
+        return None
     if effective is not None and starts is not None and ends is not None and ends <= starts:
         faults.add("OSP304", effective.span, "the policy ends before it begins", help="correct the dates")
     return _Header(policy, int(version), None if owner is None else owner.text.text, starts, ends)

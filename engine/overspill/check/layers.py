@@ -1,164 +1,256 @@
-"""Limits and pools: who they are kept per, in which unit, with which windows, bounds, orders and skips."""
+"""Layers: who they are kept per, in which unit, with which windows, bounds, lots and skips."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from importlib.resources import files
-
+from overspill.check.bounds import Bounds
 from overspill.check.inputs import Inputs
+from overspill.check.kept import Kept
 from overspill.check.names import Faults, Names
 from overspill.check.rules import (
     DEFAULT_ORDER,
-    CalendarPeriod,
-    FirstUse,
-    InputPath,
+    BankedReset,
+    Bucket,
+    CapacityTimes,
+    Condition,
+    Entitlement,
+    Grace,
+    Layer,
     Limit,
     Pool,
+    Ratio,
+    Reset,
     Skip,
+    Table,
+    TopUp,
     Window,
 )
 from overspill.check.tables import Tables
 from overspill.syntax import tree
-from overspill.words.amounts import Unit
-from overspill.words.lengths import Length, LengthError, length_from_text
+from overspill.syntax.constructs import missing
+from overspill.words.amounts import UNLIMITED, Unit
+from overspill.words.diagnostics import Severity
 
-PERIODS = ("day", "week", "month", "year")
-
-
-@lru_cache(maxsize=1)
-def zones() -> frozenset[str]:
-    """The names of all time zones, as the tzdata package lists them."""
-    return frozenset((files("tzdata") / "zones").read_text("utf-8").split())
+ANCHORS = ("keep_anchor", "restart_anchor")
+PLAIN_RATIO: Table[Ratio] = Table(by=(), rows=(), default=Ratio(1, 1))
 
 
 class Layers:
     """Checks one bundle's layers."""
 
-    def __init__(self, names: Names, inputs: Inputs, tables: Tables, faults: Faults) -> None:
-        self.names, self.inputs, self.tables, self.faults = names, inputs, tables, faults
+    def __init__(self, names: Names, inputs: Inputs, tables: Tables, bounds: Bounds, faults: Faults) -> None:
+        self.names, self.inputs, self.tables, self.bounds, self.faults = names, inputs, tables, bounds, faults
+        self.kept = Kept(inputs, faults)
+
+    def layer(self, item: tree.Layer) -> Layer | None:
+        match item:
+            case tree.Limit():
+                return self.limit(item)
+            case tree.Pool():
+                return self.pool(item)
+            case tree.Entitlement():
+                return self.entitlement(item)
+            case tree.Grace():
+                return self.grace(item)
 
     def limit(self, item: tree.Limit) -> Limit | None:
-        kept = self._kept(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
-        windows = self._windows(item)
-        capacity = None if unit is None else self.tables.capacity(item, unit)
+        windows = self.bounds.periods.windows(item.windows, unit, item.unit.span)
+        capacity = None if unit is None or windows is None else self._capacity(item, windows, unit)
+        times = self._times(item.capacity_times)
         multiplier = self.tables.ratio(item.multiplier)
+        resets = self._resets(item)
+        banked = None if item.banked_reset is None else self._banked(item.banked_reset)
+        warn_at = self._warnings(item.warn_at)
         skips = self._skips(item.skips)
-        if kept is None or unit is None or windows is None or capacity is None or multiplier is None or skips is None:
+        if head is None or unit is None or windows is None or capacity is None or multiplier is None or skips is None:
+            return None
+        if times is None or resets is None or warn_at is None or (banked is None) != (item.banked_reset is None):
             return None
         return Limit(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             windows=windows,
             capacity=capacity,
+            capacity_times=times,
             multiplier=multiplier,
+            resets=resets,
+            banked_reset=banked,
+            warn_at=warn_at,
             skips=skips,
         )
 
     def pool(self, item: tree.Pool) -> Pool | None:
-        kept = self._kept(item.per)
+        head = self.kept.head(item)
         unit = self.names.unit(item.unit)
+        declared = item.unit.span
         order = self._order(item.order)
-        expire = None if item.lots_expire_after is None else self.length(item.lots_expire_after)
+        expire = None if item.lots_expire_after is None else self.names.length(item.lots_expire_after)
+        overage = None if item.overage is None or unit is None else self.bounds.allowance(item.overage, unit, declared)
         multiplier = self.tables.ratio(item.multiplier)
         skips = self._skips(item.skips)
         price = None if item.price is None or unit is None else self._price(item.price, unit, item)
-        if kept is None or unit is None or order is None or multiplier is None or skips is None:
+        top_up = None if item.top_up is None else self._top_up(item.top_up, item)
+        overshoot = self.bounds.reaction("on_overshoot", item.on_overshoot, unit, declared)
+        expired = self.bounds.reaction("on_expired_in_hold", item.on_expired_in_hold, unit, declared)
+        if head is None or unit is None or order is None or multiplier is None or skips is None:
+            return None
+        if overshoot is None or expired is None or (top_up is None) != (item.top_up is None):
             return None
         return Pool(
-            span=item.name.span,
-            name=item.name.text,
-            label=None if item.label is None else item.label.text,
-            account=kept[0],
-            per=kept[1],
+            **head,
             unit=unit,
             order=order,
             lots_expire_after=expire,
+            overage=overage,
             multiplier=multiplier,
             free=item.free,
             skips=skips,
             price=price,
+            top_up=top_up,
+            on_overshoot=overshoot,
+            on_expired_in_hold=expired,
         )
 
-    # ---- shared by both
-
-    def _kept(self, paths: tuple[tree.Path, ...]) -> tuple[str, tuple[InputPath, ...]] | None:
-        """(account kind, further request fields)."""
-        first, rest = paths[0], paths[1:]
-        if first.text not in self.inputs.accounts:
-            if len(first.parts) == 1:
-                self.faults.unknown("account", first.parts[0], self.inputs.accounts)
-            else:
-                self.faults.add("OSP212", first.span, "a layer is kept per an account first", help="write `per user`")
+    def entitlement(self, item: tree.Entitlement) -> Entitlement | None:
+        head = self.kept.head(item)
+        unit = self.names.unit(item.unit)
+        starts = None if item.valid is None else self.names.instant(item.valid.starts)
+        ends = None if item.valid is None or item.valid.ends is None else self.names.instant(item.valid.ends)
+        allowance = None if unit is None else self.bounds.allowance(item.allowance, unit, item.unit.span)
+        multiplier = self.tables.ratio(item.multiplier)
+        billed = None if item.billed is None else self.names.word("way to bill", item.billed, ("in_arrears",))
+        skips = self._skips(item.skips)
+        if starts is not None and ends is not None and ends <= starts:
+            assert item.valid is not None
+            self.faults.add(
+                "OSP304", item.valid.span, "the entitlement ends before it begins", help="correct the dates"
+            )
+        if head is None or unit is None or allowance is None or multiplier is None or skips is None:
             return None
-        further = [self.inputs.string_path(path) for path in rest]
-        for path in further:
-            if path is not None and path.owner != "request":
-                self.faults.add("OSP212", path.span, "beside its account a layer is kept per request fields")
-                return None
-        known = tuple(path for path in further if path is not None)
-        return (first.text, known) if len(known) == len(rest) else None
+        return Entitlement(
+            **head,
+            unit=unit,
+            starts=starts,
+            ends=ends,
+            allowance=allowance,
+            multiplier=multiplier,
+            billed_in_arrears=billed is not None,
+            skips=skips,
+        )
+
+    def grace(self, item: tree.Grace) -> Grace | None:
+        head = self.kept.head(item)
+        unit = self.names.unit(item.unit)
+        up_to = None if unit is None else self.bounds.source(item.up_to, unit, item.unit.span)
+        only_if = None if item.only_if is None else self.names.word("condition", item.only_if, ("started_funded",))
+        if up_to == UNLIMITED:
+            self.faults.add("OSP212", item.up_to.span, "a grace has a bound", help="write an amount")
+            return None
+        if head is None or unit is None or up_to is None or (only_if is None) != (item.only_if is None):
+            return None
+        return Grace(
+            **head,
+            unit=unit,
+            up_to=up_to,
+            started_funded=only_if is not None,
+            multiplier=PLAIN_RATIO,
+        )
+
+    # ---- shared
 
     def _skips(self, items: tuple[tree.Skip, ...]) -> tuple[Skip, ...] | None:
         found, seen = [], dict[str, tree.Name]()
         for item in items:
-            first = seen.setdefault(item.name.text, item.name)
-            if first is not item.name:
-                self.faults.add(
-                    "OSP211",
-                    item.name.span,
-                    f"skip `{item.name.text}` is declared twice",
-                    note=(first.span, "declared here"),
-                    help="rename one of them",
-                )
+            if not self.names.once(item.name, seen.setdefault(item.name.text, item.name), "skip"):
                 return None
             condition = self.inputs.condition(item.when)
             if condition is not None:
                 found.append(Skip(item.name.text, condition))
         return tuple(found) if len(found) == len(items) else None
 
-    def length(self, text: tree.DurationText) -> Length | None:
-        try:
-            return length_from_text(text.text)
-        except LengthError as error:
-            self.faults.add("OSP223", text.span, str(error))
-            return None
+    def _once(self, when: Condition | None, stated: object) -> bool:
+        """Whether a condition is there where one is stated."""
+        return (when is None) == (stated is None)
 
     # ---- limits
 
-    def _windows(self, item: tree.Limit) -> tuple[Window, ...] | None:
-        found: dict[str, tree.Window] = {}
-        windows = []
-        for window in item.windows:
-            first = found.setdefault(window.name.text, window)
-            if first is not window:
-                self.faults.add(
-                    "OSP211",
-                    window.name.span,
-                    f"window `{window.name.text}` is declared twice",
-                    note=(first.name.span, "declared here"),
-                    help="rename one of them",
-                )
-            kind = self._kind(window.kind)
-            if kind is not None:
-                windows.append(Window(span=window.name.span, name=window.name.text, kind=kind))
-        return tuple(windows) if len(windows) == len(found) == len(item.windows) else None
+    def _capacity(self, item: tree.Limit, windows: tuple[Window, ...], unit: Unit) -> Table[tuple[int, ...]] | None:
+        """Buckets bound themselves; every other window is bounded by the table."""
+        bursts = {window.name: window.kind.burst for window in windows if isinstance(window.kind, Bucket)}
+        if item.capacity is not None:
+            return self.tables.capacity(item, item.capacity, unit, bursts)
+        if len(bursts) < len(windows):
+            self.faults.found.append(missing("limit", "capacity", item.span))
+            return None
+        return Table(by=(), rows=(), default=tuple(bursts.values()))
 
-    def _kind(self, kind: tree.FirstUse | tree.CalendarPeriod) -> FirstUse | CalendarPeriod | None:
-        if isinstance(kind, tree.FirstUse):
-            length = self.length(kind.length)
-            return None if length is None else FirstUse(length=length)
-        if kind.period.text not in PERIODS:
-            self.faults.unknown("calendar period", kind.period, PERIODS)
-            return None
-        if kind.zone.text not in zones():
-            self.faults.unknown("time zone", tree.Name(kind.zone.text, kind.zone.span), zones())
-            return None
-        return CalendarPeriod(period=kind.period.text, zone=kind.zone.text)
+    def _times(self, items: tuple[tree.CapacityTimes, ...]) -> tuple[CapacityTimes, ...] | None:
+        found: list[CapacityTimes] = []
+        for item in items:
+            factor = self.tables.factor(item.times)
+            starts, ends = self.names.instant(item.starts), self.names.instant(item.ends)
+            if factor is None or starts is None or ends is None:
+                continue
+            if ends <= starts:
+                self.faults.add("OSP304", item.span, "it ends before it begins", help="correct the dates")
+                continue
+            for other in found:
+                if starts < other.ends and other.starts < ends:
+                    self.faults.add(
+                        "OSP313",
+                        item.span,
+                        "two of these are in force at once, and multiply",
+                        note=(other.span, "the other one"),
+                        help="say so in a comment, or let one end where the other begins",
+                        severity=Severity.HINT,
+                    )
+            found.append(CapacityTimes(span=item.span, factor=factor, starts=starts, ends=ends))
+        return tuple(found) if len(found) == len(items) else None
+
+    def _resets(self, limit: tree.Limit) -> tuple[Reset, ...] | None:
+        found, seen = [], dict[str, tree.Name]()
+        windows = [window.name.text for window in limit.windows]
+        for item in limit.resets:
+            once = self.names.once(item.name, seen.setdefault(item.name.text, item.name), "reset")
+            unknown = [name for name in item.of if name.text not in windows]
+            for name in unknown:
+                self.faults.unknown("window", name, windows)
+            at = self.names.instant(item.at)
+            anchor = self.names.word("anchor", item.anchor, ANCHORS)
+            when = None if item.when is None else self.inputs.condition(item.when)
+            if unknown or not once or at is None or anchor is None or not self._once(when, item.when):
+                continue
+            chosen = tuple(windows.index(name.text) for name in item.of) or tuple(range(len(windows)))
+            found.append(
+                Reset(
+                    span=item.span,
+                    name=item.name.text,
+                    label=None if item.label is None else item.label.text,
+                    windows=chosen,
+                    at=at,
+                    restart=anchor == "restart_anchor",
+                    when=when,
+                )
+            )
+        return tuple(found) if len(found) == len(limit.resets) else None
+
+    def _banked(self, item: tree.BankedReset) -> BankedReset | None:
+        valid, anchor = self.names.length(item.valid), self.names.word("anchor", item.anchor, ANCHORS)
+        return None if valid is None or anchor is None else BankedReset(valid=valid, restart=anchor == "restart_anchor")
+
+    def _warnings(self, items: tuple[tree.Percent, ...]) -> tuple[int, ...] | None:
+        found: list[int] = []
+        for item in items:
+            percent = int(item.text) if len(item.text) <= 3 else 0
+            if not 1 <= percent <= 100:
+                self.faults.add("OSP222", item.span, "a warning stands at 1% to 100%", help="correct the percentage")
+                return None
+            if percent in found:
+                self.faults.add("OSP203", item.span, f"`{percent}%` is there twice", help="keep one of them")
+                return None
+            found.append(percent)
+        return tuple(sorted(found))
 
     # ---- pools
 
@@ -193,3 +285,22 @@ class Layers:
             self.faults.add("OSP306", price.per.span, "a price is per more than nothing", help="write `per 1`")
             return None
         return amount, money, per
+
+    def _top_up(self, item: tree.TopUp, pool: tree.Pool) -> TopUp | None:
+        """LANGUAGE.md U1: what is bought is paid by the pool's price."""
+        settings = item.settings
+        when = None if item.when is None else self.inputs.condition(item.when)
+        reaction = self.bounds.reaction("on_top_up_cap", item.on_top_up_cap, None, item.span)
+        kind = self.inputs.accounts.get(settings.text)
+        if pool.price is None:
+            help = "add what one costs: price 0.04 usd per 1 credits"
+            self.faults.add("OSP202", item.settings.span, "a pool that is topped up states a `price`", help=help)
+        if kind is None:
+            self.faults.unknown("account", settings, self.inputs.accounts)
+            return None
+        if kind.many:
+            self.inputs.many(settings)
+            return None
+        if reaction is None or not self._once(when, item.when):
+            return None
+        return TopUp(span=item.span, settings=settings.text, on_top_up_cap=reaction, when=when)

@@ -8,6 +8,8 @@ from typing import TypeVar
 from overspill.syntax import tree
 from overspill.words.amounts import SCALE_MAX, AmountError, Unit, steps_from_text
 from overspill.words.diagnostics import Edit, Fault, Note, Severity, did_you_mean, listed
+from overspill.words.instants import InstantError, instant_from_text
+from overspill.words.lengths import Length, LengthError, length_from_text
 from overspill.words.spans import Span
 
 T = TypeVar("T")
@@ -55,11 +57,13 @@ class Faults:
         self.add("OSP210", name.span, f"unknown {what} `{name.text}`", help=help)
 
     def in_order(self) -> tuple[Fault, ...]:
-        return tuple(sorted(self.found, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code)))
+        """By place; what was found once for each use of a let, only once."""
+        ordered = sorted(self.found, key=lambda fault: (fault.span.source.name, fault.span.start, fault.code))
+        return tuple(fault for before, fault in zip([None, *ordered], ordered, strict=False) if fault != before)
 
 
 class Names:
-    """All declarations of a bundle. Layers share one namespace: a draw names either kind."""
+    """All declarations of a bundle. Layers share one namespace: a draw names any kind."""
 
     def __init__(self, bundle: tree.Bundle, faults: Faults) -> None:
         self.faults = faults
@@ -67,8 +71,14 @@ class Names:
         self.units = self._by_name([item for item in items if isinstance(item, tree.Unit)], "unit")
         self.accounts = self._by_name([item for item in items if isinstance(item, tree.AccountKind)], "account")
         self.cards = self._by_name([item for item in items if isinstance(item, tree.RateCard)], "rate card")
-        layers = self._by_name([item for item in items if isinstance(item, (tree.Limit, tree.Pool))], "layer")
-        self.layers: dict[str, tree.Limit | tree.Pool] = layers
+        self.lets = self._by_name([item for item in items if isinstance(item, tree.Let)], "let")
+        layers: list[tree.Layer] = [item for item in items if isinstance(item, tree.Layer)]
+        self.layers = self._by_name(layers, "layer")
+        self.caps = self._by_name([item for item in items if isinstance(item, tree.Cap)], "cap")
+        self.concurrencies = self._by_name(
+            [item for item in items if isinstance(item, tree.Concurrency)], "concurrency"
+        )
+        self.invariants = self._by_name([item for item in items if isinstance(item, tree.Invariant)], "invariant")
         self.waterfalls = self._by_name([item for item in items if isinstance(item, tree.Waterfall)], "waterfall")
         self.request = self._single([item for item in items if isinstance(item, tree.RequestInputs)], "request")
         self.unit_of: dict[str, Unit] = {}
@@ -149,3 +159,59 @@ class Names:
             code = "OSP221" if "finer" in str(error) else "OSP222"
             self.faults.add(code, amount.number.span, str(error))
             return None
+
+    def instant(self, text: tree.InstantText) -> int | None:
+        """The instant in microseconds."""
+        try:
+            return instant_from_text(text.text)
+        except InstantError as error:
+            self.faults.add("OSP223", text.span, str(error))
+            return None
+
+    def length(self, text: tree.DurationText) -> Length | None:
+        try:
+            return length_from_text(text.text)
+        except LengthError as error:
+            self.faults.add("OSP223", text.span, str(error))
+            return None
+
+    def word(self, what: str, name: tree.Name | None, known: tuple[str, ...]) -> str | None:
+        """One of a few words, the first where none is stated."""
+        if name is None:
+            return known[0]
+        if name.text in known:
+            return name.text
+        self.faults.unknown(what, name, known)
+        return None
+
+    def others(self) -> dict[str, tree.Name]:
+        """Whatever has a name of its own, for those who name the wrong thing."""
+        kinds = (self.layers, self.waterfalls, self.accounts, self.cards, self.caps, self.concurrencies)
+        return {name: item.name for kind in kinds for name, item in kind.items()}
+
+    def not_a(self, what: str, name: tree.Name, known: Iterable[str]) -> None:
+        """An unknown name, or the name of something else."""
+        other = self.others().get(name.text)
+        if other is None:
+            self.faults.unknown(what, name, known)
+            return
+        self.faults.add(
+            "OSP212",
+            name.span,
+            f"`{name.text}` is no {what}",
+            note=(other.span, "declared here"),
+            help=f"name a {what}: {', '.join(sorted(known)) or 'none is declared'}",
+        )
+
+    def once(self, name: tree.Name, first: tree.Name, what: str, help: str = "rename one of them") -> bool:
+        """Whether `first` is `name` itself; a fault where the name stands twice."""
+        if first is name:
+            return True
+        self.faults.add(
+            "OSP211",
+            name.span,
+            f"{what} `{name.text}` is declared twice",
+            note=(first.span, "declared here"),
+            help=help,
+        )
+        return False

@@ -9,7 +9,6 @@ from overspill.check.rules import DerivedMeter, PriceTable, RateCard, Table
 from overspill.check.tables import Tables
 from overspill.syntax import tree
 from overspill.words.amounts import AmountError, decimal_from_text
-from overspill.words.instants import InstantError, instant_from_text
 
 ROUNDINGS = ("half_even", "half_up", "up", "down")
 
@@ -55,7 +54,7 @@ class Prices:
         found: list[DerivedMeter] = []
         for meter in item.meters:
             name = meter.name.text
-            if name in scope or name in self.inputs.scope:
+            if name in scope or name in self.inputs.scope or name in self.names.lets:
                 self.faults.add("OSP211", meter.name.span, f"`{name}` is declared twice", help="use another name")
                 return None
             typed = self.inputs.expression(meter.expr, scope)
@@ -109,10 +108,8 @@ class Prices:
         found: list[PriceTable] = []
         complete = True
         for dated in item.tables:
-            try:
-                starts = instant_from_text(dated.starts.text)
-            except InstantError as error:
-                self.faults.add("OSP223", dated.starts.span, str(error))
+            starts = self.names.instant(dated.starts)
+            if starts is None:
                 return None
             if found and starts <= found[-1].starts:
                 self.faults.add(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from overspill.cel.typed import Apply, Constant, Input, ListOf, TypedExpr, conjuncts
+from overspill.check.rules import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,19 @@ class ConstantTests:
         return any(not (values & other.values[field]) for field, values in self.values.items() if field in other.values)
 
 
-def constant_tests(serves: TypedExpr) -> ConstantTests:
+def constant_tests(serves: Sequence[Condition]) -> ConstantTests:
+    """What any of the conditions admits: a field that each of them tests, with the values of all."""
+    tests = [_tests(condition.expr) for condition in serves]
+    if len(tests) == 1:
+        return tests[0]
+    shared = [field for field in tests[0].values if all(field in test.values for test in tests)]
+    values = {field: frozenset().union(*(test.values[field] for test in tests)) for field in shared}
+    # `a == "x"` or `b == "y"`: the fields apart would admit more than either does.
+    is_whole = all(test.is_whole and len(test.values) == 1 for test in tests) and len(shared) == 1
+    return ConstantTests(values, is_whole)
+
+
+def _tests(serves: TypedExpr) -> ConstantTests:
     """The clauses of the top-level `&&` that compare a request field with string constants."""
     values: dict[str, frozenset[str]] = {}
     is_whole = True

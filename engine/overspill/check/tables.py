@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import gcd
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from overspill.syntax import tree
 from overspill.words.amounts import UNLIMITED, AmountError, Unit, decimal_from_text
 from overspill.words.spans import Span
 
-R = TypeVar("R", tree.CapacityRow, tree.MultiplierRow, tree.PriceRow)
+R = TypeVar("R", tree.CapacityRow, tree.NumberRow, tree.PriceRow)
 V = TypeVar("V")
 
 
@@ -68,6 +68,11 @@ class Tables:
         if len(row.key) != width:
             self.faults.add("OSP204", where, f"the row has {len(row.key)} keys, the table is by {width}")
             return False
+        quoted = [part for part in row.key if isinstance(part, tree.Text) and part.text == "default"]
+        if quoted:
+            help = "name the value otherwise; the row for every other value is `default`, without quotes"
+            self.faults.add("OSP204", quoted[0].span, '`"default"` cannot be told from the row `default`', help=help)
+            return False
         if defaults and len(defaults) != width:
             self.faults.add(
                 "OSP204", defaults[0].span, "`default` stands for the whole key", help="name every value, or none"
@@ -90,19 +95,30 @@ class Tables:
 
     # ---- what rows hold
 
-    def ratio(self, multiplier: tree.Multiplier | None) -> Table[Ratio] | None:
+    def ratio(self, multiplier: tree.Numbers | None) -> Table[Ratio] | None:
         if multiplier is None:
             return Table(by=(), rows=(), default=Ratio(1, 1))
-        if multiplier.fixed is not None:
-            factor = self.factor(multiplier.fixed)
-            return None if factor is None else Table(by=(), rows=(), default=factor)
+        return self.numbers(multiplier, self.factor)
+
+    def numbers(self, numbers: tree.Numbers, value_of: Callable[[tree.Number], V | None]) -> Table[V] | None:
+        """One number, or a table of them with a default."""
+        if numbers.fixed is not None:
+            value = value_of(numbers.fixed)
+            return None if value is None else Table(by=(), rows=(), default=value)
         return self.table(
-            multiplier.by,
-            multiplier.rows,
-            lambda row: self.factor(row.factor),
-            span=multiplier.span,
+            numbers.by,
+            numbers.rows,
+            lambda row: value_of(row.number),
+            span=numbers.span,
             wants_default=True,
         )
+
+    def count(self, number: tree.Number) -> int | None:
+        """A whole number of things."""
+        if number.text.isdigit() and len(number.text) <= 9:
+            return int(number.text)
+        self.faults.add("OSP222", number.span, "expected a whole number below 10^9", help="write it without a point")
+        return None
 
     def factor(self, number: tree.Number) -> Ratio | None:
         """A positive decimal as an exact ratio in lowest terms."""
@@ -121,23 +137,27 @@ class Tables:
             return None
         return ratio_of(decimal.digits, 10**decimal.scale)
 
-    def capacity(self, limit: tree.Limit, unit: Unit) -> Table[tuple[int, ...]] | None:
-        """One bound for each window of the limit, in their order."""
-        capacity = limit.capacity
+    def capacity(
+        self, limit: tree.Limit, capacity: tree.Capacity, unit: Unit, given: Mapping[str, int]
+    ) -> Table[tuple[int, ...]] | None:
+        """One bound for each window of the limit, in their order; `given` are those of windows that bound themselves."""
         if not capacity.by:
-            bounds = self._bounds(capacity.rows[0], limit, unit)
+            bounds = self._bounds(capacity.rows[0], limit, unit, given)
             return None if bounds is None else Table(by=(), rows=(), default=bounds)
         return self.table(
             capacity.by,
             capacity.rows,
-            lambda row: self._bounds(row, limit, unit),
+            lambda row: self._bounds(row, limit, unit, given),
             span=capacity.span,
             wants_default=True,
         )
 
-    def _bounds(self, row: tree.CapacityRow, limit: tree.Limit, unit: Unit) -> tuple[int, ...] | None:
+    def _bounds(
+        self, row: tree.CapacityRow, limit: tree.Limit, unit: Unit, given: Mapping[str, int]
+    ) -> tuple[int, ...] | None:
         windows = [window.name.text for window in limit.windows]
-        bounds: dict[str, int] = {}
+        free = [window for window in windows if window not in given]
+        bounds: dict[str, int] = dict(given)
         complete = True
         for cell in row.cells:
             steps = self._bound(cell, limit, unit)
@@ -145,10 +165,12 @@ class Tables:
                 self.faults.add("OSP204", cell.span, "a bound among several names its window", help="name the window")
             elif cell.window is not None and cell.window.text not in windows:
                 self.faults.unknown("window", cell.window, windows)
+            elif not free or (cell.window is not None and cell.window.text in given):
+                self.faults.add("OSP212", cell.span, "a bucket bounds itself: its burst", help="leave it out here")
             elif cell.window is not None and cell.window.text in bounds:
                 self.faults.add("OSP203", cell.span, f"window `{cell.window.text}` is there twice", help="keep one")
             elif steps is not None:
-                bounds |= dict.fromkeys(windows if cell.window is None else [cell.window.text], steps)
+                bounds |= dict.fromkeys(free if cell.window is None else [cell.window.text], steps)
                 continue
             complete = False
         missing = [window for window in windows if window not in bounds]

@@ -1,42 +1,37 @@
-"""Waterfalls: what they draw, in which units, who serves which request, and that every layer is drawn somewhere."""
+"""Waterfalls: what they draw, in which units, within which caps, and what follows which event."""
 
 from __future__ import annotations
 
+from overspill.check.bounds import REACTIONS, Bounds
 from overspill.check.fixes import stated_reaction
 from overspill.check.inputs import Inputs
-from overspill.check.layers import Layers
 from overspill.check.names import Faults, Names
-from overspill.check.rules import Draw, Guard, Limit, Pool, RateCard, Ratio, Table, Waterfall
-from overspill.check.serves import ConstantTests, constant_tests
+from overspill.check.rules import (
+    Cap,
+    Concurrency,
+    Draw,
+    Guard,
+    Layer,
+    Occupy,
+    RateCard,
+    Ratio,
+    Reaction,
+    Table,
+    Waterfall,
+)
 from overspill.check.tables import ratio_of
 from overspill.syntax import tree
+from overspill.syntax.constructs import twice
 from overspill.words.amounts import AmountError, Unit, decimal_from_text
 from overspill.words.diagnostics import Severity
 from overspill.words.instants import HOUR, MINUTE
 from overspill.words.lengths import Length
 
-REACTIONS = {"on_error": ("deny", "skip", "stop"), "on_shortfall": ("deny", "partial"), "fill": ("split", "whole")}
+FILLS, ADMISSIONS = ("split", "whole"), ("hold", "verify_only")
+EVENTS = ("on_shortfall", "on_error", "on_unavailable")
+REVERSALS = ("closed_window", "expired_lot")
 HOLD_LENGTH = Length(15 * MINUTE, 0)
 LATE_LENGTH = Length(HOUR, 0)
-
-
-class _Seen:
-    """Waterfalls by their values of one field, so that a bundle of thousands is not compared pair by pair."""
-
-    def __init__(self, tests: list[ConstantTests], field: str) -> None:
-        self.by_value: dict[str, list[int]] = {}
-        self.others: list[int] = []
-        for index, test in enumerate(tests):
-            values = test.values.get(field)
-            if values is None:
-                self.others.append(index)
-            for value in sorted(values or ()):
-                self.by_value.setdefault(value, []).append(index)
-
-    def before(self, index: int, values: frozenset[str]) -> list[int]:
-        """The waterfalls before `index` that may meet one with these values."""
-        found = [other for value in sorted(values) for other in self.by_value[value]]
-        return sorted({other for other in (*found, *self.others) if other < index})
 
 
 class Waterfalls:
@@ -47,23 +42,29 @@ class Waterfalls:
         names: Names,
         inputs: Inputs,
         cards: dict[str, RateCard],
-        layers: dict[str, Limit | Pool],
-        lengths: Layers,
+        layers: dict[str, Layer],
+        caps: dict[str, Cap],
+        concurrencies: dict[str, Concurrency],
+        bounds: Bounds,
         faults: Faults,
     ) -> None:
-        self.names, self.inputs, self.faults = names, inputs, faults
-        self.cards, self.layers, self.lengths = cards, layers, lengths
-        self._seen: dict[str, _Seen] = {}
+        self.names, self.inputs, self.bounds, self.faults = names, inputs, bounds, faults
+        self.cards, self.layers, self.caps, self.concurrencies = cards, layers, caps, concurrencies
 
     def waterfall(self, item: tree.Waterfall) -> Waterfall | None:
-        serves = self.inputs.condition(item.serves)
+        serves = tuple(found for expr in item.serves if (found := self.inputs.condition(expr)) is not None)
         base = self._base(item)
         guards = self._guards(item)
-        words = {field: self._word(item, field) for field in REACTIONS}
+        fill = self.names.word("`fill`", item.fill, FILLS)
+        admission = self.names.word("`admission`", item.admission, ADMISSIONS)
         unit = None if base is None else base[0]
-        draws = self._draws(item, unit, words["on_error"] or "deny")
+        reactions = self._reactions(item, unit)
+        draws = self._draws(item, unit, item.on_error.word.text if item.on_error is not None else "deny")
+        occupies = self._occupies(item)
         holds = self._holds(item)
-        if serves is None or base is None or guards is None or draws is None or None in words.values() or holds is None:
+        if base is None or guards is None or draws is None or holds is None or occupies is None or reactions is None:
+            return None
+        if len(serves) < len(item.serves) or fill is None or admission is None:
             return None
         return Waterfall(
             span=item.name.span,
@@ -75,11 +76,13 @@ class Waterfalls:
             counts=base[2],
             guards=guards,
             draws=draws,
+            occupies=occupies,
             otherwise=item.otherwise.code.text,
             otherwise_span=item.otherwise.span,
             offers=self._offers(item),
-            fill=words["fill"] or "",
-            on_shortfall=words["on_shortfall"] or "",
+            fill=fill,
+            admission=admission,
+            reactions=reactions,
             holds_expire_after=holds[0],
             late_capture=holds[1],
         )
@@ -101,7 +104,7 @@ class Waterfalls:
             return self._counted(item.counts)
         assert item.priced_by is not None
         if item.priced_by.text not in self.names.cards:
-            self._not_a("rate card", item.priced_by, list(self.names.cards))
+            self.names.not_a("rate card", item.priced_by, list(self.names.cards))
             return None
         card = self.cards.get(item.priced_by.text)
         return None if card is None else (card.unit, card, None)
@@ -121,21 +124,6 @@ class Waterfalls:
             )
             return None
         return unit, None, unit.name
-
-    def _not_a(self, what: str, name: tree.Name, known: list[str]) -> None:
-        """An unknown name, or the name of something else."""
-        others = {**self.names.layers, **self.names.waterfalls, **self.names.accounts, **self.names.cards}
-        other = others.get(name.text)
-        if other is None:
-            self.faults.unknown(what, name, known)
-            return
-        self.faults.add(
-            "OSP212",
-            name.span,
-            f"`{name.text}` is no {what}",
-            note=(other.name.span, "declared here"),
-            help=f"name a {what}: {', '.join(sorted(known)) or 'none is declared'}",
-        )
 
     # ---- guards, reactions, holds, offers
 
@@ -159,20 +147,48 @@ class Waterfalls:
                 found[guard.name.text] = Guard(guard.name.text, condition, guard.span)
         return tuple(found.values()) if complete else None
 
-    def _word(self, item: tree.Waterfall | tree.Draw, field: str) -> str | None:
-        name: tree.Name | None = getattr(item, field)
-        if name is None:
-            return REACTIONS[field][0]
-        if name.text not in REACTIONS[field]:
-            self.faults.unknown(f"`{field.replace('_', ' ')}`", name, REACTIONS[field])
-            return None
-        return name.text
+    def _reactions(self, item: tree.Waterfall, unit: Unit | None) -> dict[str, Reaction] | None:
+        """What follows each event; amounts are in the unit of base amounts."""
+        stated: dict[str, tree.Reaction | None] = {event: getattr(item, event) for event in EVENTS}
+        stated |= dict.fromkeys(REVERSALS)
+        seen: dict[str, tree.Name] = {}
+        for case in item.on_reversal:
+            if case.name.text not in REVERSALS:
+                self.faults.unknown("reversal", case.name, REVERSALS)
+                return None
+            if seen.setdefault(case.name.text, case.name) is not case.name:
+                self.faults.found.append(twice(f"on reversal {case.name.text}", case.span, seen[case.name.text].span))
+                return None
+            stated[case.name.text] = case.reaction
+        found = {
+            event: reaction
+            for event, written in stated.items()
+            if (reaction := self.bounds.reaction(event, written, unit, item.name.span)) is not None
+        }
+        return found if len(found) == len(stated) else None
+
+    def _occupies(self, item: tree.Waterfall) -> tuple[Occupy, ...] | None:
+        found: dict[str, Occupy] = {}
+        for occupy in item.occupies:
+            name = occupy.concurrency
+            if name.text not in self.names.concurrencies:
+                self.names.not_a("concurrency", name, self.names.concurrencies)
+                return None
+            if name.text in found:
+                self.faults.found.append(twice(f"occupy {name.text}", occupy.span, found[name.text].span))
+                return None
+            concurrency = self.concurrencies.get(name.text)
+            when = None if occupy.when is None else self.inputs.condition(occupy.when)
+            if concurrency is None or (when is None) != (occupy.when is None):
+                return None
+            found[name.text] = Occupy(span=occupy.span, concurrency=concurrency, when=when)
+        return tuple(found.values())
 
     def _holds(self, item: tree.Waterfall) -> tuple[Length, Length] | None:
         if item.holds is None:
             return HOLD_LENGTH, LATE_LENGTH
-        expire = self.lengths.length(item.holds.expire_after)
-        late = LATE_LENGTH if item.holds.late_capture is None else self.lengths.length(item.holds.late_capture)
+        expire = self.names.length(item.holds.expire_after)
+        late = LATE_LENGTH if item.holds.late_capture is None else self.names.length(item.holds.late_capture)
         return None if expire is None or late is None else (expire, late)
 
     def _offers(self, item: tree.Waterfall) -> tuple[str, ...]:
@@ -198,7 +214,7 @@ class Waterfalls:
         for draw in item.draws:
             name = draw.layer
             if name.text not in self.names.layers:
-                self._not_a("limit or pool", name, list(self.names.layers))
+                self.names.not_a("layer", name, self.names.layers)
                 continue
             if first.setdefault(name.text, draw) is not draw:
                 self.faults.add(
@@ -218,8 +234,16 @@ class Waterfalls:
     def _draw(self, draw: tree.Draw, base: Unit | None, on_error: str) -> Draw | None:
         layer = self.layers.get(draw.layer.text)
         when = None if draw.when is None else self.inputs.condition(draw.when)
-        reaction = on_error if draw.on_error is None else self._word(draw, "on_error")
-        if layer is None or base is None or reaction is None or (draw.when is not None and when is None):
+        known = tuple(REACTIONS["on_error"])
+        reaction = on_error if draw.on_error is None else self.names.word("`on error`", draw.on_error, known)
+        within = self._within(draw, layer)
+        if (
+            within is None
+            or layer is None
+            or base is None
+            or reaction is None
+            or (draw.when is not None and when is None)
+        ):
             return None
         ratio = self._ratio(draw, layer, base)
         if ratio is None:
@@ -233,9 +257,34 @@ class Waterfalls:
                 severity=Severity.HINT,
                 fix=stated_reaction(draw.span, when.span, on_error),
             )
-        return Draw(span=draw.span, layer=layer, ratio=ratio, on_error=reaction, when=when)
+        return Draw(span=draw.span, layer=layer, within=within, ratio=ratio, on_error=reaction, when=when)
 
-    def _ratio(self, draw: tree.Draw, layer: Limit | Pool, base: Unit) -> Table[Ratio] | None:
+    def _within(self, draw: tree.Draw, layer: Layer | None) -> tuple[Cap, ...] | None:
+        """The caps of a draw, each once, in the layer's unit (LANGUAGE.md L8)."""
+        found: list[Cap] = []
+        for index, name in enumerate(draw.within):
+            if name.text not in self.names.caps:
+                self.names.not_a("cap", name, self.names.caps)
+                continue
+            if name.text in [other.text for other in draw.within[:index]]:
+                self.faults.add("OSP203", name.span, f"cap `{name.text}` is there twice", help="keep one of them")
+                continue
+            cap = self.caps.get(name.text)
+            if cap is None or layer is None:
+                continue
+            if cap.unit is not layer.unit:
+                self.faults.add(
+                    "OSP220",
+                    name.span,
+                    f"cap `{cap.name}` is in {cap.unit.name}, layer `{layer.name}` in {layer.unit.name}",
+                    note=(self.names.caps[cap.name].unit.span, f"the cap's unit is {cap.unit.name}"),
+                    help="declare a cap in the layer's unit",
+                )
+                continue
+            found.append(cap)
+        return tuple(found) if len(found) == len(draw.within) else None
+
+    def _ratio(self, draw: tree.Draw, layer: Layer, base: Unit) -> Table[Ratio] | None:
         """Layer steps per base step: the layer's multiplier, or what `at` says."""
         if draw.at is not None:
             return self._exchange(draw.at, layer, base)
@@ -250,7 +299,7 @@ class Waterfalls:
             return None
         return layer.multiplier
 
-    def _exchange(self, at: tree.Exchange, layer: Limit | Pool, base: Unit) -> Table[Ratio] | None:
+    def _exchange(self, at: tree.Exchange, layer: Layer, base: Unit) -> Table[Ratio] | None:
         steps = self.names.steps(at.amount, layer.unit, self.names.layers[layer.name].unit.span)
         unit = self.names.unit(at.unit)
         if steps is None or unit is None:
@@ -270,41 +319,3 @@ class Waterfalls:
             return None
         ratio = ratio_of(steps * 10**per.scale, per.digits * base.step)
         return Table(by=(), rows=(), default=ratio)
-
-    # ---- between waterfalls
-
-    def overlaps(self, waterfalls: list[Waterfall]) -> None:
-        """Two waterfalls that could serve one request would need an order, which cannot be written."""
-        tests = [constant_tests(waterfall.serves.expr) for waterfall in waterfalls]
-        for index, waterfall in enumerate(waterfalls):
-            for other in self._near(tests, index):
-                earlier = waterfalls[other]
-                if not tests[index].disjoint(tests[other]):
-                    self.faults.add(
-                        "OSP303",
-                        waterfall.serves.span,
-                        f"waterfalls `{earlier.name}` and `{waterfall.name}` may serve one request",
-                        note=(earlier.serves.span, f"what `{earlier.name}` serves"),
-                        help='tell them apart by constants of one field: request.product == "…" in each',
-                    )
-
-    def _near(self, tests: list[ConstantTests], index: int) -> list[int]:
-        """The earlier waterfalls that share a value of the first field tested, or do not test it: only these can meet."""
-        own = tests[index].values
-        if not own:
-            return list(range(index))
-        field = min(own)
-        if field not in self._seen:
-            self._seen[field] = _Seen(tests, field)
-        return self._seen[field].before(index, own[field])
-
-    def undrawn(self) -> None:
-        drawn = {draw.layer.text for item in self.names.waterfalls.values() for draw in item.draws}
-        for name, layer in self.names.layers.items():
-            if name not in drawn:
-                self.faults.add(
-                    "OSP302",
-                    layer.name.span,
-                    f"layer `{name}` is drawn in no waterfall",
-                    help="draw it where it belongs, or delete it",
-                )

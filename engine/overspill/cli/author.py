@@ -40,7 +40,7 @@ def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filenam
 
 def _files(paths: tuple[str, ...]) -> list[str]:
     """Folders as the policy files in them."""
-    from overspill.runtime.policies import ENDINGS
+    from overspill.runtime.bundles import ENDINGS
 
     found: list[str] = []
     for path in paths:

@@ -119,7 +119,8 @@ class _Wanted(Struct, frozen=True):
 
 def _gathered(paths: tuple[str, ...], stdin_filename: str) -> _Bundle:
     """What the user named, under names that lead there from here."""
-    from overspill.runtime.policies import sources_of
+    from overspill.runtime.bundles import sources_of
+    from overspill.syntax.includes import place_of
 
     if not paths:
         raise click.UsageError("name a policy file, a folder, or -")
@@ -131,17 +132,20 @@ def _gathered(paths: tuple[str, ...], stdin_filename: str) -> _Bundle:
             continue
         named = Path(path)
         for name, data in sources_of(path).items():
+            if not named.exists() or place_of(name) is not None:
+                files[name] = data
+                continue
             place = named / name if named.is_dir() else named
-            shown = place.as_posix() if named.exists() else name
-            files[shown] = data
-            if named.exists():
-                places[shown] = place
+            files[place.as_posix()] = data
+            places[place.as_posix()] = place
     return _Bundle(files, places)
 
 
 def _refuse(paths: tuple[str, ...], bundle: _Bundle, fix: bool, since: str | None, format_: str) -> None:
     """Options that do not go with what was named."""
-    elsewhere = [name for name in bundle.files if name not in bundle.places]
+    from overspill.syntax.includes import place_of
+
+    elsewhere = [name for name in bundle.files if name not in bundle.places and place_of(name) is None]
     if since is not None and elsewhere:
         raise click.UsageError(f"--since needs files of a repository, and `{elsewhere[0]}` comes from elsewhere")
     if fix and elsewhere and "-" not in paths:
@@ -164,12 +168,19 @@ def _found(files: Mapping[str, bytes]) -> tuple[tuple[Fault, ...], str | None]:
 def _fixed(bundle: _Bundle, wanted: _Wanted) -> _Bundle:
     """The bundle with its safe fixes applied, and written where it came from."""
     from overspill.cli.fixing import ROUNDS_MAX, fixed
+    from overspill.syntax.includes import place_of
+
+    def found(files: Mapping[str, bytes]) -> tuple[Fault, ...]:
+        """What is included is another bundle's to fix."""
+        return tuple(fault for fault in wanted.of(_found(files)[0]) if place_of(fault.span.source.name) is None)
 
     # Lines move when something is fixed; what changed since a revision is then to be asked again.
     rounds = ROUNDS_MAX if wanted.since is None else 1
-    files, count = fixed(bundle.files, lambda files: wanted.of(_found(files)[0]), rounds)
+    files, count = fixed(bundle.files, found, rounds)
     changed = [name for name, data in files.items() if data != bundle.files[name]]
     for name, data in files.items():
+        if place_of(name) is not None:
+            continue
         if name not in bundle.places:
             sys.stdout.buffer.write(data)
             sys.stdout.flush()

@@ -109,7 +109,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def sources(paths: tuple[str, ...], stdin_name: str = "stdin.spill") -> dict[str, bytes]:
     """The files of one bundle from what the user named: files, folders, shipped policies, `-`."""
-    from overspill.runtime.policies import sources_of
+    from overspill.runtime.bundles import sources_of
 
     found: dict[str, bytes] = {}
     for path in paths:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "check": "check",
     "rule": "rules",
     "fmt": "author",
+    "convert": "convert",
     "test": "run_tests",
     "schema": "author",
     "decide": "decide",

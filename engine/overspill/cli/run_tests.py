@@ -19,7 +19,8 @@ from overspill.review.report import coverage_object, coverage_text, json_report,
 from overspill.review.suite import Case, Suite
 from overspill.review.suite_reader import policy_of, read_suite
 from overspill.review.vocabulary import Vocabulary, vocabulary_of
-from overspill.runtime.policies import compiled, shipped_policies, sources_of
+from overspill.runtime.bundles import shipped_policies, sources_of
+from overspill.runtime.policies import compiled
 from overspill.syntax.read import source_of
 from overspill.syntax.yaml_nodes import read_nodes
 from overspill.words.diagnostics import Fault, did_you_mean

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from overspill.cel.typed import TypedExpr
+from overspill.cel.typed import Logic, TypedExpr
 from overspill.check.rules import Waterfall
 from overspill.check.serves import constant_tests
 from overspill.plan.plan import Dispatch
@@ -20,7 +20,7 @@ def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
     by_value: dict[str, list[int]] = {}
     always = []
     for index, waterfall in enumerate(waterfalls):
-        values = constant_tests(waterfall.serves.expr).values.get(field) if field is not None else None
+        values = constant_tests(waterfall.serves).values.get(field) if field is not None else None
         if values is None:
             always.append(index)
         for value in sorted(values or ()):
@@ -32,11 +32,16 @@ def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
 
 def residual(waterfall: Waterfall, field: str | None) -> TypedExpr | None:
     """What is left of `serves` to test after dispatch by `field`; None when the index has decided it."""
-    tests = constant_tests(waterfall.serves.expr)
+    tests = constant_tests(waterfall.serves)
     only = field in tests.values and len(tests.values) == 1 and tests.is_whole
-    return None if only else waterfall.serves.expr
+    if only:
+        return None
+    first, *others = [condition.expr for condition in waterfall.serves]
+    for other in others:
+        first = Logic("||", first, other, first.span.to(other.span), first.can_fail or other.can_fail)
+    return first
 
 
 def _field(waterfalls: tuple[Waterfall, ...]) -> str | None:
-    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves.expr).values)
+    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves).values)
     return min(counts, key=lambda field: (-counts[field], field)) if counts else None

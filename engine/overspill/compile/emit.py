@@ -37,6 +37,7 @@ V = TypeVar("V")
 
 _GLOBALS = {
     **NAMESPACE,
+    "capacities_at": interpret.capacities_at,
     "in_order": interpret.in_order,
     "invalid_usage": interpret.invalid_usage,
     "price_table": interpret.price_table,
@@ -247,7 +248,10 @@ class _Emitter:
         return lines
 
     def limit(self, index: int, layer: LimitLayer) -> None:
-        self.line(f"caps = {self.lookup(layer.capacity)}")
+        caps = self.lookup(layer.capacity)
+        if layer.capacity_times:
+            caps = f"capacities_at({caps}, {self.constant(layer.capacity_times)}, now)"
+        self.line(f"caps = {caps}")
         self.line(f"W = A[{layer.kind}].windows")
         windows = [f"w{number}" for number in range(len(layer.windows))]
         for number, window in enumerate(layer.windows):

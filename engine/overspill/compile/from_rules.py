@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
-from overspill.cel.typed import TypedExpr, conjuncts
 from overspill.check import rules as r
+from overspill.compile.carried import carried_of
 from overspill.compile.dispatch import dispatch_of, residual
 from overspill.compile.emit import generated
-from overspill.compile.expressions import can_fail, resolve
-from overspill.compile.slots import SlotAllocator, input_of, kinds_of
+from overspill.compile.expressions import resolve
+from overspill.compile.parts import Parts, ratio_of, same
+from overspill.compile.slots import SlotAllocator, input_of, kinds_of, many_of, passed_of
 from overspill.plan import plan as p
+from overspill.plan.carried import Invariant
 from overspill.plan.program import Program
 from overspill.words.amounts import STEPS_MAX
 from overspill.words.instants import instant_text
-from overspill.words.spans import Span
-
-V = TypeVar("V")
-W = TypeVar("W")
 
 
 def compile_rules(rules: r.Rules) -> Program:
@@ -40,11 +36,29 @@ def plan_of(rules: r.Rules) -> p.Plan:
         effective_until=rules.effective_until,
         kinds=kinds,
         kind_names=tuple(indexes),
-        fields={field.name: input_of(field) for field in rules.request if not field.is_meter},
+        fields=_fields(rules),
         meters=frozenset(field.name for field in rules.request if field.is_meter),
         pools={pool.name: _pool(pool, indexes) for pool in rules.pools},
         waterfalls=tuple(_waterfall(waterfall, rules, kinds, dispatch.field) for waterfall in rules.waterfalls),
         dispatch=dispatch,
+        many=many_of(rules),
+        invariants=tuple(_invariant(one) for one in rules.invariants),
+    )
+
+
+def _fields(rules: r.Rules) -> dict[str, p.Input]:
+    """What requests carry: their own fields, and the attributes they pass."""
+    fields = [field for field in rules.request if not field.is_meter]
+    return {field.name: input_of(field) for field in (*fields, *passed_of(rules).values())}
+
+
+def _invariant(invariant: r.Invariant) -> Invariant:
+    """Over its own inputs, in the order of first mention."""
+    paths: dict[str, int] = {}
+    typed = invariant.typed
+    expr = None if typed is None else resolve(typed, lambda path: paths.setdefault(path, len(paths)))
+    return Invariant(
+        name=invariant.name, text=invariant.text, expr=expr, paths=tuple(paths), place=invariant.span.place
     )
 
 
@@ -55,6 +69,7 @@ def _pool(pool: r.Pool, indexes: dict[str, int]) -> p.Pool:
         kind=indexes[pool.account],
         per=tuple(path.field for path in pool.per),
         lots_expire_after=pool.lots_expire_after,
+        price=pool.price,
     )
 
 
@@ -64,36 +79,42 @@ def _waterfall(
     """Built twice: derived meters stand behind the slots, whose number the first build finds out."""
     derived = () if waterfall.card is None else tuple(meter.name for meter in waterfall.card.derived)
     first = SlotAllocator(rules, kinds, derived, 0)
-    built = _Build(kinds, first, field).waterfall(waterfall)
+    built = _Build(Parts(kinds, first), field).waterfall(waterfall)
     if not derived:
         return built
-    return _Build(kinds, SlotAllocator(rules, kinds, derived, len(first.slots)), field).waterfall(waterfall)
+    slots = SlotAllocator(rules, kinds, derived, len(first.slots))
+    return _Build(Parts(kinds, slots), field).waterfall(waterfall)
 
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    kinds: tuple[p.AccountKind, ...]
-    slots: SlotAllocator
+    """Turns the rules of one waterfall into its plan, over one set of slots."""
+
+    parts: Parts
     field: str | None
     """The request field that dispatch goes by."""
 
     def waterfall(self, waterfall: r.Waterfall) -> p.Waterfall:
-        names = [draw.layer.name for draw in waterfall.draws]
+        drawn = [draw for draw in waterfall.draws if isinstance(draw.layer, (r.Limit, r.Pool))]
+        names = [draw.layer.name for draw in drawn]
         rest = residual(waterfall, self.field)
-        serves = None if rest is None else self.condition(rest, waterfall.serves.span)
+        serves = None if rest is None else self.parts.condition(rest, waterfall.serves[0].span)
         base = self.base(waterfall)
         guards = tuple(
-            p.Guard(name=guard.name, when=self.condition(guard.when.expr, guard.when.span), place=guard.span.place)
+            p.Guard(
+                name=guard.name, when=self.parts.condition(guard.when.expr, guard.when.span), place=guard.span.place
+            )
             for guard in waterfall.guards
         )
-        layers = tuple(self.layer(draw) for draw in waterfall.draws)
+        layers = tuple(self.layer(draw) for draw in drawn)
         offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
+        carried = tuple(carried_of(waterfall, self.parts))
         return p.Waterfall(
             name=waterfall.name,
             label=waterfall.label,
             place=waterfall.span.place,
             serves=serves,
-            slots=tuple(self.slots.slots),
+            slots=tuple(self.parts.slots.slots),
             unit=waterfall.unit,
             base=base,
             base_max=_base_max(layers),
@@ -103,31 +124,32 @@ class _Build:
             otherwise_place=waterfall.otherwise_span.place,
             offers=offers,
             fill_whole=waterfall.fill == "whole",
-            partial=waterfall.on_shortfall == "partial",
+            partial=waterfall.reactions["on_shortfall"].word == "partial",
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
+            carried=carried,
         )
 
     def base(self, waterfall: r.Waterfall) -> p.Pricing | p.Counting:
         card = waterfall.card
         if card is None:
             assert waterfall.counts is not None
-            return p.Counting(meter=self.slots.index(waterfall.counts))
+            return p.Counting(meter=self.parts.slots.index(waterfall.counts))
         derived = tuple(
-            p.DerivedMeter(name=meter.name, expr=resolve(meter.expr, self.slots.index)) for meter in card.derived
+            p.DerivedMeter(name=meter.name, expr=resolve(meter.expr, self.parts.slots.index)) for meter in card.derived
         )
         tables = tuple(
             p.PriceTable(
                 starts=table.starts,
                 version=f"{card.name}@{instant_text(table.starts)[:10]}",
-                table=self.table(table.table, _same),
+                table=self.parts.table(table.table, same),
             )
             for table in sorted(card.tables, key=lambda table: -table.starts)
         )
         return p.Pricing(
             card=card.name,
             derived=derived,
-            meters=tuple(self.slots.index(meter) for meter in card.meters),
+            meters=tuple(self.parts.slots.index(meter) for meter in card.meters),
             denominator=card.denominator,
             round=card.round,
             tables=tables,
@@ -135,13 +157,11 @@ class _Build:
 
     def layer(self, draw: r.Draw) -> p.Layer:
         layer = draw.layer
-        when = None if draw.when is None else self.condition(draw.when.expr, draw.when.span)
-        kind = next(index for index, kind in enumerate(self.kinds) if kind.name == layer.account)
-        per = tuple(self.slots.index(path.text) for path in layer.per)
-        ratio = self.table(draw.ratio, lambda ratio: (ratio.numerator, ratio.denominator))
-        skips = tuple(
-            p.Skip(name=skip.name, when=self.condition(skip.when.expr, skip.when.span)) for skip in layer.skips
-        )
+        assert isinstance(layer, (r.Limit, r.Pool))
+        when = self.parts.optional(draw.when)
+        kind, per = self.parts.kind(layer.account), self.parts.per(layer.per)
+        ratio = self.parts.ratio(draw.ratio)
+        skips = self.parts.skips(layer.skips)
         if isinstance(layer, r.Limit):
             return p.LimitLayer(
                 name=layer.name,
@@ -154,8 +174,13 @@ class _Build:
                 when=when,
                 skips=skips,
                 on_error=draw.on_error,
-                windows=tuple(_window(layer.name, window) for window in layer.windows),
-                capacity=self.table(layer.capacity, _same),
+                windows=tuple(self.parts.window(layer.name, window) for window in layer.windows),
+                capacity=self.parts.table(layer.capacity, same),
+                capacity_times=tuple(
+                    p.CapacityTimes(starts=one.starts, ends=one.ends, factor=ratio_of(one.factor))
+                    for one in layer.capacity_times
+                ),
+                warn_at=layer.warn_at,
             )
         return p.PoolLayer(
             name=layer.name,
@@ -171,41 +196,6 @@ class _Build:
             order=() if layer.order == r.DEFAULT_ORDER else layer.order,
             free=layer.free,
         )
-
-    def condition(self, expr: TypedExpr, span: Span) -> p.Condition:
-        resolved = resolve(expr, self.slots.index)
-        clauses = tuple(self.clause(clause) for clause in conjuncts(expr))
-        return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=clauses, place=span.place)
-
-    def clause(self, clause: TypedExpr) -> p.Clause:
-        seen: dict[int, None] = {}
-
-        def slot_of(path: str) -> int:
-            index = self.slots.index(path)
-            seen[index] = None
-            return index
-
-        expr = resolve(clause, slot_of)
-        return p.Clause(text=clause.span.text, expr=expr, slots=tuple(seen))
-
-    def table(self, table: r.Table[V], value: Callable[[V], W]) -> p.Table[W]:
-        by = tuple(self.slots.index(path.text) for path in table.by)
-        rows = {key[0] if len(key) == 1 else key: value(row) for key, row in table.rows}
-        return p.Table(by=by, rows=rows, default=None if table.default is None else value(table.default))
-
-
-def _same(value: V) -> V:
-    return value
-
-
-def _window(limit: str, window: r.Window) -> p.Window:
-    kind: p.FirstUse | p.CalendarPeriod
-    match window.kind:
-        case r.FirstUse(length=length):
-            kind = p.FirstUse(length=length)
-        case r.CalendarPeriod(period=period, zone=zone):
-            kind = p.CalendarPeriod(period=period, zone=zone)
-    return p.Window(name=window.name, key=f"{limit}.{window.name}", kind=kind)
 
 
 def _offered(offer: str, layers: list[str]) -> int | None:

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from overspill.check.rules import Field, Rules
 from overspill.plan.plan import ROOT, AccountKind, Input, Origin, Slot
 from overspill.words.amounts import Unit
 
-_PYTHON = {"int": int, "string": str, "bool": bool}
+_PYTHON = {"int": int, "string": str, "bool": bool, "timestamp": int}
 
 
 def input_of(field: Field) -> Input:
-    """A declared field as the plan has it: amounts and meters are ints."""
+    """A declared field as the plan has it: amounts, meters and timestamps are ints."""
     kind = int if field.is_meter or field.unit is not None else _PYTHON[str(field.type)]
     return Input(name=field.name, type=kind, unit=field.unit, optional=field.optional, default=field.default)
 
 
 def kinds_of(rules: Rules) -> tuple[AccountKind, ...]:
-    """The account kinds, the root first."""
-    kinds = [
-        AccountKind(name=kind.name, of=kind.of, attributes={field.name: input_of(field) for field in kind.fields})
+    """The account kinds of which a request names one each, the root first; what they store, not what is passed."""
+    return tuple(sorted(_kinds(rules, many=False), key=lambda kind: kind.of is not None))
+
+
+def many_of(rules: Rules) -> tuple[AccountKind, ...]:
+    """The account kinds of which a request may stand for any number."""
+    return tuple(_kinds(rules, many=True))
+
+
+def _kinds(rules: Rules, *, many: bool) -> list[AccountKind]:
+    return [
+        AccountKind(
+            name=kind.name,
+            of=kind.of,
+            attributes={field.name: input_of(field) for field in kind.fields if not field.from_request},
+        )
         for kind in rules.accounts
+        if kind.many is many
     ]
-    return tuple(sorted(kinds, key=lambda kind: kind.of is not None))
+
+
+def passed_of(rules: Rules) -> dict[str, Field]:
+    """The attributes that requests pass, by their paths (`user.plan`)."""
+    return {
+        f"{kind.name}.{field.name}": field for kind in rules.accounts for field in kind.fields if field.from_request
+    }
+
+
+def _unread_of(rules: Rules) -> Iterator[str]:
+    """The paths of many-valued accounts, of timestamps, and of what requests pass for accounts beside the root."""
+    for kind in rules.accounts:
+        if kind.many:
+            yield f"{kind.of}.{kind.name}"
+        for field in kind.fields:
+            if str(field.type) == "timestamp" or (field.from_request and kind.of is not None):
+                yield f"{kind.name}.{field.name}"
 
 
 class SlotAllocator:
@@ -29,6 +61,10 @@ class SlotAllocator:
 
     def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
         self._fields = {field.name: field for field in rules.request}
+        self._passed = passed_of(rules)
+        self._unread = frozenset(_unread_of(rules))
+        self.unread: list[str] = []
+        """Paths of inputs that facts do not hold yet, in the order of first mention."""
         self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
         self._kind_inputs = kinds
         self._derived = {name: count + index for index, name in enumerate(derived)}
@@ -49,12 +85,18 @@ class SlotAllocator:
 
     def _slot(self, path: str) -> Slot:
         owner, name = path.split(".")
+        if path in self._unread:
+            self.unread.append(path)
         if owner == "request":
             field = self._fields[name]
             origin = Origin.METER if field.is_meter else Origin.FIELD
             return Slot(path=path, origin=origin, kind=ROOT, input=input_of(field))
+        if path in self._passed:
+            return Slot(path=path, origin=Origin.FIELD, kind=ROOT, input=input_of(self._passed[path]))
         kind = self._kinds[owner]
         declared = self._kind_inputs[kind].attributes.get(name)
+        if declared is None and name != "id":
+            declared = Input(name=name, type=str, unit=None, optional=True, default=None)
         if declared is not None:
             return Slot(path=path, origin=Origin.ATTRIBUTE, kind=kind, input=declared)
         identity = Input(name="id", type=str, unit=Unit("id", 0), optional=True, default=None)

@@ -83,6 +83,8 @@ def _changes(decided: Decided) -> Iterator[int]:
     for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
         if len(step) == 5:
             yield from (window[ENDS_AT] for window in step[3] if window[ENDS_AT] > now)
+            times = layer.capacity_times if isinstance(layer, LimitLayer) else ()
+            yield from (at for one in times for at in (one.starts, one.ends) if at > now)
         elif isinstance(layer, PoolLayer) and len(step) == 4:
             yield from (lot[LOT_GRANTED_AT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] > now)
 

@@ -15,6 +15,7 @@ from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.periods import window_at
 from overspill.plan.plan import (
+    CapacityTimes,
     Condition,
     Counting,
     DerivedMeter,
@@ -51,7 +52,7 @@ from overspill.plan.raw import (
     Step,
 )
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT, LOT_ORDER, USED, AccountFacts, Lot
-from overspill.words.amounts import text_from_steps
+from overspill.words.amounts import STEPS_MAX, UNLIMITED, text_from_steps
 from overspill.words.failures import Failure
 from overspill.words.instants import instant_text
 
@@ -316,13 +317,25 @@ def _visit_limit(
     asked: int,
     now: int,
 ) -> LimitStep:
-    capacities = look_up(layer.capacity, waterfall, facts)
+    capacities = capacities_at(look_up(layer.capacity, waterfall, facts), layer.capacity_times, now)
     windows = tuple(
         window_at(account.windows.get(state_key(window.key, key_values)), window.kind, now) for window in layer.windows
     )
     room = min(capacity - window[USED] for capacity, window in zip(capacities, windows, strict=True))
     base, amount = cover(asked, room, *ratio)
     return (TOOK, base, amount, windows, capacities)
+
+
+def capacities_at(capacities: tuple[int, ...], times: tuple[CapacityTimes, ...], now: int) -> tuple[int, ...]:
+    """LANGUAGE.md W5: the capacities times all that is in force, rounded down once; no bound stays none."""
+    numerator = denominator = 1
+    for one in times:
+        if one.starts <= now < one.ends:
+            numerator *= one.factor[0]
+            denominator *= one.factor[1]
+    if numerator == denominator:
+        return capacities
+    return tuple([c if c == UNLIMITED else min(c * numerator // denominator, STEPS_MAX) for c in capacities])
 
 
 def in_order(lots: tuple[Lot, ...], order: tuple[str, ...]) -> Sequence[Lot]:

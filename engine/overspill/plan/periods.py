@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, assert_never
 
-from overspill.plan.plan import CalendarPeriod, FirstUse
+from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Schedule, ScheduleBy, Sliding, WindowKind
 from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
 from overspill.plan.zones import zone_of
 from overspill.words.instants import SECOND
-from overspill.words.lengths import instant_after
+from overspill.words.lengths import Length, instant_after
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def window_at(state: WindowState | None, kind: FirstUse | CalendarPeriod, now: int) -> WindowState:
+def window_at(state: WindowState | None, kind: WindowKind, now: int) -> WindowState:
     """The window as a draw at `now` would find it: the open generation, or the next one, unused."""
     if state is not None and now < state[ENDS_AT]:
         return state
@@ -33,8 +33,33 @@ def window_at(state: WindowState | None, kind: FirstUse | CalendarPeriod, now: i
         case CalendarPeriod(period=period, zone=zone):
             start, end = calendar_period(period, zone, now)
             return (generation, start, end, 0)
+        case Schedule(length=length, anchor=anchor):
+            start, end = scheduled_period(anchor, length, now)
+            return (generation, start, end, 0)
+        case ScheduleBy() | Sliding() | Bucket():
+            raise NotImplementedError("a waterfall with such a window is carried, not decided on")
         case _:
             assert_never(kind)
+
+
+def scheduled_period(anchor: int, length: Length, now: int) -> tuple[int, int]:
+    """The half-open [anchor + k lengths, anchor + (k+1) lengths) around `now`; months are counted from the anchor."""
+    if not length.months:
+        start = anchor + (now - anchor) // length.micros * length.micros
+        return start, start + length.micros
+    count = (_month(now) - _month(anchor)) // length.months
+    if now < _months_after(anchor, count * length.months):
+        count -= 1
+    return _months_after(anchor, count * length.months), _months_after(anchor, (count + 1) * length.months)
+
+
+def _month(instant: int) -> int:
+    moment = _EPOCH + timedelta(seconds=instant // SECOND)
+    return moment.year * 12 + moment.month
+
+
+def _months_after(anchor: int, months: int) -> int:
+    return instant_after(anchor, Length(0, months)) if months else anchor
 
 
 def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:

@@ -8,86 +8,67 @@ lengths are microseconds, `place` is `file:line:column` in the policy's source.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
-from typing import Generic, TypeVar
 
+from overspill.plan.carried import Carried, Invariant
 from overspill.plan.expression import Expr
+from overspill.plan.parts import (
+    ROOT,
+    AccountKind,
+    CalendarPeriod,
+    Clause,
+    Condition,
+    FirstUse,
+    Input,
+    Origin,
+    Ratio,
+    Row,
+    Scalar,
+    Schedule,
+    Skip,
+    Slot,
+    Table,
+    Window,
+    WindowKind,
+    state_key,
+)
 from overspill.words.amounts import Unit
 from overspill.words.codec import Struct
 from overspill.words.lengths import Length
 
-V = TypeVar("V")
-
-Scalar = str | int | bool
-Row = str | tuple[str, ...]
-"""A table's key: the one value it is keyed by, or a tuple of them."""
-
-
-ROOT = 0
-"""The index of the account kind that every request names."""
-
-
-class Origin(Enum):
-    """Where a slot's value comes from."""
-
-    FIELD = "field"
-    METER = "meter"
-    ATTRIBUTE = "attribute"
-    ACCOUNT_ID = "account_id"
-
-
-class Input(Struct, frozen=True, kw_only=True):
-    """A declared input of requests or accounts; `type` is str, int or bool as Python holds it."""
-
-    name: str
-    type: type[Scalar]
-    unit: Unit | None
-    optional: bool
-    default: Scalar | None
-
-
-class AccountKind(Struct, frozen=True, kw_only=True):
-    """`of` None: the root, which every request names."""
-
-    name: str
-    of: str | None
-    attributes: Mapping[str, Input]
-
-
-class Slot(Struct, frozen=True, kw_only=True):
-    """One input that a waterfall reads. `kind` is the account kind's index for attributes and account ids."""
-
-    path: str
-    origin: Origin
-    kind: int
-    input: Input
-
-
-class Clause(Struct, frozen=True, kw_only=True):
-    """One operand of a condition's top-level `&&`: the trace names the one that failed."""
-
-    text: str
-    expr: Expr
-    slots: tuple[int, ...]
-
-
-class Condition(Struct, frozen=True, kw_only=True):
-    expr: Expr
-    can_fail: bool
-    clauses: tuple[Clause, ...]
-    place: str
-
-
-class Table(Struct, Generic[V], frozen=True, kw_only=True):
-    """`rows` by the values of the slots `by`; no `by`: `default` alone. `default` None: a missing row is a failure."""
-
-    by: tuple[int, ...]
-    rows: Mapping[Row, V]
-    default: V | None
-
-
-Ratio = tuple[int, int]
-"""(numerator, denominator) in lowest terms: layer steps per base step."""
+__all__ = [
+    "ROOT",
+    "AccountKind",
+    "CalendarPeriod",
+    "CapacityTimes",
+    "Clause",
+    "Condition",
+    "Counting",
+    "DerivedMeter",
+    "Dispatch",
+    "FirstUse",
+    "Guard",
+    "Input",
+    "Layer",
+    "LimitLayer",
+    "Offer",
+    "Origin",
+    "Plan",
+    "Pool",
+    "PoolLayer",
+    "PriceTable",
+    "Pricing",
+    "Ratio",
+    "Row",
+    "Scalar",
+    "Schedule",
+    "Skip",
+    "Slot",
+    "Table",
+    "Waterfall",
+    "Window",
+    "WindowKind",
+    "state_key",
+]
 
 
 class DerivedMeter(Struct, frozen=True, kw_only=True):
@@ -121,25 +102,12 @@ class Counting(Struct, frozen=True, kw_only=True):
     meter: int
 
 
-class FirstUse(Struct, frozen=True, kw_only=True):
-    length: Length
+class CapacityTimes(Struct, frozen=True, kw_only=True):
+    """In force in [`starts`, `ends`): capacities times `factor`, downwards; several in force multiply."""
 
-
-class CalendarPeriod(Struct, frozen=True, kw_only=True):
-    period: str
-    zone: str
-
-
-class Window(Struct, frozen=True, kw_only=True):
-    name: str
-    key: str
-    """`limit.window`: the window's key in the account's state."""
-    kind: FirstUse | CalendarPeriod
-
-
-class Skip(Struct, frozen=True, kw_only=True):
-    name: str
-    when: Condition
+    starts: int
+    ends: int
+    factor: Ratio
 
 
 class LimitLayer(Struct, frozen=True, kw_only=True):
@@ -158,6 +126,9 @@ class LimitLayer(Struct, frozen=True, kw_only=True):
     on_error: str
     windows: tuple[Window, ...]
     capacity: Table[tuple[int, ...]]
+    capacity_times: tuple[CapacityTimes, ...]
+    warn_at: tuple[int, ...]
+    """Percentages of a capacity, ascending."""
 
 
 class PoolLayer(Struct, frozen=True, kw_only=True):
@@ -215,6 +186,8 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """`on shortfall partial`."""
     hold_length: Length
     late_length: Length
+    carried: tuple[Carried, ...]
+    """What it says and this version cannot decide on; with any of these it decides nothing."""
 
 
 class Pool(Struct, frozen=True, kw_only=True):
@@ -226,6 +199,8 @@ class Pool(Struct, frozen=True, kw_only=True):
     per: tuple[str, ...]
     """Names of the request fields it is further kept per."""
     lots_expire_after: Length | None
+    price: tuple[int, Unit, int] | None
+    """(money steps, money unit, pool steps): `price 0.04 usd per 1 credits`."""
 
 
 class Dispatch(Struct, frozen=True, kw_only=True):
@@ -249,10 +224,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     pools: Mapping[str, Pool]
     waterfalls: tuple[Waterfall, ...]
     dispatch: Dispatch
-
-
-def state_key(name: str, values: tuple[Scalar, ...]) -> str:
-    """The key in an account's state of what is kept per further fields: `limit.window|gpt-5.5`, values escaped."""
-    if not values:
-        return name
-    return "|".join([name, *(str(value).replace("%", "%25").replace("|", "%7C") for value in values)])
+    many: tuple[AccountKind, ...]
+    """Kinds of which a request may stand for any number: `user.groups`."""
+    invariants: tuple[Invariant, ...]

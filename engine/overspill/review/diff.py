@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from overspill.syntax import tree
-from overspill.syntax.canonical import Plain, canonical, digest
+from overspill.syntax.canonical import canonical, digest
 from overspill.syntax.constructs import CONSTRUCTS
+from overspill.syntax.plain import Plain
 from overspill.syntax.read import read_bundle
 from overspill.words.failures import PolicyFaults
 from overspill.words.spans import Span
@@ -41,14 +42,32 @@ KINDS: Mapping[tuple[str, str], str] = {
     ("waterfalls", "holds"): "HOLD",
     ("waterfalls", "on_error"): "ERROR_MODE",
     ("waterfalls", "on_shortfall"): "DEFAULT",
+    ("waterfalls", "admission"): "HOLD",
+    ("waterfalls", "occupy"): "LIMIT",
+    ("waterfalls", "on_unavailable"): "ERROR_MODE",
+    ("waterfalls", "on_reversal"): "DEFAULT",
     ("waterfalls", ""): "PRICE",
+    ("entitlements", "skips"): "CONDITION",
+    ("entitlements", ""): "LIMIT",
+    ("graces", ""): "LIMIT",
+    ("caps", ""): "LIMIT",
+    ("concurrencies", ""): "LIMIT",
+    ("lets", ""): "CONDITION",
+    ("invariants", ""): "INVARIANT",
     ("accounts", ""): "INPUT",
     ("request", ""): "INPUT",
     ("units", ""): "UNIT",
 }
 """(top-level key, statement) → kind; an empty statement stands for all others. Everything else is META."""
-_WHOLE = {"limits": "LAYER", "pools": "LAYER", "waterfalls": "WATERFALL", "rate_cards": "PRICE"}
-_DRAW_PARTS = {"when": "CONDITION", "at": "PRICE", "on_error": "ERROR_MODE"}
+_WHOLE = {
+    "limits": "LAYER",
+    "pools": "LAYER",
+    "entitlements": "LAYER",
+    "graces": "LAYER",
+    "waterfalls": "WATERFALL",
+    "rate_cards": "PRICE",
+}
+_DRAW_PARTS = {"within": "LIMIT", "when": "CONDITION", "at": "PRICE", "on_error": "ERROR_MODE"}
 
 
 class Change(NamedTuple):
@@ -150,7 +169,7 @@ def _named(items: list[Plain]) -> dict[str, Plain]:
         if not isinstance(item, dict) or "layer" in item:
             return {}
         name = next((item[key] for key in ("window", "skip", "deny", "from") if key in item), None)
-        if not isinstance(name, str):
+        if not isinstance(name, str) or name in found:
             return {}
         found[name] = {key: value for key, value in item.items() if value != name}
     return found

@@ -1,4 +1,4 @@
-"""Bundles: found by name or path, read, compiled once, kept by digest.
+"""Bundles: read, compiled once, kept by digest.
 
 The only place of the runtime that reaches for the compiler, and only when a policy is opened: `import overspill`
 loads no parser.
@@ -13,64 +13,11 @@ from typing import TYPE_CHECKING
 
 from overspill.plan.program import Program
 from overspill.ports.store import Store, StoredPolicy
+from overspill.runtime.bundles import sources_of
 from overspill.words.failures import Failure, PolicyFaults
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from overspill.check.from_tree import Checked
-
-ENDINGS = (".spill", ".spill.yaml")
-
-
-def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
-    """The files of a bundle by name: a shipped one (`codex_sora`), a folder of policy files, or one file."""
-    from pathlib import Path
-
-    path = Path(policy)
-    if path.is_dir():
-        return _folder(path)
-    if path.is_file():
-        return {path.name: _bytes(path)}
-    if isinstance(policy, str) and policy.isidentifier():
-        from importlib.resources import files
-
-        shipped = files("overspill_policies") / policy
-        if shipped.is_dir():
-            return {entry.name: entry.read_bytes() for entry in shipped.iterdir() if entry.name.endswith(ENDINGS)}
-    raise Failure(
-        "no_policy",
-        f"there is no policy `{os.fspath(policy)}`",
-        help=f"name a file, a folder, or a shipped policy: {', '.join(shipped_policies())}",
-    )
-
-
-def shipped_policies() -> list[str]:
-    """The names of the bundles that come with the package."""
-    from importlib.resources import files
-
-    return sorted(entry.name for entry in files("overspill_policies").iterdir() if (entry / "access.spill").is_file())
-
-
-def _folder(path: Path) -> dict[str, bytes]:
-    found = {entry.name: _bytes(entry) for entry in sorted(path.iterdir()) if entry.name.endswith(ENDINGS)}
-    if not found:
-        raise Failure("no_policy", f"{path} holds no policy file", help="policy files end in .spill or .spill.yaml")
-    for name in found:
-        if f"{name}.yaml" in found:
-            raise Failure(
-                "two_surfaces",
-                f"{path} holds {name} and {name}.yaml",
-                help="keep one surface of a file, or put the other into a folder of its own",
-            )
-    return found
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Failure("unreadable", f"{path} cannot be read: {error.strerror}", help="check its permissions") from None
 
 
 def checked_of(sources: Mapping[str, bytes], *, lints: bool = True) -> Checked:

@@ -2,283 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import TypeVar
-
-from lark import Token
-
-from overspill.cel.build import CelBuilder
 from overspill.syntax import tree
-from overspill.syntax.constructs import Stated, assemble
-from overspill.words.diagnostics import Fault
-from overspill.words.names import NAME
-from overspill.words.spans import Source, Span
+from overspill.syntax.build_base import Children
+from overspill.syntax.build_layers import LayerBuilder
+from overspill.syntax.constructs import Stated
 
-T = TypeVar("T")
-Children = list[object]
 
-
-class PolicyBuilder(CelBuilder):
-    """The callbacks, one for each rule or alias; faults that do not stop the parse are collected."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.faults: list[Fault] = []
-        self.comments: list[tree.Comment] = []
-
-    def begin(self, source: Source, offset: int = 0) -> None:
-        super().begin(source, offset)
-        self.faults = []
-        self.comments = []
-
-    def comment(self, token: Token) -> Token:
-        self.comments.append(tree.Comment(str(token), self.token_span(token)))
-        return token
-
-    # ---- leaves
-
-    def name_of(self, child: object) -> tree.Name:
-        text, span = str(child), self.span_of(child)
-        if NAME.fullmatch(text) is None:
-            self.faults.append(
-                Fault(
-                    code="OSP205",
-                    span=span,
-                    message=f"`{text[:70]}` is no name",
-                    help="use lower-case letters, digits and `_`, starting with a letter, at most 64 in all",
-                )
-            )
-        return tree.Name(text, span)
-
-    def text_of(self, child: object) -> tree.Text:
-        try:
-            value = json.loads(str(child))
-        except json.JSONDecodeError:
-            raise self.stop(
-                "OSP205", child, "the string has an unknown escape", 'use \\" \\\\ \\n \\t or \\uXXXX'
-            ) from None
-        return tree.Text(value, self.span_of(child))
-
-    def number_of(self, child: object) -> tree.Number:
-        return tree.Number(str(child).replace("_", ""), self.span_of(child))
-
-    def duration_of(self, child: object) -> tree.DurationText:
-        return tree.DurationText(str(child), self.span_of(child))
-
-    def instant_of(self, child: object) -> tree.InstantText:
-        return tree.InstantText(str(child), self.span_of(child))
-
-    def of(self, children: Children, kind: type[T]) -> tuple[T, ...]:
-        return tuple(child for child in children if isinstance(child, kind))
-
-    def tokens(self, children: Children, kind: str) -> list[Token]:
-        return [child for child in children if isinstance(child, Token) and child.type == kind]
-
-    def stated(self, field: str, value: object, children: Children) -> Stated:
-        return Stated(field, value, self.whole(children))
-
-    def amount(self, c: Children) -> tree.Amount:
-        return tree.Amount(self.number_of(c[0]), self.name_of(c[1]), self.whole(c))
-
-    def unlimited(self, c: Children) -> tree.Unlimited:
-        return tree.Unlimited(self.whole(c))
-
-    def text(self, c: Children) -> tree.Text:
-        return self.text_of(c[0])
-
-    def number(self, c: Children) -> tree.Number:
-        return self.number_of(c[0])
-
-    def boolean(self, c: Children) -> bool:
-        return str(c[0]) == "true"
-
-    def names(self, c: Children) -> tuple[tree.Name, ...]:
-        return tuple(self.name_of(token) for token in self.tokens(c, "NAME"))
-
-    def paths(self, c: Children) -> tuple[tree.Path, ...]:
-        return self.of(c, tree.Path)
-
-    def path(self, c: Children) -> tree.Path:
-        return tree.Path(tuple(self.name_of(token) for token in self.tokens(c, "NAME")), self.whole(c))
-
-    def key(self, c: Children) -> tree.Text | tree.Default:
-        token = c[0]
-        assert isinstance(token, Token)
-        return self.text_of(token) if token.type == "STRING" else tree.Default(self.token_span(token))
-
-    def row_key(self, c: Children) -> tree.RowKey:
-        return tuple(child for child in c if isinstance(child, (tree.Text, tree.Default)))
-
-    # ---- header and inputs
-
-    def start(self, c: Children) -> Children:
-        return c
-
-    def policy(self, c: Children) -> tree.Policy:
-        return tree.Policy(span=self.whole(c), name=self.name_of(c[1]), version=self.number_of(c[3]))
-
-    def language(self, c: Children) -> tree.Language:
-        return tree.Language(span=self.whole(c), version=self.number_of(c[1]))
-
-    def effective(self, c: Children) -> tree.Effective:
-        ends = self.instant_of(c[4]) if len(c) > 4 else None
-        return tree.Effective(span=self.whole(c), starts=self.instant_of(c[2]), ends=ends)
-
-    def owner(self, c: Children) -> tree.Owner:
-        return tree.Owner(span=self.whole(c), text=self.text_of(c[1]))
-
-    def integer_unit(self, c: Children) -> tree.Unit:
-        return self._unit(c, None)
-
-    def decimal_unit(self, c: Children) -> tree.Unit:
-        return self._unit(c, self.number_of(c[5]))
-
-    def _unit(self, c: Children, digits: tree.Number | None) -> tree.Unit:
-        names = self.tokens(c, "NAME")
-        singular = self.name_of(names[1]) if len(names) > 1 else None
-        return tree.Unit(span=self.whole(c), name=self.name_of(names[0]), digits=digits, singular=singular)
-
-    def account(self, c: Children) -> tree.AccountKind | None:
-        names = self.tokens(c, "NAME")
-        items = [Stated("fields", field, field.span) for field in self.of(c, tree.Field)]
-        if len(names) > 1:
-            items.append(Stated("of", self.name_of(names[1]), self.token_span(names[1])))
-        return assemble(tree.AccountKind, self.whole(c), items, self.faults, name=self.name_of(names[0]))
-
-    def request(self, c: Children) -> tree.RequestInputs | None:
-        items = [Stated("fields", field, field.span) for field in self.of(c, tree.Field)]
-        return assemble(tree.RequestInputs, self.whole(c), items, self.faults)
-
-    def field(self, c: Children) -> tree.Field:
-        optional = any(isinstance(child, Token) and child == "?" for child in c)
-        values = [child for child in c[3:] if isinstance(child, (tree.Text, tree.Number, tree.Amount, bool))]
-        return tree.Field(
-            span=self.whole(c),
-            name=self.name_of(c[0]),
-            type=self.name_of(c[2]),
-            optional=optional,
-            default=values[0] if values else None,
-        )
-
-    # ---- prices
-
-    def rate_card(self, c: Children) -> tree.RateCard | None:
-        return self._named(tree.RateCard, c)
-
-    def _named(self, kind: type[T], c: Children) -> T | None:
-        return assemble(kind, self.whole(c), self.of(c, Stated), self.faults, name=self.name_of(c[1]))
-
-    def label(self, c: Children) -> Stated:
-        return self.stated("label", self.text_of(c[1]), c)
-
-    def derived_meter(self, c: Children) -> Stated:
-        meter = tree.DerivedMeter(span=self.whole(c), name=self.name_of(c[1]), expr=c[3])  # type: ignore[arg-type]
-        return self.stated("meters", meter, c)
-
-    def price_key(self, c: Children) -> Stated:
-        key = tree.PriceKey(
-            span=self.whole(c),
-            unit=self.name_of(c[2]),
-            per=self.number_of(c[4]),
-            by=c[6],  # type: ignore[arg-type]
-        )
-        return self.stated("price", key, c)
-
-    def round(self, c: Children) -> Stated:
-        return self.stated("round", self.name_of(c[1]), c)
-
-    def price_table(self, c: Children) -> Stated:
-        rows = self.of(c, tree.PriceRow)
-        return self.stated("tables", tree.PriceTable(span=self.whole(c), starts=self.instant_of(c[1]), rows=rows), c)
-
-    def price_row(self, c: Children) -> tree.PriceRow:
-        return tree.PriceRow(span=self.whole(c), key=c[0], cells=self.of(c, tree.PriceCell))  # type: ignore[arg-type]
-
-    def free_row(self, c: Children) -> tree.PriceRow:
-        return tree.PriceRow(span=self.whole(c), key=c[0], cells=tree.Free(self.span_of(c[2])))  # type: ignore[arg-type]
-
-    def price_cell(self, c: Children) -> tree.PriceCell:
-        return tree.PriceCell(span=self.whole(c), meter=self.name_of(c[0]), price=self.number_of(c[1]))
-
-    def whole(self, children: Children) -> Span:  # type: ignore[override]
-        first, last = children[0], children[-1]
-        start = self.span_of(first[0] if isinstance(first, tuple) else first)
-        return start.to(self.span_of(last[-1] if isinstance(last, tuple) else last))
-
-    # ---- layers
-
-    def in_unit(self, c: Children) -> Stated:
-        return self.stated("unit", self.name_of(c[1]), c)
-
-    def per(self, c: Children) -> Stated:
-        return self.stated("per", c[1], c)
-
-    def multiplier(self, c: Children) -> Stated:
-        value = tree.Multiplier(span=self.whole(c), fixed=self.number_of(c[1]), by=(), rows=())
-        return self.stated("multiplier", value, c)
-
-    def multiplier_by(self, c: Children) -> Stated:
-        rows = self.of(c, tree.MultiplierRow)
-        value = tree.Multiplier(span=self.whole(c), fixed=None, by=c[2], rows=rows)  # type: ignore[arg-type]
-        return self.stated("multiplier", value, c)
-
-    def multiplier_row(self, c: Children) -> tree.MultiplierRow:
-        return tree.MultiplierRow(span=self.whole(c), key=c[0], factor=self.number_of(c[2]))  # type: ignore[arg-type]
-
-    def skip(self, c: Children) -> Stated:
-        return self.stated("skips", tree.Skip(span=self.whole(c), name=self.name_of(c[1]), when=c[3]), c)  # type: ignore[arg-type]
-
-    def limit(self, c: Children) -> tree.Limit | None:
-        return self._named(tree.Limit, c)
-
-    def pool(self, c: Children) -> tree.Pool | None:
-        return self._named(tree.Pool, c)
-
-    def window(self, c: Children) -> Stated:
-        window = tree.Window(span=self.whole(c), name=self.name_of(c[1]), kind=c[3])  # type: ignore[arg-type]
-        return self.stated("windows", window, c)
-
-    def first_use(self, c: Children) -> tree.FirstUse:
-        return tree.FirstUse(span=self.whole(c), length=self.duration_of(c[0]))
-
-    def calendar(self, c: Children) -> tree.CalendarPeriod:
-        zone = tree.Text(str(c[3]), self.span_of(c[3]))
-        return tree.CalendarPeriod(span=self.whole(c), period=self.name_of(c[1]), zone=zone)
-
-    def capacity(self, c: Children) -> Stated:
-        cell = tree.CapacityCell(span=self.span_of(c[1]), window=None, bound=c[1])  # type: ignore[arg-type]
-        row = tree.CapacityRow(span=cell.span, key=(), cells=(cell,))
-        return self.stated("capacity", tree.Capacity(span=self.whole(c), by=(), rows=(row,)), c)
-
-    def capacity_by(self, c: Children) -> Stated:
-        rows = self.of(c, tree.CapacityRow)
-        return self.stated("capacity", tree.Capacity(span=self.whole(c), by=c[2], rows=rows), c)  # type: ignore[arg-type]
-
-    def capacity_row(self, c: Children) -> tree.CapacityRow:
-        cells = self.of(c, tree.CapacityCell)
-        return tree.CapacityRow(span=self.whole(c), key=c[0], cells=cells)  # type: ignore[arg-type]
-
-    def capacity_cell(self, c: Children) -> tree.CapacityCell:
-        window = self.name_of(c[0]) if len(c) == 2 else None
-        return tree.CapacityCell(span=self.whole(c), window=window, bound=c[-1])  # type: ignore[arg-type]
-
-    def lots_expire(self, c: Children) -> Stated:
-        return self.stated("lots_expire_after", self.duration_of(c[3]), c)
-
-    def order(self, c: Children) -> Stated:
-        return self.stated("order", c[1], c)
-
-    def free(self, c: Children) -> Stated:
-        return self.stated("free", True, c)
-
-    def unit_price(self, c: Children) -> Stated:
-        price = tree.UnitPrice(span=self.whole(c), amount=c[1], per=c[3])  # type: ignore[arg-type]
-        return self.stated("price", price, c)
-
-    # ---- precedence
+class PolicyBuilder(LayerBuilder):
+    """The whole of the callbacks: those of waterfalls, on top of all others."""
 
     def waterfall(self, c: Children) -> tree.Waterfall | None:
-        return self._named(tree.Waterfall, c)
+        return self.named(tree.Waterfall, c)
 
     def serves(self, c: Children) -> Stated:
         return self.stated("serves", c[1], c)
@@ -290,13 +24,15 @@ class PolicyBuilder(CelBuilder):
         return self.stated("counts", self.name_of(c[1]), c)
 
     def guard(self, c: Children) -> Stated:
-        return self.stated("guards", tree.Guard(span=self.whole(c), name=self.name_of(c[1]), when=c[3]), c)  # type: ignore[arg-type]
+        guard = tree.Guard(span=self.whole(c), name=self.name_of(c[1]), when=c[2].value)  # type: ignore[attr-defined]
+        return self.stated("guards", guard, c)
 
     def draw(self, c: Children) -> Stated:
         parts = {item.field: item.value for item in self.of(c, Stated)}
         draw = tree.Draw(
             span=self.whole(c),
             layer=self.name_of(c[1]),
+            within=parts.get("within", ()),  # type: ignore[arg-type]
             at=parts.get("at"),  # type: ignore[arg-type]
             on_error=parts.get("on_error"),  # type: ignore[arg-type]
             when=parts.get("when"),  # type: ignore[arg-type]
@@ -316,8 +52,14 @@ class PolicyBuilder(CelBuilder):
     def on_error(self, c: Children) -> Stated:
         return self.stated("on_error", self.name_of(c[2]), c)
 
-    def draw_when(self, c: Children) -> Stated:
-        return self.stated("when", c[1], c)
+    def within(self, c: Children) -> Stated:
+        return self.stated("within", c[1], c)
+
+    def occupy(self, c: Children) -> Stated:
+        conditions = self.of(c, Stated)
+        when = conditions[0].value if conditions else None
+        occupy = tree.Occupy(span=self.whole(c), concurrency=self.name_of(c[1]), when=when)  # type: ignore[arg-type]
+        return self.stated("occupies", occupy, c)
 
     def otherwise(self, c: Children) -> Stated:
         offers = c[4] if len(c) > 5 else ()
@@ -332,8 +74,5 @@ class PolicyBuilder(CelBuilder):
         late = lengths[1] if len(lengths) > 1 else None
         return self.stated("holds", tree.Holds(span=self.whole(c), expire_after=lengths[0], late_capture=late), c)
 
-    def on_shortfall(self, c: Children) -> Stated:
-        return self.stated("on_shortfall", self.name_of(c[2]), c)
-
-    def on_error_default(self, c: Children) -> Stated:
-        return self.stated("on_error", self.name_of(c[2]), c)
+    def admission(self, c: Children) -> Stated:
+        return self.stated("admission", self.name_of(c[1]), c)

@@ -16,7 +16,7 @@ from overspill.cel.parse import nesting, syntax_fault
 from overspill.cel.tables import load
 from overspill.syntax import tree
 from overspill.syntax.builder import PolicyBuilder
-from overspill.syntax.constructs import CONSTRUCTS, HEADER_WORDS, LATER_WORDS, unknown
+from overspill.syntax.constructs import CONSTRUCTS, HEADER_WORDS, unknown
 from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source, Span
 
@@ -25,41 +25,15 @@ FAULTS_MAX = 20
 _LOCK = threading.Lock()
 _STATEMENT_WORDS = frozenset(
     [
-        "policy",
-        "language",
-        "effective",
-        "owner",
-        "unit",
-        "account",
-        "request",
-        "rate_card",
-        "limit",
-        "pool",
-        "waterfall",
-        "label",
-        "meter",
-        "price",
-        "round",
-        "from",
-        "per",
-        "multiplier",
-        "skip",
-        "window",
-        "capacity",
-        "lots",
-        "order",
-        "free",
-        "serves",
-        "priced",
-        "counts",
-        "deny",
-        "draw",
-        "otherwise",
-        "fill",
-        "holds",
-        "on",
+        *HEADER_WORDS,
+        *(construct.word for construct in CONSTRUCTS.values()),
+        *("label", "per", "meter", "price", "round", "from", "multiplier", "skip", "window", "capacity"),
+        *("reset", "banked_reset", "warn", "lots", "order", "overage", "free", "top_up", "settings", "when"),
+        *("valid", "unlimited", "up", "billed", "only_if", "mode", "at", "serves", "priced", "counts", "deny"),
+        *("draw", "occupy", "otherwise", "fill", "admission", "holds", "on"),
     ]
 )
+"""The words that begin a statement somewhere."""
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +81,7 @@ def _named_fault(fault: Fault, source: Source, text: str) -> Fault:
     word = text[start : fault.span.end]
     before = text[:start].rstrip()
     begins = not before or before[-1] in ";{}"
-    if begins and word.isidentifier() and (word in LATER_WORDS or word not in _STATEMENT_WORDS):
+    if begins and word.isidentifier() and word not in _STATEMENT_WORDS:
         top = before.count("{") == before.count("}")
         known = [construct.word for construct in CONSTRUCTS.values()] if top else sorted(_STATEMENT_WORDS)
         return unknown("statement", word, fault.span, [*known, *HEADER_WORDS] if top else known)

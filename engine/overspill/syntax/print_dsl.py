@@ -128,8 +128,8 @@ class _Layout:
                 self.end()
 
     def _in_expression(self) -> bool:
-        """After `when`, `serves`, `=` … a brace opens a map."""
-        return any(part in ("when", "serves", "=") for part in self.line.parts)
+        """After `when`, `serves`, `=` …, and in an invariant, a brace opens a map."""
+        return self.line.parts[0] == "invariant" or any(part in ("when", "serves", "=") for part in self.line.parts)
 
     def comment(self, text: str, breaks: int) -> None:
         """On its own line, or behind what stands before it on the same line."""

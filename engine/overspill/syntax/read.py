@@ -8,6 +8,7 @@ from typing import TypeVar
 from overspill.syntax import tree
 from overspill.syntax.constructs import twice
 from overspill.syntax.dsl import read_dsl
+from overspill.syntax.includes import Resolver, place_of, with_included, with_sources
 from overspill.syntax.yaml_reader import read_yaml
 from overspill.words.diagnostics import Edit, Fault
 from overspill.words.names import hidden_character
@@ -61,7 +62,10 @@ def _refused(
 
 
 def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:
-    """The bundle of files by name; None with the faults of all of them."""
+    """The bundle of files by name, with all that it includes; None with the faults of all of them.
+
+    Files of included bundles have names that begin with `NAME@VERSION/`.
+    """
     files: list[tree.File] = []
     faults: list[Fault] = []
     for name in sorted(sources):
@@ -69,7 +73,31 @@ def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple
         faults.extend(found)
         if file is not None:
             files.append(file)
-    return (None, tuple(faults)) if faults else bundle(files)
+    if faults:
+        return None, tuple(faults)
+    places: dict[str | None, list[tree.File]] = {None: []}
+    for file in files:
+        places.setdefault(place_of(file.source.name), []).append(file)
+    own, found_faults = bundle(places.pop(None))
+    others: dict[str, tree.Bundle] = {}
+    for place, included in places.items():
+        other, found = bundle(included)
+        found_faults += found
+        if other is not None and place is not None:
+            others[place] = other
+    if own is None or found_faults:
+        return None, found_faults
+    return with_included(own, others)
+
+
+def with_includes(sources: Mapping[str, bytes], resolve: Resolver) -> dict[str, bytes]:
+    """The sources with those of every bundle that they include, as `read_bundle` takes them."""
+
+    def items(name: str, data: bytes) -> tuple[tree.Item, ...]:
+        file, _ = read(name, data)
+        return () if file is None else file.items
+
+    return with_sources(sources, resolve, items)
 
 
 def bundle(files: Sequence[tree.File]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:

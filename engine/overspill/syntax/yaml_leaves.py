@@ -12,6 +12,8 @@ from overspill.syntax import tree
 from overspill.syntax.constructs import unknown
 from overspill.syntax.yaml_nodes import Listing, Mapping, Node, Scalar
 from overspill.words.diagnostics import Edit, Fault
+from overspill.words.instants import InstantError, instant_from_text
+from overspill.words.lengths import LengthError, length_from_text
 from overspill.words.names import NAME
 from overspill.words.spans import Span
 
@@ -19,6 +21,10 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(r"0|[1-9][0-9]*|(?:0|[1-9][0-9]*)\.[0-9]+")
 _AMOUNT = re.compile(r"(\S+) +(\S+)")
+_ZONE = re.compile(r"UTC|[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+")
+_PERCENT = re.compile(r"([0-9]+)%")
+_EXCHANGE = re.compile(r"(\S+) +(\S+) +per +(?:(\S+) +)?(\S+)")
+_REACTION = re.compile(r"(\S+)(?: +up +to +(\S+ +\S+)| +([0-9]\S*))?")
 
 
 class Refused(Exception):
@@ -99,6 +105,9 @@ class Leaves:
             )
         return tree.Name(scalar.value, scalar.inner)
 
+    def calendar(self, node: Node) -> tree.Name:
+        return self.name(node, "a calendar period")
+
     def text(self, node: Node) -> tree.Text:
         scalar = self.scalar(node, "text")
         return tree.Text(scalar.value, scalar.span)
@@ -143,11 +152,29 @@ class Leaves:
 
     def duration(self, node: Node) -> tree.DurationText:
         scalar = self.scalar(node, "a length of time")
-        return tree.DurationText(scalar.value, scalar.inner)
+        return self.duration_text(scalar.value, scalar.inner)
+
+    def duration_text(self, text: str, span: Span) -> tree.DurationText:
+        try:
+            length_from_text(text)
+        except LengthError as error:
+            raise self.refuse("OSP223", span, str(error)) from None
+        return tree.DurationText(text, span)
 
     def instant(self, node: Node) -> tree.InstantText:
         scalar = self.scalar(node, "an instant")
+        try:
+            instant_from_text(scalar.value)
+        except InstantError as error:
+            raise self.refuse("OSP223", scalar.inner, str(error)) from None
         return tree.InstantText(scalar.value, scalar.inner)
+
+    def zone(self, node: Node) -> tree.Text:
+        scalar = self.scalar(node, "a time zone")
+        if _ZONE.fullmatch(scalar.value) is None:
+            help = "write it as UTC or Europe/Berlin"
+            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:40]}` is no time zone", help)
+        return tree.Text(scalar.value, scalar.inner)
 
     def names(self, node: Node) -> tuple[tree.Name, ...]:
         return tuple(self.name(item) for item in self.listing(node, "a list of names"))
@@ -179,3 +206,62 @@ class Leaves:
             self.faults.append(found)
             raise Refused
         return found
+
+    def exprs(self, node: Node) -> tuple[Expr, ...]:
+        if not isinstance(node, Listing):
+            return (self.expr(node),)
+        return tuple(self.expr(item) for item in node.items)
+
+    # ---- what the DSL writes in several words, here one scalar
+
+    def exchange(self, node: Node) -> tree.Exchange:
+        scalar = self.scalar(node, "`at`")
+        match = _EXCHANGE.fullmatch(scalar.value)
+        if match is None:
+            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:60]}` is no rate", "10 credits per generation")
+        inside = self._inside(scalar.inner, scalar.value)
+        amount = self.amount_text(f"{match[1]} {match[2]}", inside(match.start(1), match.end(2)))
+        per = None if match[3] is None else self.number_text(match[3], inside(*match.span(3)))
+        return tree.Exchange(
+            span=scalar.inner, amount=amount, per=per, unit=tree.Name(match[4], inside(*match.span(4)))
+        )
+
+    def reaction(self, node: Node) -> tree.Reaction:
+        scalar = self.scalar(node, "a reaction")
+        match = _REACTION.fullmatch(scalar.value)
+        if match is None or NAME.fullmatch(match[1]) is None:
+            help = "write deny, `debt up to 50 credits`, `reissue 7d` or the like"
+            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:60]}` is no reaction", help)
+        inside = self._inside(scalar.inner, scalar.value)
+        return tree.Reaction(
+            span=scalar.inner,
+            word=tree.Name(match[1], inside(*match.span(1))),
+            up_to=None if match[2] is None else self.amount_text(match[2], inside(*match.span(2))),
+            length=None if match[3] is None else self.duration_text(match[3], inside(*match.span(3))),
+        )
+
+    def percents(self, node: Node) -> tuple[tree.Percent, ...]:
+        return tuple(self.percent(item) for item in self.listing(node, "`warn_at`"))
+
+    def percent(self, node: Node) -> tree.Percent:
+        scalar = self.scalar(node, "a percentage")
+        match = _PERCENT.fullmatch(scalar.value)
+        if match is None:
+            raise self.refuse("OSP205", scalar.span, f"`{scalar.value[:40]}` is no percentage", 'write "80%"')
+        return tree.Percent(match[1], scalar.inner)
+
+    def start(self, node: Node) -> tree.InstantText | tree.Path:
+        """An instant, or the path of one; what begins like a date is meant as an instant."""
+        scalar = self.scalar(node, "`from`")
+        return self.instant(node) if scalar.value[:1].isdigit() else self.path(node)
+
+    def source(self, node: Node) -> tree.Source:
+        """A bound, the path of an amount, or `{max: [ … ]}`."""
+        if isinstance(node, Mapping):
+            if len(node.entries) != 1:
+                raise self.refuse("OSP204", node.span, "a choice of amounts has one key", "write {max: [ … ]}")
+            ((key, args),) = node.entries
+            sources = tuple(self.source(arg) for arg in self.listing(args, "a choice's amounts"))
+            return tree.Choice(span=node.span, function=self.name(key), args=sources)
+        scalar = self.scalar(node, "a bound")
+        return self.bound(node) if scalar.value == "unlimited" or " " in scalar.value else self.path(node)

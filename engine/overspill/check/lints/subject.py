@@ -79,7 +79,7 @@ def situations(subject: Subject) -> Iterator[Situation]:
 
 def serves_of(waterfall: Waterfall) -> tuple[Condition, ...]:
     """The conditions of which one holds for each of the waterfall's requests."""
-    return (waterfall.serves,)
+    return waterfall.serves
 
 
 def _facts(serves: Sequence[Condition]) -> Facts:

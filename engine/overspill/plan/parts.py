@@ -1,0 +1,143 @@
+"""What plans are made of: inputs and where they come from, conditions, tables, windows and periods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Generic, TypeVar
+
+from overspill.plan.expression import Expr
+from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
+from overspill.words.lengths import Length
+
+V = TypeVar("V")
+
+Scalar = str | int | bool
+Row = str | tuple[str, ...]
+"""A table's key: the one value it is keyed by, or a tuple of them."""
+
+
+ROOT = 0
+"""The index of the account kind that every request names."""
+
+
+class Origin(Enum):
+    """Where a slot's value comes from."""
+
+    FIELD = "field"
+    METER = "meter"
+    ATTRIBUTE = "attribute"
+    ACCOUNT_ID = "account_id"
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """A declared input of requests or accounts; `type` is str, int or bool as Python holds it."""
+
+    name: str
+    type: type[Scalar]
+    unit: Unit | None
+    optional: bool
+    default: Scalar | None
+
+
+class AccountKind(Struct, frozen=True, kw_only=True):
+    """`of` None: the root, which every request names."""
+
+    name: str
+    of: str | None
+    attributes: Mapping[str, Input]
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    """One input that a waterfall reads. `kind` is the account kind's index for attributes and account ids."""
+
+    path: str
+    origin: Origin
+    kind: int
+    input: Input
+
+
+class Clause(Struct, frozen=True, kw_only=True):
+    """One operand of a condition's top-level `&&`: the trace names the one that failed."""
+
+    text: str
+    expr: Expr
+    slots: tuple[int, ...]
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    expr: Expr
+    can_fail: bool
+    clauses: tuple[Clause, ...]
+    place: str
+
+
+class Table(Struct, Generic[V], frozen=True, kw_only=True):
+    """`rows` by the values of the slots `by`; no `by`: `default` alone. `default` None: a missing row is a failure."""
+
+    by: tuple[int, ...]
+    rows: Mapping[Row, V]
+    default: V | None
+
+
+Ratio = tuple[int, int]
+"""(numerator, denominator) in lowest terms: layer steps per base step."""
+
+
+class FirstUse(Struct, frozen=True, kw_only=True):
+    length: Length
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """One length after another, generation k from `anchor` + k lengths on."""
+
+    length: Length
+    anchor: int
+
+
+class ScheduleBy(Struct, frozen=True, kw_only=True):
+    """The same from a timestamp of the account, which stands in the slot `anchor`."""
+
+    length: Length
+    anchor: int
+
+
+class Sliding(Struct, frozen=True, kw_only=True):
+    length: Length
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """`refill` steps per `per`, up to `burst` steps."""
+
+    refill: int
+    per: Length
+    burst: int
+
+
+class CalendarPeriod(Struct, frozen=True, kw_only=True):
+    period: str
+    zone: str
+
+
+Period = Schedule | ScheduleBy | CalendarPeriod
+WindowKind = FirstUse | Period | Sliding | Bucket
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    name: str
+    key: str
+    """`limit.window`: the window's key in the account's state."""
+    kind: WindowKind
+
+
+class Skip(Struct, frozen=True, kw_only=True):
+    name: str
+    when: Condition
+
+
+def state_key(name: str, values: tuple[Scalar, ...]) -> str:
+    """The key in an account's state of what is kept per further fields: `limit.window|gpt-5.5`, values escaped."""
+    if not values:
+        return name
+    return "|".join([name, *(str(value).replace("%", "%25").replace("|", "%7C") for value in values)])

@@ -1,0 +1,92 @@
+"""Bundles as authors lay them out: a folder with its sub-folders, and what it includes from beside it or from the package.
+
+A sub-folder that holds a `policy` line is a bundle of its own and no part of the one around it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from overspill.words.failures import Failure
+
+ENDINGS = (".spill", ".spill.yaml")
+_HEADER = re.compile(rb"^[ \t]*policy(?:[ \t]+[a-z]|[ \t]*:)", re.MULTILINE)
+
+
+def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
+    """The files of a bundle by name: a shipped one (`codex_sora`), a folder of policy files, or one file; with those of
+    the bundles that it includes, under `NAME@VERSION/`. Raises Failure where there is nothing, or a file cannot be read.
+    """
+    path = Path(policy)
+    beside = path.parent if path.is_dir() else path.parent.parent
+    found = _own(policy)
+    if not any(b"include" in data for data in found.values()):
+        return found
+    from overspill.syntax.read import with_includes  # the parser, for those who include
+
+    return with_includes(found, lambda name, _: _included(beside, name))
+
+
+def shipped_policies() -> list[str]:
+    """The names of the bundles that come with the package."""
+    from importlib.resources import files
+
+    return sorted(entry.name for entry in files("overspill_policies").iterdir() if (entry / "access.spill").is_file())
+
+
+def _own(policy: str | os.PathLike[str]) -> dict[str, bytes]:
+    path = Path(policy)
+    if path.is_dir():
+        if not (found := _folder(path)):
+            raise Failure("no_policy", f"{path} holds no policy file", help="policy files end in .spill or .spill.yaml")
+        return found
+    if path.is_file():
+        return {path.name: _bytes(path)}
+    if isinstance(policy, str) and policy.isidentifier():
+        from importlib.resources import files
+
+        shipped = files("overspill_policies") / policy
+        if shipped.is_dir():
+            return {entry.name: entry.read_bytes() for entry in shipped.iterdir() if entry.name.endswith(ENDINGS)}
+    raise Failure(
+        "no_policy",
+        f"there is no policy `{os.fspath(policy)}`",
+        help=f"name a file, a folder, or a shipped policy: {', '.join(shipped_policies())}",
+    )
+
+
+def _folder(folder: Path) -> dict[str, bytes]:
+    """The folder's own files, and below their names those of its sub-folders."""
+    entries = sorted(folder.iterdir())
+    found = {entry.name: _bytes(entry) for entry in entries if entry.name.endswith(ENDINGS) and entry.is_file()}
+    for name in found:
+        if f"{name}.yaml" in found:
+            raise Failure(
+                "two_surfaces",
+                f"{folder} holds {name} and {name}.yaml",
+                help="keep one surface of a file, or put the other into a folder of its own",
+            )
+    for inner in entries:
+        if inner.is_dir() and not inner.name.startswith("."):
+            files = _folder(inner)
+            if not any(_HEADER.search(data) for name, data in files.items() if "/" not in name):
+                found |= {f"{inner.name}/{name}": data for name, data in files.items()}
+    return found
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Failure("unreadable", f"{path} cannot be read: {error.strerror}", help="check its permissions") from None
+
+
+def _included(beside: Path, name: str) -> Mapping[str, bytes] | None:
+    """A bundle by name: a folder beside, else a shipped one. Whether its version is the one wanted, the reader sees."""
+    folder = beside / name
+    if folder.is_dir() and (found := _folder(folder)):
+        return found
+    return _own(name) if name in shipped_policies() else None

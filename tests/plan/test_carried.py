@@ -1,0 +1,167 @@
+"""What a policy says and this version cannot decide on: carried as data, refused by name, never decided in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from overspill import Engine, Failure, Request
+from overspill.plan import carried as c
+from overspill.plan.parts import Bucket, CalendarPeriod, ScheduleBy, Sliding
+from overspill.plan.program import Program
+from overspill.runtime.policies import compiled
+from support.everything import EVERYTHING
+from support.texts import DSL
+
+
+def _program(text: str) -> Program:
+    return compiled({"t.spill": text.encode()})
+
+
+def _carried(program: Program) -> dict[str, c.Value]:
+    return {one.construct: one.value for waterfall in program.plan.waterfalls for one in waterfall.carried}
+
+
+def test_everything_that_is_said_is_carried_typed() -> None:
+    program = _program(EVERYTHING)
+    found = _carried(program)
+    windows = [value.window.kind for value in found.values() if isinstance(value, c.WindowOf)]
+    assert [type(kind) for kind in windows] == [ScheduleBy, Sliding, Bucket]
+    assert windows[2] == Bucket(refill=5000, per=windows[2].per, burst=20_000)  # type: ignore[union-attr]
+    assert {type(value) for value in found.values()} == set(c.Value.__args__)  # type: ignore[attr-defined]
+    cap = found["cap seat"]
+    assert isinstance(cap, c.Within)
+    assert isinstance(cap.window.kind, CalendarPeriod)
+    assert isinstance(cap.up_to, c.Choice)
+    assert [type(arg) for arg in cap.up_to.args] == [c.SlotAmount, c.Choice, c.SlotAmount, int]
+    assert found["overage of gift"].allowance.period == CalendarPeriod(period="month", zone="UTC")  # type: ignore[union-attr]
+    assert found["on overshoot debt"].up_to == 50_000  # type: ignore[union-attr]
+    plan = program.plan
+    assert [kind.name for kind in plan.many] == ["teams"]
+    assert [(one.name, one.expr is None) for one in plan.invariants][1] == ("sane", False)
+    assert plan.pools["money"].price == (4, plan.pools["money"].price[1], 1000)  # type: ignore[index]
+    assert "plan" in plan.fields
+    assert "plan" not in plan.kinds[0].attributes
+
+
+def test_an_attribute_passed_for_another_account_is_carried() -> None:
+    text = DSL.replace("rate_card card", "account firm of user { seat: string from request; }\nrate_card card")
+    text = text.replace('when user.plan != "free"', 'when has(firm.seat) && firm.seat == "x"')
+    assert list(_carried(_program(text))) == ["firm.seat"]
+
+
+# A statement of a small policy → what is refused.
+REFUSED = [
+    ("window day: calendar day in UTC", "window day: sliding 1h", "window day"),
+    ("skip opted_out", "overage up to 5 credits per calendar day in UTC; skip opted_out", "overage of money"),
+    ("on overshoot refund", "on overshoot debt up to 5 credits", "on overshoot debt"),
+    ("on overshoot refund", "on overshoot refund; on expired_in_hold lapse", "on expired_in_hold lapse"),
+    ("otherwise deny used_up offer", "admission verify_only; otherwise deny used_up offer", "admission verify_only"),
+    ("otherwise deny used_up offer", "on unavailable allow up to 1 credits; otherwise deny used_up offer", "on unavailable allow"),
+    ("otherwise deny used_up offer", "on reversal expired_lot reissue 7d; otherwise deny used_up offer", "on reversal expired_lot reissue"),
+    ("draw money when", "draw money within seat when", "cap seat"),
+    ("draw money when", "occupy seats; draw money when", "occupy seats"),
+    ('when user.plan != "free"', "when size(user.teams) > 0", "user.teams"),
+    ('when user.plan != "free"', "when user.since == user.since", "user.since"),
+    ("draw money when", "draw gift; draw money when", "entitlement gift"),
+    ("draw money when", "draw late; draw money when", "grace late"),
+    ("multiplier 1;", "banked_reset valid 30d keep_anchor;", "banked_reset of plan_limit"),
+    ("multiplier 1;", "reset all at 2026-01-01T00:00:00Z keep_anchor;", "reset all"),
+]  # fmt: skip
+DECLARED = {
+    "user.teams": "account teams of user many { level: string; }",
+    "within seat": "cap seat { per user; unit credits; window month: calendar month in UTC; up to 1 credits; }",
+    "occupy seats": "concurrency seats { per user; at most 1 holds; }",
+    "draw gift": "entitlement gift { per user; unit credits; unlimited; }",
+    "draw late": "grace late { per request.model; unit credits; up to 1 credits; }",
+}
+
+
+@pytest.fixture
+def engines() -> Iterator[list[Engine]]:
+    opened: list[Engine] = []
+    yield opened
+    for engine in opened:
+        engine.close()
+
+
+@pytest.mark.parametrize(("old", "new", "construct"), REFUSED)
+def test_a_waterfall_that_says_more_than_can_be_done_is_refused_by_name(
+    old: str, new: str, construct: str, engines: list[Engine]
+) -> None:
+    base = DSL.replace("limit plan_limit {", "limit plan_limit {\n  multiplier 1;")
+    base = base.replace("plan: string;", "plan: string; since: timestamp;")
+    assert old in base
+    text = base.replace(old, new, 1) + "".join(line for word, line in DECLARED.items() if word in new)
+    if "banked" in new or "reset all" in new:
+        text = text.replace("limit plan_limit {\n  banked", "limit plan_limit {\n  multiplier 1; banked")
+    engine = Engine.open({"t.spill": text.encode()})
+    engines.append(engine)
+    request = Request(id="r", account={"user": "u"}, fields={"product": "text", "model": "m1"}, meters={"tokens": 1})
+    for _ in range(2):
+        with pytest.raises(Failure, match=f"`{construct}`") as error:
+            engine.decide(request)
+        assert error.value.code == "not_supported"
+        assert "t.spill:" in error.value.message
+
+
+def test_what_one_waterfall_cannot_do_leaves_the_others_alone(engines: list[Engine]) -> None:
+    text = DSL.replace("draw plan_limit;", "admission verify_only; draw plan_limit;")
+    engine = Engine.open({"t.spill": text.encode()})
+    engines.append(engine)
+    engine.set_attributes({"user": "u"}, {"plan": "free"}, id="s")
+    engine.grant({"user": "u"}, "money", "10", id="L")
+    request = Request(
+        id="r", account={"user": "u"}, fields={"product": "pictures", "model": "m1"}, meters={"images": 2}
+    )
+    assert engine.decide(request).granted == "2"
+
+
+def test_an_attribute_may_come_with_the_request(engines: list[Engine]) -> None:
+    text = DSL.replace("plan: string;", "plan: string from request;")
+    engine = Engine.open({"t.spill": text.encode()})
+    engines.append(engine)
+    fields = {"product": "text", "model": "m1", "plan": "plus"}
+    decision = engine.decide(Request(id="r", account={"user": "u"}, fields=fields, meters={"tokens": 1000}))
+    assert [(draw.layer, draw.amount) for draw in decision.draws] == [("plan_limit", "1.5")]
+    with pytest.raises(Failure, match="no field `plan`"):
+        engine.decide(
+            Request(id="r2", account={"user": "u"}, fields={"product": "text", "model": "m1"}, meters={"tokens": 1})
+        )
+    with pytest.raises(Failure):
+        engine.set_attributes({"user": "u"}, {"plan": "plus"}, id="s")
+
+
+@pytest.mark.parametrize("product", ["text", "chat"])
+def test_a_waterfall_may_serve_several(product: str, engines: list[Engine]) -> None:
+    text = DSL.replace(
+        'serves request.product == "text";', 'serves request.product == "text"; serves request.product == "chat";'
+    )
+    program = _program(text)
+    assert sorted(program.plan.dispatch.by_value) == ["chat", "pictures", "text"]
+    engine = Engine.open({"t.spill": text.encode()})
+    engines.append(engine)
+    engine.set_attributes({"user": "u"}, {"plan": "plus"}, id="s")
+    request = Request(id="r", account={"user": "u"}, fields={"product": product, "model": "m1"}, meters={"tokens": 1})
+    assert engine.decide(request).outcome == "allow"
+
+
+def test_serves_that_test_two_fields_are_tested_whole(engines: list[Engine]) -> None:
+    text = DSL.replace(
+        'serves request.product == "text";',
+        'serves request.product == "text" && request.model == "m1"; serves request.product == "chat";',
+    )
+    engine = Engine.open({"t.spill": text.encode()})
+    engines.append(engine)
+    engine.set_attributes({"user": "u"}, {"plan": "plus"}, id="s")
+    for number, (product, model, served) in enumerate(
+        [("text", "m1", True), ("text", "m2", False), ("chat", "m2", True), ("chat", "m1", True)]
+    ):
+        fields = {"product": product, "model": model}
+        request = Request(id=f"r{number}", account={"user": "u"}, fields=fields, meters={"tokens": 1})
+        if served:
+            assert engine.decide(request).outcome == "allow"
+            continue
+        with pytest.raises(Failure):
+            engine.decide(request)
