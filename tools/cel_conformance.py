@@ -163,7 +163,9 @@ def main(arguments: list[str]) -> int:
         failures += [] if why is None else [f"{case['id']}: {case['expr']}\n    {why}"]
     for section, (passed, failed) in sorted(counts.items()):
         print(f"{section:45} {passed:5} passed {failed:5} failed")
-    print("\n".join(failures[:SHOWN_MAX] + [f"and {len(failures) - SHOWN_MAX} more"] * (len(failures) > SHOWN_MAX)))
+    more = len(failures) - SHOWN_MAX
+    for line in [*failures[:SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]:
+        print(line)
     print(f"{len(cases) - len(failures)} of {len(cases)} passed, interpreted and compiled")
     return 2 if not cases else 1 if failures else 0
 

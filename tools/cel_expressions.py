@@ -65,78 +65,78 @@ LEAVES: dict[str, tuple[str, ...]] = {
         *(r"[\8]", "[[:nope:]]", r"[a-\d]", "(?P<1>a)", "(?P<n", "(?x)a", r"\x4", r"\x{110000}", "{", "}", "{2}", "a{0}{2}", r"[\Q]", r"\\"),
     ),
 }  # fmt: skip
-FORMS: dict[str, tuple[Form, ...]] = {
-    kind: tuple(form if isinstance(form, Form) else Form(form) for form in forms)
-    for kind, forms in {
-        "bool": (
-            *("{bool} && {bool}", "{bool} || {bool}", "!{bool}", "{bool} ? {bool} : {bool}", "bool({string})"),
-            *("{dyn} && {bool}", "{bool} || {dyn}"),
-            *(f"{{{kind}}} {sign} {{{kind}}}" for kind in _COMPARED for sign in _ORDER),
-            *(f"{{{kind}}} == {{{kind}}}" for kind in (*_LISTS, *_MAPS, "type", "null")),
-            *(f"{{dyn}} {sign} {{{kind}}}" for kind in ("dyn", "int", "double", "uint", "string") for sign in _ORDER),
-            *("{int} in {ints}", "{string} in {strings}", "{dyn} in {dyns}", "{string} in {by_string}", "{dyn} in {by_int}"),
-            *(f"{{string}}.{name}({{string}})" for name in ("contains", "startsWith", "endsWith")),
-            *("{string}.matches({pattern})", "{string}.matches({pattern})", "matches({string}, {pattern})", "has({by_string}.a)", "has({by_int}.a)"),
-            *(
-                Form(f"{{{many}}}.{name}(@, {{bool}})", one)
-                for many, one in (_LISTS | _MAPS).items()
-                for name in ("all", "exists", "exists_one")
-            ),
+_WRITTEN: dict[str, tuple[str | Form, ...]] = {
+    "bool": (
+        *("{bool} && {bool}", "{bool} || {bool}", "!{bool}", "{bool} ? {bool} : {bool}", "bool({string})"),
+        *("{dyn} && {bool}", "{bool} || {dyn}"),
+        *(f"{{{kind}}} {sign} {{{kind}}}" for kind in _COMPARED for sign in _ORDER),
+        *(f"{{{kind}}} == {{{kind}}}" for kind in (*_LISTS, *_MAPS, "type", "null")),
+        *(f"{{dyn}} {sign} {{{kind}}}" for kind in ("dyn", "int", "double", "uint", "string") for sign in _ORDER),
+        *("{int} in {ints}", "{string} in {strings}", "{dyn} in {dyns}", "{string} in {by_string}", "{dyn} in {by_int}"),
+        *(f"{{string}}.{name}({{string}})" for name in ("contains", "startsWith", "endsWith")),
+        *("{string}.matches({pattern})", "{string}.matches({pattern})", "matches({string}, {pattern})", "has({by_string}.a)", "has({by_int}.a)"),
+        *(
+            Form(f"{{{many}}}.{name}(@, {{bool}})", one)
+            for many, one in (_LISTS | _MAPS).items()
+            for name in ("all", "exists", "exists_one")
         ),
-        "int": (
-            *(f"{{int}} {sign} {{int}}" for sign in "+-*/%"),
-            *(f"int({{{kind}}})" for kind in ("uint", "double", "string", "timestamp", "int")),
-            *(f"size({{{kind}}})" for kind in ("string", "bytes", "ints", "strings", "by_string")),
-            Form("size({by_int}.map(@, {int}))", "int"),
-            *("-{int}", "{string}.size()", "{ints}[{int}]", "{by_string}[{string}]", "{by_string}.a"),
-            *("{bool} ? {int} : {int}", "{duration}.getHours()", "{duration}.getMinutes()", "{duration}.getSeconds()"),
-            *(f"{{timestamp}}.get{part}()" for part in (*_PARTS, "Milliseconds")),
-            *(f"{{timestamp}}.get{part}({{zone}})" for part in _PARTS),
-            *("{dyn} + {int}", "{ints}[{dyn}]", "{int} * {dyn}"),
-        ),
-        "uint": (*(f"{{uint}} {sign} {{uint}}" for sign in "+-*/%"), "uint({int})", "uint({double})", "uint({string})"),
-        "double": (
-            *(f"{{double}} {sign} {{double}}" for sign in "+-*/"),
-            *("-{double}", "double({int})", "double({uint})", "double({string})", "{double} + {dyn}"),
-        ),
-        "string": (
-            *(f"string({{{kind}}})" for kind in ("int", "uint", "double", "bool", "bytes", "timestamp", "duration")),
-            *("{string} + {string}", "{strings}[{int}]", "{by_int}[{int}]", "{bool} ? {string} : {string}"),
-            "{dyn} + {string}",
-        ),
-        "bytes": ("bytes({string})", "{bytes} + {bytes}"),
-        "ints": (
-            *("{ints} + {ints}", "[{int}, {int}]", "{bool} ? {ints} : {ints}"),
-            *(Form("{ints}.map(@, {int})", "int"), Form("{strings}.map(@, {int})", "string")),
-            *(Form("{ints}.filter(@, {bool})", "int"), Form("{ints}.map(@, {bool}, {int})", "int")),
-        ),
-        "strings": ("[{string}, {string}]", Form("{strings}.filter(@, {bool})", "string"), Form("{ints}.map(@, {string})", "int")),
-        "dyns": ("[{int}, {string}]", "[{double}, {uint}, {bool}]", "[{dyn}, {int}]", "{dyns} + {dyns}", Form("{dyns}.filter(@, {bool})", "dyn")),
-        "by_string": ("{{string}: {int}}", "{{string}: {int}, {string}: {int}}"),
-        "by_int": ("{{int}: {string}, {int}: {string}}", "{{int}: {string}}"),
-        "timestamp": ("timestamp({string})", "timestamp({int})", "{timestamp} + {duration}", "{timestamp} - {duration}", "{duration} + {timestamp}"),
-        "duration": ("duration({string})", "{timestamp} - {timestamp}", "{duration} + {duration}", "{duration} - {duration}"),
-        "type": tuple(f"type({{{kind}}})" for kind in ("int", "uint", "string", "ints", "by_int", "dyn", "type", "duration")),
-        "dyn": (
-            *(f"dyn({{{kind}}})" for kind in ("bool", "int", "uint", "double", "string", "bytes", "ints", "by_int", "duration")),
-            *("{dyns}[{int}]", "{bool} ? {dyn} : {int}"),
-        ),
-        "pattern": ('r"{re}"', "r'{re}'"),
-        "re": ("{re}{re}", "{re}{re}{re}", "{re}|{re}", "{re}*", "{re}+?", "{re}?", "{re}{2,3}", "{re}{0,2}b", "^{re}$", "(?i){re}", "(?:{re})*x", "{re}**", "(?m)^{re}$", "[{re}]"),
-        # Names and shapes that do not fit: only meant where some holes are filled wrongly.
-        "odd": (
-            *("nope", "nope.x || {bool}", "{bool} || nope(1)", "{bool} && {int}.f()", "{dyn}.a", "has({dyn}.a)", "{int}.a", "size()"),
-            *("{string}.size({int})", "{int}.getHours()", "{string}.getHours()", "{dyn}.getSeconds()", "{dyn}.size()", "-{dyn}", "!{dyn}"),
-            *("{dyn} ? {int} : {string}", "[{int}, {dyn}][{uint}]", "{dyns} == {ints}", "{ints} < {ints}", "{by_int}.b", "{by_string}[{int}]"),
-            *("{{dyn}: {int}}", "{{double}: 1}", "{{int}: 1, {uint}: 2}", "{bytes} in {dyns}", "{dyn} in {dyn}", "type({dyn}) == type({dyn})"),
-            *("{dyn} - {dyn}", "{dyn} * {dyn}", "{dyn} % {dyn}", "{dyn} == {dyns}", "{dyn} != null", "{timestamp} == null"),
-            *(Form("{dyn}.all(@, {bool})", "dyn"), Form("{dyn}.map(@, {dyn})", "dyn"), Form("{dyns}.exists(@, {dyn})", "dyn")),
-            *(Form("{strings}.map(@, {dyn})", "string"), Form("{ints}.filter(@, {dyn})", "int"), Form("{string}.all(@, true)", "dyn")),
-            *("string({dyn})", "int({dyn})", "uint({dyn})", "double({dyn})", "bool({dyn})", "bytes({dyn})", "timestamp({dyn})"),
-            *("9223372036854775808", "-9223372036854775809", "18446744073709551616u", "1e400", "dyn", "{int}.all(x, true)"),
-        ),
-    }.items()
+    ),
+    "int": (
+        *(f"{{int}} {sign} {{int}}" for sign in "+-*/%"),
+        *(f"int({{{kind}}})" for kind in ("uint", "double", "string", "timestamp", "int")),
+        *(f"size({{{kind}}})" for kind in ("string", "bytes", "ints", "strings", "by_string")),
+        Form("size({by_int}.map(@, {int}))", "int"),
+        *("-{int}", "{string}.size()", "{ints}[{int}]", "{by_string}[{string}]", "{by_string}.a"),
+        *("{bool} ? {int} : {int}", "{duration}.getHours()", "{duration}.getMinutes()", "{duration}.getSeconds()"),
+        *(f"{{timestamp}}.get{part}()" for part in (*_PARTS, "Milliseconds")),
+        *(f"{{timestamp}}.get{part}({{zone}})" for part in _PARTS),
+        *("{dyn} + {int}", "{ints}[{dyn}]", "{int} * {dyn}"),
+    ),
+    "uint": (*(f"{{uint}} {sign} {{uint}}" for sign in "+-*/%"), "uint({int})", "uint({double})", "uint({string})"),
+    "double": (
+        *(f"{{double}} {sign} {{double}}" for sign in "+-*/"),
+        *("-{double}", "double({int})", "double({uint})", "double({string})", "{double} + {dyn}"),
+    ),
+    "string": (
+        *(f"string({{{kind}}})" for kind in ("int", "uint", "double", "bool", "bytes", "timestamp", "duration")),
+        *("{string} + {string}", "{strings}[{int}]", "{by_int}[{int}]", "{bool} ? {string} : {string}"),
+        "{dyn} + {string}",
+    ),
+    "bytes": ("bytes({string})", "{bytes} + {bytes}"),
+    "ints": (
+        *("{ints} + {ints}", "[{int}, {int}]", "{bool} ? {ints} : {ints}"),
+        *(Form("{ints}.map(@, {int})", "int"), Form("{strings}.map(@, {int})", "string")),
+        *(Form("{ints}.filter(@, {bool})", "int"), Form("{ints}.map(@, {bool}, {int})", "int")),
+    ),
+    "strings": ("[{string}, {string}]", Form("{strings}.filter(@, {bool})", "string"), Form("{ints}.map(@, {string})", "int")),
+    "dyns": ("[{int}, {string}]", "[{double}, {uint}, {bool}]", "[{dyn}, {int}]", "{dyns} + {dyns}", Form("{dyns}.filter(@, {bool})", "dyn")),
+    "by_string": ("{{string}: {int}}", "{{string}: {int}, {string}: {int}}"),
+    "by_int": ("{{int}: {string}, {int}: {string}}", "{{int}: {string}}"),
+    "timestamp": ("timestamp({string})", "timestamp({int})", "{timestamp} + {duration}", "{timestamp} - {duration}", "{duration} + {timestamp}"),
+    "duration": ("duration({string})", "{timestamp} - {timestamp}", "{duration} + {duration}", "{duration} - {duration}"),
+    "type": tuple(f"type({{{kind}}})" for kind in ("int", "uint", "string", "ints", "by_int", "dyn", "type", "duration")),
+    "dyn": (
+        *(f"dyn({{{kind}}})" for kind in ("bool", "int", "uint", "double", "string", "bytes", "ints", "by_int", "duration")),
+        *("{dyns}[{int}]", "{bool} ? {dyn} : {int}"),
+    ),
+    "pattern": ('r"{re}"', "r'{re}'"),
+    "re": ("{re}{re}", "{re}{re}{re}", "{re}|{re}", "{re}*", "{re}+?", "{re}?", "{re}{2,3}", "{re}{0,2}b", "^{re}$", "(?i){re}", "(?:{re})*x", "{re}**", "(?m)^{re}$", "[{re}]"),
+    # Names and shapes that do not fit: only meant where some holes are filled wrongly.
+    "odd": (
+        *("nope", "nope.x || {bool}", "{bool} || nope(1)", "{bool} && {int}.f()", "{dyn}.a", "has({dyn}.a)", "{int}.a", "size()"),
+        *("{string}.size({int})", "{int}.getHours()", "{string}.getHours()", "{dyn}.getSeconds()", "{dyn}.size()", "-{dyn}", "!{dyn}"),
+        *("{dyn} ? {int} : {string}", "[{int}, {dyn}][{uint}]", "{dyns} == {ints}", "{ints} < {ints}", "{by_int}.b", "{by_string}[{int}]"),
+        *("{{dyn}: {int}}", "{{double}: 1}", "{{int}: 1, {uint}: 2}", "{bytes} in {dyns}", "{dyn} in {dyn}", "type({dyn}) == type({dyn})"),
+        *("{dyn} - {dyn}", "{dyn} * {dyn}", "{dyn} % {dyn}", "{dyn} == {dyns}", "{dyn} != null", "{timestamp} == null"),
+        *(Form("{dyn}.all(@, {bool})", "dyn"), Form("{dyn}.map(@, {dyn})", "dyn"), Form("{dyns}.exists(@, {dyn})", "dyn")),
+        *(Form("{strings}.map(@, {dyn})", "string"), Form("{ints}.filter(@, {dyn})", "int"), Form("{string}.all(@, true)", "dyn")),
+        *("string({dyn})", "int({dyn})", "uint({dyn})", "double({dyn})", "bool({dyn})", "bytes({dyn})", "timestamp({dyn})"),
+        *("9223372036854775808", "-9223372036854775809", "18446744073709551616u", "1e400", "dyn", "{int}.all(x, true)"),
+    ),
 }  # fmt: skip
+FORMS: dict[str, tuple[Form, ...]] = {
+    kind: tuple([form if isinstance(form, Form) else Form(form) for form in forms]) for kind, forms in _WRITTEN.items()
+}
 KINDS = tuple(kind for kind in LEAVES if kind not in ("zone", "pattern", "re"))
 """What an expression may be as a whole."""
 
