@@ -1,0 +1,86 @@
+"""Texts to begin from, for each target: the shipped policies and their tests, the rules' pages, the tests' tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from cel.test_generated import FORMS, LEAVES
+from overspill.report.pages import rules
+from review.test_bad_input import WHOLE
+from support.texts import DSL, YAML
+
+SHIPPED = Path(str(files("overspill_policies")))
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def _examples(surface: str) -> list[str]:
+    """The examples on the rules' pages."""
+    shown = [example for page in rules() for example in (*page.avoid, *page.prefer) if example.surface == surface]
+    return [example.text for example in shown]
+
+
+def _dsl() -> list[str]:
+    bundles = [sorted(folder.glob("*.spill")) for folder in sorted(SHIPPED.iterdir()) if folder.is_dir()]
+    shipped = ["\n".join(path.read_text("utf-8") for path in files) for files in bundles if files]
+    return [DSL, *shipped, *_examples("DSL")]
+
+
+def _yaml() -> list[str]:
+    return [YAML, *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.spill.yaml"))], *_examples("YAML")]
+
+
+class _Leaves(dict[str, str]):
+    """The first leaf of a kind stands for all of them: the mutator borrows the others."""
+
+    def __missing__(self, kind: str) -> str:
+        return f"({LEAVES[kind][0]})"
+
+
+def _cel() -> list[str]:
+    leaves = [leaf for found in LEAVES.values() for leaf in found]
+    return [*[form.format_map(_Leaves()) for found in FORMS.values() for form in found], *leaves]
+
+
+def _request() -> list[str]:
+    whole = {
+        "id": "req-1",
+        "account": {"user": "u_ana", "workspace": "w_1"},
+        "fields": {"product": "codex", "model": "gpt-5.5", "speed": "fast", "turn": "t-19"},
+        "meters": {"input_tokens": 90000, "cached_input_tokens": "50000", "output_tokens": 8000, "generations": 0},
+        "initiator": "user",
+        "only": None,
+        "max_charge": None,
+        "at_least": None,
+    }
+    bounded = {**whole, "only": ["credits"], "max_charge": {"credits": "1.5"}, "at_least": "1"}
+    small = {"id": "r", "account": {"user": "u_ana"}, "fields": {"product": "sora"}, "meters": {"generations": 3}}
+    return [json.dumps(one) for one in (whole, bounded, small)]
+
+
+def _tests() -> list[str]:
+    return [
+        WHOLE.replace("9 credits", "5 credits"),
+        *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.test.yaml"))],
+    ]
+
+
+_SEEDS: Mapping[str, Callable[[], list[str]]] = {
+    "dsl": _dsl,
+    "yaml": _yaml,
+    "cel": _cel,
+    "request": _request,
+    "tests": _tests,
+}
+
+
+def seeds(target: str) -> list[str]:
+    """The texts that a target's mutations begin from."""
+    return _SEEDS[target]()
+
+
+def corpus(target: str) -> list[Path]:
+    """The smallest texts of what was found once."""
+    return sorted(path for path in (CORPUS / target).glob("*") if path.is_file())
