@@ -6,42 +6,47 @@ import json
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
+from random import Random
 
-from cel.test_generated import FORMS, LEAVES
-from overspill.report.pages import rules
+from cel_expressions import KINDS, Generator
+from overspill.report.pages import Example, rules
 from review.test_bad_input import WHOLE
+from support.rule_pages import bundle_of
 from support.texts import DSL, YAML
 
 SHIPPED = Path(str(files("overspill_policies")))
 CORPUS = Path(__file__).parent / "corpus"
 
 
-def _examples(surface: str) -> list[str]:
-    """The examples on the rules' pages."""
-    shown = [example for page in rules() for example in (*page.avoid, *page.prefer) if example.surface == surface]
-    return [example.text for example in shown]
+def _examples(surface: str) -> list[Example]:
+    return [example for page in rules() for example in (*page.avoid, *page.prefer) if example.surface == surface]
 
 
 def _dsl() -> list[str]:
     bundles = [sorted(folder.glob("*.spill")) for folder in sorted(SHIPPED.iterdir()) if folder.is_dir()]
     shipped = ["\n".join(path.read_text("utf-8") for path in files) for files in bundles if files]
-    return [DSL, *shipped, *_examples("DSL")]
+    wholes = [b"\n".join(bundle_of(example).values()).decode() for example in _examples("DSL")]
+    return [DSL, *shipped, *wholes]
 
 
 def _yaml() -> list[str]:
-    return [YAML, *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.spill.yaml"))], *_examples("YAML")]
-
-
-class _Leaves(dict[str, str]):
-    """The first leaf of a kind stands for all of them: the mutator borrows the others."""
-
-    def __missing__(self, kind: str) -> str:
-        return f"({LEAVES[kind][0]})"
+    return [
+        YAML,
+        *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.spill.yaml"))],
+        *[example.text for example in _examples("YAML")],
+    ]
 
 
 def _cel() -> list[str]:
-    leaves = [leaf for found in LEAVES.values() for leaf in found]
-    return [*[form.format_map(_Leaves()) for found in FORMS.values() for form in found], *leaves]
+    """Expressions of every kind, over the inputs that the tests of expressions share."""
+    inputs = {
+        "bool": ("user.suspended", "has(user.age)", "has(workspace.id)"),
+        "int": ("user.age", "input_tokens", "workspace.seats"),
+        "string": ("user.plan", "request.model", "workspace.id"),
+        "strings": ("user.groups",),
+    }
+    expressions = Generator(Random(1).randrange, ill=2, more=inputs)
+    return [*[expressions.expression(kind, 3) for kind in KINDS for _ in range(20)], "user.spend_limit > request.cost"]
 
 
 def _request() -> list[str]:
@@ -61,8 +66,10 @@ def _request() -> list[str]:
 
 
 def _tests() -> list[str]:
+    held = "holds: {h: {product: text, model: m1, tokens: 100}}"  # denied to one of the matrix's plans
     return [
-        WHOLE.replace("9 credits", "5 credits"),
+        WHOLE.replace(held, "holds: {}"),
+        WHOLE,
         *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.test.yaml"))],
     ]
 
