@@ -8,7 +8,7 @@ from functools import lru_cache
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from overspill.cel.build import DEPTH_MAX, CelBuilder, SyntaxStop
-from overspill.cel.limits import TEXT_MAX
+from overspill.cel.limits import SHORTEN, TEXT_MAX, TOO_LONG
 from overspill.cel.tables import load
 from overspill.cel.tree import Expr
 from overspill.words.diagnostics import Fault
@@ -88,9 +88,10 @@ def parse_text(text: str, source: Source, offset: int, whole: Span | None = None
 def size_fault(text: str, span: Span) -> Fault | None:
     """Expressions are at most 4 KiB, with brackets at most 64 deep."""
     if len(text) > TEXT_MAX:
-        return Fault(code="OSP102", span=span, message=f"the expression is longer than {TEXT_MAX} characters")
+        return Fault(code="OSP102", span=span, message=TOO_LONG, help=SHORTEN)
     if nesting(text) > DEPTH_MAX:
-        return Fault(code="OSP103", span=span, message=f"the expression is nested deeper than {DEPTH_MAX}")
+        message = f"the expression is nested deeper than {DEPTH_MAX}"
+        return Fault(code="OSP103", span=span, message=message, help=SHORTEN)
     return None
 
 

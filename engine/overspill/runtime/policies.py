@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from overspill.check.from_tree import Checked
 
 ENDINGS = (".spill", ".spill.yaml")
+READ_MAX = 4 * 1024 * 1024 + 1
+"""Bytes read of a file: more than the reader takes, so that it is refused, and no more than memory has."""
 
 
 def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -68,7 +70,8 @@ def _folder(path: Path) -> dict[str, bytes]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(READ_MAX)
     except OSError as error:
         raise Failure("unreadable", f"{path} cannot be read: {error.strerror}", help="check its permissions") from None
 

@@ -73,7 +73,12 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     text = source.text
     if nesting(text) > DEPTH_MAX:
         return None, (
-            Fault(code="OSP103", span=Span(source, 0, 1), message=f"the file is nested deeper than {DEPTH_MAX}"),
+            Fault(
+                code="OSP103",
+                span=Span(source, 0, 1),
+                message=f"the file is nested deeper than {DEPTH_MAX}",
+                help="flatten it",
+            ),
         )
     faults: list[Fault] = []
     with _LOCK:

@@ -14,6 +14,8 @@ from overspill.words.names import hidden_character
 from overspill.words.spans import Source, Span
 
 BYTES_MAX = 256 * 1024
+FILES_MAX = 1_000
+BUNDLE_BYTES_MAX = 16 * 1024 * 1024
 BYTE_ORDER_MARK = "\ufeff"
 T = TypeVar("T")
 Read = tuple[tree.File | None, tuple[Fault, ...]]
@@ -62,6 +64,9 @@ def _refused(
 
 def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:
     """The bundle of files by name; None with the faults of all of them."""
+    over = _too_much(sources)
+    if over is not None:
+        return None, (over,)
     files: list[tree.File] = []
     faults: list[Fault] = []
     for name in sorted(sources):
@@ -70,6 +75,20 @@ def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple
         if file is not None:
             files.append(file)
     return (None, tuple(faults)) if faults else bundle(files)
+
+
+def _too_much(sources: Mapping[str, bytes]) -> Fault | None:
+    """The bundle is refused before any of it is read; the fault stands at the first of its files."""
+    total = sum(map(len, sources.values()))
+    if len(sources) <= FILES_MAX and total <= BUNDLE_BYTES_MAX:
+        return None
+    most = (
+        f"has more than {FILES_MAX} files"
+        if len(sources) > FILES_MAX
+        else f"is larger than {BUNDLE_BYTES_MAX >> 20} MiB"
+    )
+    place = Span(Source(min(sources), ""), 0, 0)
+    return Fault(code="OSP102", span=place, message=f"the bundle {most}", help="split it into bundles of their own")
 
 
 def bundle(files: Sequence[tree.File]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:
