@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 
-from lark import Lark, UnexpectedInput
+from lark import UnexpectedInput
 
 from overspill.cel.build import SyntaxStop
+from overspill.cel.drive import Driver
 from overspill.cel.parse import nesting, syntax_fault
 from overspill.cel.tables import load
 from overspill.syntax import tree
@@ -63,9 +64,9 @@ _STATEMENT_WORDS = frozenset(
 
 
 @lru_cache(maxsize=1)
-def _parser() -> tuple[Lark, PolicyBuilder]:
+def _parser() -> tuple[Driver, PolicyBuilder]:
     builder = PolicyBuilder()
-    return load(builder, builder.comment), builder
+    return Driver(load(builder, builder.comment), builder.comment), builder
 
 
 def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
@@ -84,9 +85,8 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     with _LOCK:
         parser, builder = _parser()
         while len(faults) < FAULTS_MAX:
-            builder.begin(source)
             try:
-                items = parser.parse(text, start="start")
+                items = parser.parse(text, "start", lambda: builder.begin(source))
             except UnexpectedInput as error:
                 fault = _named_fault(syntax_fault(error, text, source, 0, "OSP110"), source, text)
             except SyntaxStop as stop:
