@@ -42,6 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "overspill_policies/codex_sora/codex.spill",
         "overspill_policies/codex_sora/codex.test.yaml",
         "overspill_policies/codex_sora/yaml/codex_sora.spill.yaml",
+        "overspill_policies/starter/policies.yml",
     ],
 )
 def test_the_wheel_holds_its_data(wheel: Path, name: str) -> None:

@@ -15,7 +15,7 @@ from overspill.cel.around import Around, place_of, shown_by
 from overspill.cel.cost import cost_fault
 from overspill.cel.dialect import POLICY, Dialect
 from overspill.cel.functions import FUNCTIONS, Found, overload, overloads_text, run_time_overloads
-from overspill.cel.limits import ITEMS_MAX, NESTING_MAX, TEXT_MAX
+from overspill.cel.limits import ITEMS_MAX, NESTING_MAX, SHORTEN, TEXT_MAX, TOO_LONG
 from overspill.cel.names import TYPE_NAMES, candidates, dotted
 from overspill.cel.tree import UInt
 from overspill.cel.types import (
@@ -56,8 +56,7 @@ def check(
     of `cost.py`.
     """
     if expr.span.end - expr.span.start > TEXT_MAX:
-        message = f"the expression is longer than {TEXT_MAX} characters"
-        return (Fault(code="OSP102", span=expr.span, message=message),)
+        return (Fault(code="OSP102", span=expr.span, message=TOO_LONG, help=SHORTEN),)
     checker = _Checker(scope, dialect)
     found = checker.type(expr, Around())
     if found is None or checker.faults:

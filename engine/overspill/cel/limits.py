@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TEXT_MAX = 4096
 """Characters."""
+TOO_LONG = f"the expression is longer than {TEXT_MAX} characters"
+SHORTEN = "split it into several statements, or keep its constants in a table"
 ITEMS_MAX = 1_000
 """Items that a list, or entries that a map, may be written with."""
 NESTING_MAX = 4

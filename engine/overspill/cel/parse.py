@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 
-from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from overspill.cel.build import DEPTH_MAX, CelBuilder, SyntaxStop
-from overspill.cel.limits import TEXT_MAX
+from overspill.cel.drive import Driver
+from overspill.cel.limits import SHORTEN, TEXT_MAX, TOO_LONG
 from overspill.cel.tables import load
 from overspill.cel.tree import Expr
 from overspill.words.diagnostics import Fault
@@ -57,9 +58,13 @@ _HABITS = {"=": "`==`", "and": "`&&`", "&": "`&&`", "or": "`||`", "|": "`||`"}
 
 
 @lru_cache(maxsize=1)
-def _parser() -> tuple[Lark, CelBuilder]:
+def _parser() -> tuple[Driver, CelBuilder]:
     builder = CelBuilder()
-    return load(builder, lambda token: token), builder
+    return Driver(load(builder, _uncommented), _uncommented), builder
+
+
+def _uncommented(token: Token) -> Token:
+    return token
 
 
 def parse(source: Source, start: int = 0, end: int | None = None) -> Expr | Fault:
@@ -75,9 +80,8 @@ def parse_text(text: str, source: Source, offset: int, whole: Span | None = None
         return too_big
     with _LOCK:
         parser, builder = _parser()
-        builder.begin(source, offset)
         try:
-            return parser.parse(text, start="expr")  # type: ignore[return-value]
+            return parser.parse(text, "expr", lambda: builder.begin(source, offset))  # type: ignore[return-value]
         except UnexpectedInput as error:
             fault = syntax_fault(error, text, source, offset, "OSP130")
         except SyntaxStop as stop:
@@ -88,9 +92,10 @@ def parse_text(text: str, source: Source, offset: int, whole: Span | None = None
 def size_fault(text: str, span: Span) -> Fault | None:
     """Expressions are at most 4 KiB, with brackets at most 64 deep."""
     if len(text) > TEXT_MAX:
-        return Fault(code="OSP102", span=span, message=f"the expression is longer than {TEXT_MAX} characters")
+        return Fault(code="OSP102", span=span, message=TOO_LONG, help=SHORTEN)
     if nesting(text) > DEPTH_MAX:
-        return Fault(code="OSP103", span=span, message=f"the expression is nested deeper than {DEPTH_MAX}")
+        message = f"the expression is nested deeper than {DEPTH_MAX}"
+        return Fault(code="OSP103", span=span, message=message, help=SHORTEN)
     return None
 
 

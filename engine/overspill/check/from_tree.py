@@ -54,7 +54,7 @@ def check(bundle: tree.Bundle, *, lints: bool = True) -> Checked:
     faults = Faults()
     header = _header(bundle, faults)
     names = Names(bundle, faults)
-    place = bundle.files[0].items[0].span
+    place = next(item.span for file in bundle.files for item in file.items)
     if not names.accounts:
         faults.add("OSP202", place, "the bundle declares no account", help="add `account user { … }`")
     if not names.waterfalls:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ from overspill.records.sentences import explain
 from overspill.records.wire import meter_of, request_from_value
 from overspill.runtime.engine import Engine
 from overspill.words.failures import Failure, StoreFailure
-from overspill.words.strict_json import json_from_text
+from overspill.words.strict_json import BYTES_MAX, json_from_text
 
 CHUNK = 256
 PROGRESS_AFTER = 2000
@@ -145,9 +145,8 @@ def _stream(
 
 def _values(path: str) -> Iterator[Any]:
     """One JSON value a line; a file that is one value over several lines is one request, or a list of them."""
-    stream = sys.stdin.buffer if path == "-" else None
-    if stream is not None:
-        yield from _lines(stream, path)
+    if path == "-":
+        yield from _lines(_bounded(sys.stdin.buffer), path)
         return
     data = read_input(path)
     lines = [line for line in data.splitlines() if line.strip()]
@@ -158,7 +157,15 @@ def _values(path: str) -> Iterator[Any]:
     yield from _lines(lines, path)
 
 
-def _lines(lines: Any, path: str) -> Iterator[Any]:
+def _bounded(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream; of one that is longer than any request only as much as makes it refused."""
+    while line := stream.readline(BYTES_MAX + 2):
+        yield line.rstrip(b"\r\n")
+        while not line.endswith(b"\n") and len(line) > BYTES_MAX + 1:
+            line = stream.readline(BYTES_MAX + 2)
+
+
+def _lines(lines: Iterable[bytes], path: str) -> Iterator[Any]:
     name = "stdin" if path == "-" else path
     for number, line in enumerate(lines, 1):
         if line.strip():

@@ -13,6 +13,7 @@ from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 
 _COMMANDS = {
     "demo": "demo",
+    "init": "init",
     "check": "check",
     "rule": "rules",
     "fmt": "author",
@@ -55,6 +56,7 @@ def cli() -> None:
 
     \b
     overspill demo                                  a scripted day, explained
+    overspill init usage                            a small policy with its tests, to begin from
     overspill check policies/                       all faults of a bundle, with their lines
     overspill decide --db x.db < requests.jsonl     one request a line in, one decision a line out
     overspill explain dec_… --db x.db               why

@@ -39,9 +39,9 @@ def request_from_value(value: Any) -> Request:
         fields=_object(value.get("fields", {}), "/fields"),
         meters={key: meter_of(key, meter) for key, meter in _object(value.get("meters", {}), "/meters").items()},
         initiator=initiator,
-        only=None if value.get("only") is None else tuple(map(str, value["only"])),
+        only=None if value.get("only") is None else _names(value["only"], "/only"),
         max_charge=None if value.get("max_charge") is None else _strings(value["max_charge"], "/max_charge"),
-        at_least=None if value.get("at_least") is None else str(value["at_least"]),
+        at_least=None if value.get("at_least") is None else _text(value["at_least"], "/at_least"),
     )
 
 
@@ -64,6 +64,18 @@ def _strings(value: Any, pointer: str) -> Mapping[str, str]:
         if not isinstance(text, str):
             raise _invalid(f"`{key[:64]}` is no string", f"{pointer}/{key[:64]}")
     return found
+
+
+def _names(value: Any, pointer: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _invalid("expected a list of names", pointer)
+    return tuple([_text(one, f"{pointer}/{index}") for index, one in enumerate(value)])
+
+
+def _text(value: Any, pointer: str) -> str:
+    if not isinstance(value, str):
+        raise _invalid("expected a string", pointer)
+    return value
 
 
 def _invalid(message: str, pointer: str) -> Failure:

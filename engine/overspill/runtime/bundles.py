@@ -13,6 +13,8 @@ from pathlib import Path
 from overspill.words.failures import Failure
 
 ENDINGS = (".spill", ".spill.yaml")
+READ_MAX = 4 * 1024 * 1024 + 1
+"""Bytes read of a file: more than the reader takes, so that it is refused, and no more than memory has."""
 _HEADER = re.compile(rb"^[ \t]*policy(?:[ \t]+[a-z]|[ \t]*:)", re.MULTILINE)
 
 
@@ -79,7 +81,8 @@ def _folder(folder: Path) -> dict[str, bytes]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(READ_MAX)
     except OSError as error:
         raise Failure("unreadable", f"{path} cannot be read: {error.strerror}", help="check its permissions") from None
 

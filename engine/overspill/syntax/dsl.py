@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from functools import lru_cache
 
-from lark import Lark, UnexpectedInput
+from lark import UnexpectedInput
 
 from overspill.cel.build import SyntaxStop
+from overspill.cel.drive import Driver
 from overspill.cel.parse import nesting, syntax_fault
 from overspill.cel.tables import load
 from overspill.syntax import tree
@@ -37,9 +38,9 @@ _STATEMENT_WORDS = frozenset(
 
 
 @lru_cache(maxsize=1)
-def _parser() -> tuple[Lark, PolicyBuilder]:
+def _parser() -> tuple[Driver, PolicyBuilder]:
     builder = PolicyBuilder()
-    return load(builder, builder.comment), builder
+    return Driver(load(builder, builder.comment), builder.comment), builder
 
 
 def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
@@ -47,15 +48,19 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     text = source.text
     if nesting(text) > DEPTH_MAX:
         return None, (
-            Fault(code="OSP103", span=Span(source, 0, 1), message=f"the file is nested deeper than {DEPTH_MAX}"),
+            Fault(
+                code="OSP103",
+                span=Span(source, 0, 1),
+                message=f"the file is nested deeper than {DEPTH_MAX}",
+                help="flatten it",
+            ),
         )
     faults: list[Fault] = []
     with _LOCK:
         parser, builder = _parser()
         while len(faults) < FAULTS_MAX:
-            builder.begin(source)
             try:
-                items = parser.parse(text, start="start")
+                items = parser.parse(text, "start", lambda: builder.begin(source))
             except UnexpectedInput as error:
                 fault = _named_fault(syntax_fault(error, text, source, 0, "OSP110"), source, text)
             except SyntaxStop as stop:

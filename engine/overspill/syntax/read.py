@@ -15,6 +15,8 @@ from overspill.words.names import hidden_character
 from overspill.words.spans import Source, Span
 
 BYTES_MAX = 256 * 1024
+FILES_MAX = 1_000
+BUNDLE_BYTES_MAX = 16 * 1024 * 1024
 BYTE_ORDER_MARK = "\ufeff"
 T = TypeVar("T")
 Read = tuple[tree.File | None, tuple[Fault, ...]]
@@ -66,6 +68,9 @@ def read_bundle(sources: Mapping[str, bytes]) -> tuple[tree.Bundle | None, tuple
 
     Files of included bundles have names that begin with `NAME@VERSION/`.
     """
+    over = _too_much(sources)
+    if over is not None:
+        return None, (over,)
     files: list[tree.File] = []
     faults: list[Fault] = []
     for name in sorted(sources):
@@ -98,6 +103,20 @@ def with_includes(sources: Mapping[str, bytes], resolve: Resolver) -> dict[str, 
         return () if file is None else file.items
 
     return with_sources(sources, resolve, items)
+
+
+def _too_much(sources: Mapping[str, bytes]) -> Fault | None:
+    """The bundle is refused before any of it is read; the fault stands at the first of its files."""
+    total = sum(map(len, sources.values()))
+    if len(sources) <= FILES_MAX and total <= BUNDLE_BYTES_MAX:
+        return None
+    most = (
+        f"has more than {FILES_MAX} files"
+        if len(sources) > FILES_MAX
+        else f"is larger than {BUNDLE_BYTES_MAX >> 20} MiB"
+    )
+    place = Span(Source(min(sources), ""), 0, 0)
+    return Fault(code="OSP102", span=place, message=f"the bundle {most}", help="split it into bundles of their own")
 
 
 def bundle(files: Sequence[tree.File]) -> tuple[tree.Bundle | None, tuple[Fault, ...]]:

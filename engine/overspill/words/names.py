@@ -10,6 +10,9 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}")
 """An id that a caller chooses: accounts, requests, lots, holds, tenants. ASCII, no slash, no space."""
 
+_DOUBTFUL = re.compile(r"[^\t\n\r -~]")
+"""What is not plainly visible ASCII or layout, and is looked at more closely."""
+
 
 def hidden_character(text: str) -> int | None:
     """The offset of the first character that shows nothing or turns the reading direction, or None.
@@ -17,11 +20,7 @@ def hidden_character(text: str) -> int | None:
     Format characters (bidi controls, zero-width, byte-order marks) and control characters other than tab and line
     breaks; after Boucher and Anderson, "Trojan Source" (2021).
     """
-    if text.isascii() and text.isprintable():
-        return None
-    for offset, char in enumerate(text):
-        if char in "\t\n\r":
-            continue
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
-            return offset
+    for found in _DOUBTFUL.finditer(text):
+        if unicodedata.category(found[0]) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+            return found.start()
     return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from overspill.words.codec import Struct
+
+_BREAK = re.compile("\n")
 
 
 class Source(Struct, frozen=True, eq=False):
@@ -19,7 +22,7 @@ class Source(Struct, frozen=True, eq=False):
         starts = self._line_starts
         if not starts:
             starts.append(0)
-            starts.extend(index + 1 for index, char in enumerate(self.text) if char == "\n")
+            starts.extend(found.end() for found in _BREAK.finditer(self.text))
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
