@@ -47,7 +47,7 @@ def test_a_day_with_a_database(tmp_path: Path) -> None:
     explained = run("explain", decisions[6]["decision"], *db, cwd=tmp_path)
     assert explained.out.startswith("✗ denied 1 credits: usage_exhausted")
     assert len(explained.out.splitlines()) <= 25
-    assert "codex.spill:42" in explained.out
+    assert "codex.spill:39" in explained.out
     assert run("reconcile", *db, cwd=tmp_path).code == 0
 
 

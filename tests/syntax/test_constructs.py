@@ -13,11 +13,11 @@ from hypothesis import given
 from overspill.review.diff import compare, read_side
 from overspill.syntax import tree
 from overspill.syntax.constructs import CONSTRUCTS
-from overspill.syntax.print_dsl import format_text
 from overspill.syntax.read import read
 from overspill.syntax.schema import policy_schema
+from overspill.syntax.style import in_order
 from overspill.syntax.validate import problems
-from overspill.syntax.write_dsl import in_order, write_dsl
+from overspill.syntax.write_dsl import write_dsl
 from overspill.syntax.write_yaml import write_yaml
 from support.everything import EVERYTHING, any_policies, without_spans
 from support.texts import faults_of
@@ -67,7 +67,6 @@ def test_what_is_written_in_yaml_reads_back_as_the_same_tree(text: str) -> None:
 def test_from_dsl_to_yaml_and_back_is_the_same_text(text: str) -> None:
     once = write_dsl(_items(text))
     assert write_dsl(_items(write_yaml(_items(once)), "t.spill.yaml")) == once
-    assert format_text(once) == once
     assert _digest(once) == _digest(text)
 
 
@@ -204,13 +203,13 @@ YAML_FAULTS: list[tuple[str, str, str, str]] = [
     ),
     ("mode: finish_started", "mod: finish_started", "OSP201", "unknown key `mod`"),
     ("on_overshoot: debt up to 50 credits", "on_overshoot: debt up to", "OSP205", "`debt up to` is no reaction"),
-    ("warn_at: ['95%', '80%']", "warn_at: ['95', '80%']", "OSP205", "`95` is no percentage"),
+    ('warn_at: ["95%", "80%"]', 'warn_at: ["95", "80%"]', "OSP205", "`95` is no percentage"),
     ("is_large: '", "is_large: x  # '", "OSP205", "an expression stands in quotes"),
-    ("many: 'true'", "many: 'yes'", "OSP205", "`yes` is neither true nor false"),
+    ('many: "true"', 'many: "yes"', "OSP205", "`yes` is neither true nor false"),
     ("from: request", "from: anywhere", "OSP205", "`anywhere` is no origin of a field"),
     ("settings: user", "setting: user", "OSP201", "unknown key `setting`"),
     ("valid: 30d, anchor: restart_anchor", "valid: 30d", "OSP202", "`banked_reset` states no `anchor`"),
-    ("first_set:", "least: []\n      first_set:", "OSP204", "a choice of amounts has one key"),
+    ("{first_set: [", "{least: [], first_set: [", "OSP204", "a choice of amounts has one key"),
 ]
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from overspill.cel.tables import build
 from overspill.review.diff import compare, read_side
 from overspill.runtime.policies import sources_of
-from overspill.syntax import print_dsl, print_yaml, schema
+from overspill.syntax import schema
 from overspill.syntax.plain import Plain
 from overspill.syntax.validate import problems
 from support.texts import DSL, YAML, faults_of
@@ -125,35 +125,6 @@ def test_windows_may_be_bounded_each_by_itself_without_a_table() -> None:
     )
     assert faults_of(text) == ()
     assert _digest(text) == _digest(yaml_text, "t.spill.yaml")
-
-
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.spill")), ids=lambda path: path.name)
-def test_the_shipped_files_are_formatted(path: Path) -> None:
-    assert print_dsl.format_text(path.read_text()) == path.read_text()
-
-
-@given(policy_texts())
-def test_formatting_keeps_the_meaning_and_is_idempotent(text: str) -> None:
-    once = print_dsl.format_text(text)
-    assert print_dsl.format_text(once) == once
-    assert _digest(once) == _digest(text)
-
-
-def test_comments_stay_where_they_are() -> None:
-    text = "// first\npolicy a   version 1;// why\n\n\n\nlimit b {  // open\n per user ;\n// inside\n}\n// last"
-    assert print_dsl.format_text(text) == (
-        "// first\npolicy a version 1;  // why\n\nlimit b {  // open\n  per user;\n  // inside\n}\n// last\n"
-    )
-
-
-def test_maps_in_expressions_stay_on_their_line() -> None:
-    text = 'invariant a: { "x": 1 }.size() == 1 ? true : false;\nlet b = { "x": 1 };\n'
-    assert print_dsl.format_text(text) == text
-
-
-def test_yaml_is_tidied_and_its_block_scalars_left_alone() -> None:
-    text = "a: 1   \n\n\n\nb: |\n  x\n\n\n  y\nc: 2"
-    assert print_yaml.format_text(text) == "a: 1\n\nb: |\n  x\n\n\n  y\nc: 2\n"
 
 
 def test_reader_and_schema_agree_on_the_shipped_yaml() -> None:

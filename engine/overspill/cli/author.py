@@ -1,15 +1,14 @@
-"""`check`, `fmt`, `test`, `schema`: for those who write policies."""
+"""`check`, `test`, `schema`: for those who write policies."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from overspill.cli.io import colored, fault_object, format_option, out, out_json, read_input, say, sources
+from overspill.cli.io import colored, fault_object, format_option, out, out_json, say, sources
 from overspill.words.diagnostics import Fault, Severity
-from overspill.words.failures import Failure, PolicyFaults
+from overspill.words.failures import PolicyFaults
 
 
 @click.command()
@@ -51,73 +50,6 @@ def _report(faults: tuple[Fault, ...], digest: str | None, format_: str) -> None
     others = len(faults) - errors
     counts = f"{errors} error{'s' * (errors != 1)}, {others} hint{'s' * (others != 1)}"
     say(counts if digest is None else f"{counts}; {digest[:19]}…")
-
-
-@click.command()
-@click.argument("paths", nargs=-1, metavar="PATH…")
-@click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 when a file is not formatted.")
-@click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print what would change.")
-@click.option(
-    "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
-)
-@format_option("text", "json")
-def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filename: str, format_: str) -> int:
-    """Format policy files in place; - formats stdin to stdout."""
-    if not paths:
-        raise click.UsageError("name policy files, folders, or -")
-    changed = []
-    for path in _files(paths):
-        before = read_input(path)
-        name = stdin_filename if path == "-" else path
-        after = _formatted(name, before)
-        if path == "-" and not (check_only or show_diff):
-            sys.stdout.buffer.write(after)
-        elif before != after:
-            changed.append(name)
-            _changed(name, before, after, check_only, show_diff)
-    if format_ == "json":
-        out_json({"changed": changed})
-    elif changed and not show_diff:
-        say("\n".join(f"{'would format' if check_only else 'formatted'} {name}" for name in changed))
-    return 1 if changed and (check_only or show_diff) else 0
-
-
-def _files(paths: tuple[str, ...]) -> list[str]:
-    """Folders as the policy files in them."""
-    from overspill.runtime.policies import ENDINGS
-
-    found: list[str] = []
-    for path in paths:
-        folder = Path(path)
-        if path != "-" and folder.is_dir():
-            found += [str(entry) for entry in sorted(folder.rglob("*")) if entry.name.endswith(ENDINGS)]
-        else:
-            found.append(path)
-    return found
-
-
-def _formatted(name: str, data: bytes) -> bytes:
-    from overspill.syntax.print_dsl import format_dsl
-    from overspill.syntax.print_yaml import format_yaml
-    from overspill.syntax.read import read
-
-    file, faults = read(name, data)
-    if file is None:
-        raise PolicyFaults(faults)
-    return (format_yaml if name.endswith((".yaml", ".yml")) else format_dsl)(file).encode()
-
-
-def _changed(name: str, before: bytes, after: bytes, check_only: bool, show_diff: bool) -> None:
-    if show_diff:
-        from difflib import unified_diff
-
-        old, new = before.decode().splitlines(keepends=True), after.decode().splitlines(keepends=True)
-        sys.stdout.writelines(unified_diff(old, new, name, f"{name} (formatted)"))
-    elif not check_only:
-        try:
-            Path(name).write_bytes(after)
-        except OSError as error:
-            raise Failure("unwritable", f"{name}: {error.strerror}", help="check its permissions") from None
 
 
 @click.command()

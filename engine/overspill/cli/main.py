@@ -14,7 +14,8 @@ from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 _COMMANDS = {
     "demo": "demo",
     "check": "author",
-    "fmt": "author",
+    "fmt": "format",
+    "convert": "format",
     "test": "author",
     "schema": "author",
     "decide": "decide",

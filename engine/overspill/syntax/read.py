@@ -34,7 +34,12 @@ def read(name: str, data: bytes) -> Read:
         message = f"the file holds the invisible character U+{ord(text[hidden]):04X}"
         return _refused(name, text, hidden, "OSP104", message, "delete it: it can make text read otherwise than it is")
     source = Source(name, text)
-    return read_yaml(source) if name.endswith((".yaml", ".yml")) else read_dsl(source)
+    return read_yaml(source) if is_yaml(name) else read_dsl(source)
+
+
+def is_yaml(name: str) -> bool:
+    """The surface of a file, by its name's ending."""
+    return name.endswith((".yaml", ".yml"))
 
 
 def _refused(name: str, text: str, at: int, code: str, message: str, help: str) -> Read:

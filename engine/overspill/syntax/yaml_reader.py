@@ -12,6 +12,7 @@ from typing import TypeVar, assert_never
 from overspill.syntax import tree
 from overspill.syntax.constructs import CONSTRUCTS, Stated, assemble, unknown
 from overspill.syntax.shapes import INLINE, Listed, Named, OneOf, Record, Shape, nothing
+from overspill.syntax.yaml_comments import comments
 from overspill.syntax.yaml_leaves import Refused
 from overspill.syntax.yaml_nodes import Mapping, Node, Scalar, read_nodes
 from overspill.syntax.yaml_tables import TableReader
@@ -32,7 +33,7 @@ def read_yaml(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     reader = _YamlReader()
     items = tuple(reader.items(document))
     found = tuple(sorted(reader.faults, key=lambda fault: (fault.span.start, fault.code)))
-    return (None if found else tree.File(source, items)), found
+    return (None if found else tree.File(source, items, comments(source, document))), found
 
 
 class _YamlReader(TableReader):

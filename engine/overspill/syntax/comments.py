@@ -1,0 +1,202 @@
+"""Comments and where they belong: each to a construct, a statement or a row, by its place in the text.
+
+A path is that of the YAML surface (`limits, plan_windows, windows, week`), so it means the same in both surfaces, and
+a comment that was read in one is written in the other. It stands above what it belongs to, behind it on its line, or
+last in its block. Blank lines between comments, and between a comment and what follows it, stay.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from overspill.syntax import tree
+
+Path = tuple[str | int, ...]
+TOP: Path = ()
+"""The file: above its first line is its head, last in it is what follows everything."""
+Body = str | None
+"""A comment without its mark, or None for a blank line."""
+BLANK: Body = None
+_BREAK = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(slots=True)
+class Slots:
+    """The comments of one path: above it, behind it, last inside it."""
+
+    leading: list[Body] = field(default_factory=list)
+    trailing: list[Body] = field(default_factory=list)
+    closing: list[Body] = field(default_factory=list)
+
+
+Comments = Mapping[Path, Slots]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where one path stands: characters `start` to `end`; a block's inside begins at `opens`.
+
+    `column` is where the entries of a YAML block stand, and None in braces and in the DSL.
+    """
+
+    path: Path
+    start: int
+    end: int
+    parent: Place | None
+    opens: int | None = None
+    column: int | None = None
+
+    def around(self) -> Iterable[Place]:
+        """This one and those it stands in, from the inside out."""
+        place: Place | None = self
+        while place is not None:
+            yield place
+            place = place.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A comment's surroundings: its line's start, its own, the places begun before it, the next one."""
+
+    line: int
+    start: int
+    before: Place | None
+    after: Place | None
+
+
+Home = tuple[Path, str]
+"""(path, slot)."""
+
+
+class Homes(Protocol):
+    """How one surface decides where a comment belongs: one behind something, and one on a line of its own."""
+
+    def behind(self, spot: Spot) -> Home: ...
+
+    def alone(self, spot: Spot) -> Home: ...
+
+
+class Lines:
+    """Offsets → lines, with any kind of line break."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
+
+    def line(self, offset: int) -> int:
+        return bisect_right(self.starts, offset) - 1
+
+    def start(self, offset: int) -> int:
+        return self.starts[self.line(offset)]
+
+
+def attach(text: str, comments: Sequence[tree.Comment], places: Sequence[Place], homes: Homes, mark: str) -> Comments:
+    """Each comment with its home. `places` in the order of their starts, outer before inner."""
+    found: defaultdict[Path, Slots] = defaultdict(Slots)
+    if not comments:
+        return found
+    lines = Lines(text)
+    starts = [place.start for place in places]
+    last: tuple[tree.Comment, Home] | None = None
+    for comment in comments:
+        start = comment.span.start
+        index = bisect_right(starts, start)
+        after = places[index] if index < len(places) else None
+        spot = Spot(lines.start(start), start, places[index - 1] if index else None, after)
+        is_alone = not text[spot.line : start].strip()
+        if last is not None and is_alone and last[1][1] == "trailing" and _goes_on(lines, last[0], start):
+            home = last[1]
+        else:
+            home = homes.alone(spot) if is_alone else homes.behind(spot)
+        bodies: list[Body] = getattr(found[home[0]], home[1])
+        if last is not None and last[1] == home and home[1] != "trailing" and _is_gap(text, last[0].span.end, start):
+            bodies.append(BLANK)
+        bodies.append(comment.text[len(mark) :].rstrip())
+        if home[1] == "leading" and after is not None and _is_gap(text, comment.span.end, after.start):
+            bodies.append(BLANK)
+            last = None
+        else:
+            last = (comment, home)
+    if places:
+        _behead(found, places[0].path, text, starts[0], comments)
+    return found
+
+
+def _goes_on(lines: Lines, before: tree.Comment, start: int) -> bool:
+    """Whether a comment on the next line stands right below the one before: the same comment in several lines."""
+    above, own = lines.line(before.span.start), lines.line(start)
+    return own == above + 1 and start - lines.starts[own] == before.span.start - lines.starts[above]
+
+
+def _is_gap(text: str, start: int, end: int) -> bool:
+    """Whether nothing but at least one blank line stands between."""
+    between = text[start:end]
+    return not between.strip() and len(_BREAK.findall(between)) > 1
+
+
+def _behead(
+    found: defaultdict[Path, Slots], first: Path, text: str, start: int, comments: Sequence[tree.Comment]
+) -> None:
+    """Gives the file its head: what stands before everything, but for a last group right above the first line.
+
+    One group alone is the head, wherever it stands.
+    """
+    count = sum(comment.span.start < start for comment in comments)
+    if not count or not found[first].leading:
+        return
+    above = found[first].leading
+    blanks = [index for index, body in enumerate(above) if body is BLANK]
+    cut = blanks[-1] + 1 if blanks else len(above)
+    found[TOP].leading += above[:cut]
+    found[first].leading = above[cut:]
+
+
+# ---- comments of a surface that has no line of its own for their path
+
+
+def settled(comments: Comments, printed: Mapping[Path, bool]) -> Comments:
+    """The comments by paths that are written; `printed` holds those in their order, and whether each is a block.
+
+    One whose path has no line goes in front of the first line inside it, or of what it stands in.
+    """
+    order = list(printed)
+    first: dict[Path, int] = {}
+    last: dict[Path, int] = {}
+    for index, path in enumerate(order):
+        for length in range(len(path)):
+            first.setdefault(path[:length], index)
+            last[path[:length]] = index
+    found: defaultdict[Path, Slots] = defaultdict(Slots)
+    for path, slots in comments.items():
+        if path == TOP or path in printed:
+            found[path] = Slots([*slots.leading], [*slots.trailing], [*slots.closing])
+    for path in sorted((path for path in comments if path != TOP and path not in printed), key=len, reverse=True):
+        slots = comments[path]
+        around = _around(path, printed)
+        if path not in first:
+            found[around].leading += [*slots.leading, *slots.trailing, *slots.closing]
+            continue
+        target = found[order[first[path]]]
+        target.leading = [*slots.leading, *slots.trailing, *target.leading]
+        follower = last[path] + 1
+        if slots.closing and follower < len(order) and _around(order[follower], printed) == around:
+            found[order[follower]].leading[:0] = slots.closing
+        else:
+            found[around].closing += slots.closing
+    for path, slots in list(found.items()):
+        if slots.closing and path != TOP and not printed[path]:
+            slots.leading += slots.closing
+            slots.closing = []
+    return found
+
+
+def _around(path: Path, printed: Mapping[Path, bool]) -> Path:
+    """The nearest line that a path stands in."""
+    path = path[:-1]
+    while path != TOP and path not in printed:
+        path = path[:-1]
+    return path
