@@ -79,7 +79,7 @@ CASES = [
     ("let is_large = ", "let tokens = ", "OSP211", "tokens", "`tokens` names an input already"),
     ("let is_large = ", "let is_large = may_pay && is_large && ", "OSP311", "is_large", None),
     ("invariant sane: !user.blocked", "invariant sane: !user.tier", "OSP232", "user.tier", "expected a bool, found string"),
-    ("|| draws.all(", "|| drows.all(", None, None, None),
+    ("|| draws.all(d,", "|| draws.all(d, true) && draws.all(d,", None, None, None),
 ]  # fmt: skip
 
 

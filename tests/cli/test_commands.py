@@ -106,15 +106,6 @@ def test_check_finds_faults_and_says_where(tmp_path: Path) -> None:
     assert run("check", "-", cwd=tmp_path, stdin=DSL).code == 0
 
 
-def test_fmt_writes_checks_and_pipes(tmp_path: Path) -> None:
-    path = tmp_path / "t.spill"
-    path.write_text(DSL)
-    assert run("fmt", "--check", "t.spill", cwd=tmp_path).code == 1
-    assert run("fmt", "t.spill", cwd=tmp_path).code == 0
-    assert run("fmt", "--check", "t.spill", cwd=tmp_path).code == 0
-    assert run("fmt", "-", cwd=tmp_path, stdin=DSL).out == path.read_text()
-
-
 def test_diff_names_changes_and_their_places(tmp_path: Path) -> None:
     (tmp_path / "a.spill").write_text(DSL)
     (tmp_path / "b.spill").write_text(DSL.replace("day 10 credits", "day 9 credits"))

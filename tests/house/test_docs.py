@@ -1,4 +1,8 @@
-"""The README is true: its console blocks are run as shown, its Python block holds."""
+"""README and docs are true: their files are written, their console blocks run as shown, their Python blocks hold.
+
+A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
+folder where the page's commands run, from there on.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,26 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(console|python)\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"^\$ (.*)$")
 INSTALLS = ("pip install",)
 """What the continuous check itself runs, in a fresh environment."""
+
+
+class Block(NamedTuple):
+    kind: str
+    file: str
+    text: str
+
+
+def _blocks(page: Path) -> list[Block]:
+    return [Block(*found) for found in BLOCK.findall(page.read_text("utf-8"))]
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
@@ -36,28 +51,34 @@ def _matches(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, output.rstrip("\n")) is not None
 
 
-def test_the_console_blocks_do_what_they_show(tmp_path: Path) -> None:
+def _ran(command: str, shown: str, folder: Path) -> bool:
+    """Whether the command was run; it must succeed and print what is shown."""
+    if command.startswith(INSTALLS):
+        return False
+    shell = re.sub(r"(^|&& |; )overspill ", rf"\1{sys.executable} -m overspill ", command)
+    done = subprocess.run(shell, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert _matches(shown, done.stdout), f"{command} printed\n{done.stdout}"
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path) -> None:
     (tmp_path / "policies").symlink_to(ROOT / "policies")
     ran = 0
-    for kind, block in BLOCKS:
-        for command, shown in _commands(block) if kind == "console" else []:
-            if command.startswith(INSTALLS):
-                continue
-            shell = (
-                command.replace("overspill ", f"{sys.executable} -m overspill ", 1)
-                if command.startswith("overspill")
-                else command
-            )
-            done = subprocess.run(shell, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{command}: {done.stderr}"
-            assert _matches(shown, done.stdout), f"{command} printed\n{done.stdout}"
-            ran += 1
-    assert ran >= 10
+    for block in _blocks(page):
+        if block.file:
+            path = tmp_path / block.file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text, "utf-8")
+        elif block.kind == "console":
+            ran += sum(_ran(command, shown, tmp_path) for command, shown in _commands(block.text))
+    assert ran >= (10 if page.name == "README.md" else 1)
 
 
-@pytest.mark.parametrize("block", [block for kind, block in BLOCKS if kind == "python"])
-def test_the_python_block_holds(block: str) -> None:
-    exec(compile(block, "README.md", "exec"), {})
+@pytest.mark.parametrize("block", [block for page in PAGES for block in _blocks(page) if block.kind == "python"])
+def test_the_python_block_holds(block: Block) -> None:
+    exec(compile(block.text, "README.md", "exec"), {})
 
 
 def test_a_wrong_output_would_be_found() -> None:

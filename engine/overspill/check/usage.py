@@ -34,8 +34,9 @@ def unused(names: Names, faults: Faults) -> None:
         ),
     )
     for what, declared, used, fault, remedy in uses:
+        known = frozenset(used)
         for name, item in declared.items():
-            if name not in used:
+            if name not in known:
                 help = f"{remedy} where it belongs, or delete it"
                 faults.add("OSP302", item.name.span, f"{what} `{name}` {fault}", help=help)
 

@@ -38,7 +38,7 @@ class Program:
         self._functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
 
     def function_of(self, index: int) -> DecideFunction:
-        """The function of the waterfall at `index`. Raises Failure `not_supported` for one that carries more than it can do."""
+        """The function of the waterfall at `index`. Raises Failure `not_supported` for one that is not all understood."""
         function = self._functions[index]
         if function is None:
             waterfall = self.plan.waterfalls[index]

@@ -171,22 +171,26 @@ def settled(comments: Comments, printed: Mapping[Path, bool]) -> Comments:
             first.setdefault(path[:length], index)
             last[path[:length]] = index
     found: defaultdict[Path, Slots] = defaultdict(Slots)
+    moved: defaultdict[Path, list[Body]] = defaultdict(list)
     for path, slots in comments.items():
         if path == TOP or path in printed:
             found[path] = Slots([*slots.leading], [*slots.trailing], [*slots.closing])
-    for path in sorted((path for path in comments if path != TOP and path not in printed), key=len, reverse=True):
+    homeless = sorted((path for path in comments if path != TOP and path not in printed), key=len)
+    for path in reversed(homeless):
         slots = comments[path]
-        around = _around(path, printed)
-        if path not in first:
-            found[around].leading += [*slots.leading, *slots.trailing, *slots.closing]
-            continue
-        target = found[order[first[path]]]
-        target.leading = [*slots.leading, *slots.trailing, *target.leading]
-        follower = last[path] + 1
-        if slots.closing and follower < len(order) and _around(order[follower], printed) == around:
-            found[order[follower]].leading[:0] = slots.closing
+        if path in first:
+            target = found[order[first[path]]].leading
+            target[:0] = [*slots.leading, *slots.trailing]
         else:
-            found[around].closing += slots.closing
+            found[_around(path, printed)].leading += [*slots.leading, *slots.trailing, *slots.closing]
+    for path in homeless:
+        if path in first:
+            around, follower = _around(path, printed), order[last[path] + 1 : last[path] + 2]
+            is_beside = bool(follower) and _around(follower[0], printed) == around
+            bodies = found[follower[0]].leading if is_beside else moved[around]
+            bodies[:0] = comments[path].closing
+    for path, bodies in moved.items():
+        found[path].closing[:0] = bodies
     for path, slots in list(found.items()):
         if slots.closing and path != TOP and not printed[path]:
             slots.leading += slots.closing

@@ -77,6 +77,8 @@ class _Homes:
         """To what ended or opened last before it on its line; inside a statement, to that."""
         best: tuple[int, Home] | None = None
         for place in () if spot.before is None else spot.before.around():
+            if _splits(spot, place):
+                return place.path, "leading"
             if spot.line < place.end <= spot.start:
                 began_here = place.opens is None or place.opens > spot.line
                 best = max(best or (0, (TOP, "")), (place.end, (place.path, "trailing" if began_here else "closing")))
@@ -88,8 +90,13 @@ class _Homes:
         """To what follows in the same block, else last in it; inside a statement, to that."""
         around = () if spot.before is None else spot.before.around()
         inside = next((place for place in around if place.start < spot.start < place.end), None)
-        if inside is not None and (inside.opens is None or spot.start < inside.opens):
+        if inside is not None and _splits(spot, inside):
             return inside.path, "leading"
         if spot.after is not None and (inside is None or spot.after.start < inside.end):
             return spot.after.path, "leading"
         return (TOP if inside is None else inside.path), "closing"
+
+
+def _splits(spot: Spot, place: Place) -> bool:
+    """Whether a comment stands between the words of a statement, or of a block's first line."""
+    return place.start < spot.start < (place.end if place.opens is None else place.opens)

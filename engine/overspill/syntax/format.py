@@ -71,9 +71,12 @@ def comments_of(file: tree.File) -> Comments:
 def _assure(file: tree.File, text: str, surface: Surface) -> None:
     """Raises where the text no longer says all: two declarations of one name are one in YAML, for example."""
     again, faults = read(f"{file.source.name}{surface.ending}", text.encode())
-    if again is None or write_dsl(again.items) != write_dsl(in_style(file.items)):
+    if again is None:
+        message = f"{file.source.name} cannot be written as {surface.value}: {faults[0].message}"
+        raise Failure("says_less", message, help=faults[0].help)
+    if write_dsl(again.items) != write_dsl(in_style(file.items)):
         message = f"{file.source.name} cannot be written as {surface.value} without another meaning"
-        raise Failure("says_less", message, help=faults[0].message if faults else "does a name stand twice in it?")
+        raise Failure("says_less", message, help="a name stands twice in it: `overspill check` says which")
     if Counter(map(_body, file.comments)) != Counter(map(_body, again.comments)):
         raise Failure("says_less", f"{file.source.name}: a comment would be lost", help="report it with the file")
 

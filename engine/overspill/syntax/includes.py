@@ -1,7 +1,8 @@
 """Bundles that a bundle includes by name and version: their declarations become its own.
 
 Whoever reads files hands in a resolver; what it finds stands among the bundle's sources under `NAME@VERSION/`, so that
-everything from there on, and everything stored, is one mapping of names to bytes. Of an included bundle everything but its header counts.
+everything from there on, and everything stored, is one mapping of names to bytes. Of an included bundle everything but
+its header counts.
 """
 
 from __future__ import annotations

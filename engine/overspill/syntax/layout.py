@@ -15,9 +15,10 @@ from overspill.syntax.comments import BLANK, TOP, Body, Comments, Path, Slots, s
 
 WIDTH = 120
 INDENT = "  "
-_WORDS = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|(?P<gap>(?<=[^\s]) (?=\S))')
-_AFTER = (",",)
+_WORDS = re.compile(r'"(?:\\.|[^"\\])*"|`[^`]*`|[()\[\]{}]|(?<=\S) (?=\S)')
+_OPENS, _CLOSES = ("(", "[", "{"), (")", "]", "}")
 _BEFORE = ("&& ", "|| ", "? ", ": ", "when ", "offer ")
+"""Words that a further line begins with; else it begins behind a comma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,24 +136,34 @@ class _Layout:
 
 
 def wrapped(text: str, indent: str, start: int | None) -> list[str]:
-    """The text as lines of at most 120 characters, broken after commas and before operators, outside strings."""
+    """The text as lines of at most 120 characters, broken after commas and before operators, outside strings.
+
+    It breaks as far outside of brackets as it can, and there as late; a line without such a place stays long.
+    """
     line = indent + text
-    if len(line) <= WIDTH or start is None:
-        return [line]
     further = indent + INDENT * 2
     lines: list[str] = []
-    least = len(indent) + start
+    least = len(line) if start is None else len(indent) + start
     while len(line) > WIDTH:
-        gaps = [match.start() for match in _WORDS.finditer(line) if match["gap"] and _may_break(line, match.start())]
-        gaps = [gap for gap in gaps if gap > least]
+        gaps = [(depth, gap) for depth, gap in _gaps(line) if gap > least]
         if not gaps:
             break
-        cut = max((gap for gap in gaps if gap <= WIDTH), default=gaps[0])
+        outermost = min(depth for depth, _ in gaps)
+        cut = max(gap for depth, gap in gaps if depth == outermost)
         lines.append(line[:cut])
         line = further + line[cut + 1 :]
         least = len(further)
     return [*lines, line]
 
 
-def _may_break(line: str, gap: int) -> bool:
-    return line[gap - 1] in _AFTER or line.startswith(_BEFORE, gap + 1)
+def _gaps(line: str) -> Iterator[tuple[int, int]]:
+    """(brackets around it, place) of each space at which a line may be broken, as far as lines go."""
+    depth = 0
+    for match in _WORDS.finditer(line):
+        word = match[0]
+        depth += (word in _OPENS) - (word in _CLOSES)
+        at = match.start()
+        if at > WIDTH:
+            return
+        if word == " " and (line[at - 1] == "," or line.startswith(_BEFORE, at + 1)):
+            yield depth, at

@@ -16,6 +16,7 @@ from overspill.words.diagnostics import Fault, Note
 from overspill.words.spans import Source, Span
 
 DEPTH_MAX = 32
+TOO_DEEP = f"the file is nested deeper than {DEPTH_MAX}"
 NODES_MAX = 20_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Start = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
@@ -90,9 +91,8 @@ def read_nodes(source: Source) -> tuple[Mapping | None, tuple[Fault, ...]]:
 def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Fault:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index if mark is not None else 0, max(len(source.text) - 1, 0))
-    if "nesting depth" in (error.problem or ""):  # the C scanner's own bound, met before the first event
-        message = f"the file is nested deeper than {DEPTH_MAX}"
-        return Fault(code="OSP103", span=Span(source, at, at + 1), message=message, help="flatten it")
+    if "nesting depth" in (error.problem or ""):  # libyaml's own limit, which its scanner meets ahead of the events
+        return Fault(code="OSP103", span=Span(source, at, at + 1), message=TOO_DEEP, help="flatten it")
     return Fault(
         code="OSP120",
         span=Span(source, at, at + 1),
@@ -145,7 +145,7 @@ def _guard(reader: _Reader, event: yaml.NodeEvent, depth: int) -> None:
     if reader.count > NODES_MAX:
         raise reader.stop("OSP102", span, f"the file has more than {NODES_MAX} nodes", "split the bundle")
     if depth > DEPTH_MAX:
-        raise reader.stop("OSP103", span, f"the file is nested deeper than {DEPTH_MAX}", "flatten it")
+        raise reader.stop("OSP103", span, TOO_DEEP, "flatten it")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         what = "aliases" if isinstance(event, yaml.AliasEvent) else "anchors"
         raise reader.stop("OSP121", span, f"YAML's {what} are not read here", "write the value out")
