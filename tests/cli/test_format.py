@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -91,15 +92,23 @@ def test_the_name_of_stdin_says_which_surface_it_is() -> None:
     assert "a.spill.yaml:1:1" in run("fmt", "-", "--stdin-filename", "a.spill.yaml", stdin=b"a: b").err
 
 
+def test_json_holds_the_text_of_stdin() -> None:
+    shown = json.loads(run("fmt", "-", "--format", "json", stdin=UNTIDY).out)
+    assert shown == {"changed": [], "refused": [], "text": TIDY.decode()}
+
+
 def test_a_file_with_faults_keeps_no_other_from_being_formatted() -> None:
     for name, data in (("p/a.spill", FAULTY), ("p/in/b.spill", UNTIDY), ("p/c.spill.yaml", b"units: {c: integer}")):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_bytes(data)
+    Path("p/.hidden").mkdir()
+    Path("p/.hidden/d.spill").write_bytes(UNTIDY)
     done = run("fmt", "p", "nowhere.spill", "p/in/b.spill")
     assert done.code == 2
     assert "unknown statement `limt`" in done.err
     assert "nowhere.spill: No such file" in done.err
-    assert [Path(name).read_bytes() for name in ("p/a.spill", "p/in/b.spill")] == [FAULTY, TIDY]
+    kept = [Path(name).read_bytes() for name in ("p/a.spill", "p/in/b.spill", "p/.hidden/d.spill")]
+    assert kept == [FAULTY, TIDY, UNTIDY]
     assert done.err.splitlines()[-2:] == ["formatted p/c.spill.yaml", "formatted p/in/b.spill"]
 
 
@@ -160,6 +169,11 @@ def test_the_files_of_a_bundle_are_converted_together() -> None:
     assert run("diff", "there", "back/again").out == shown.out
     for path in sorted(Path("back/again").iterdir()):
         assert run("fmt", "--check", str(path)).code == 0
+
+
+def test_json_holds_the_files_by_name() -> None:
+    shown = json.loads(run("convert", "codex_sora", "--format", "json").out)
+    assert sorted(shown["files"]) == ["access.spill.yaml", "codex.spill.yaml", "sora.spill.yaml"]
 
 
 @pytest.mark.parametrize(

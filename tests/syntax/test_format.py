@@ -21,7 +21,7 @@ from overspill.syntax.read import read
 from overspill.syntax.style import in_style
 from overspill.syntax.write_yaml import write_yaml
 from overspill.words.failures import Failure
-from support.comments import commented_dsl, commented_yaml
+from support.comments import any_yaml, commented_dsl, commented_yaml
 from support.everything import EVERYTHING, any_policies, without_spans
 from support.texts import DSL as TINY
 
@@ -57,8 +57,12 @@ def yaml_policies() -> st.SearchStrategy[str]:
     return any_policies().map(lambda text: write_yaml(file_of(text, DSL).items))
 
 
-GENERATED = [(DSL, commented_dsl(any_policies())), (YAML, commented_yaml(yaml_policies()))]
-EACH = pytest.mark.parametrize(("own", "texts"), GENERATED, ids=["dsl", "yaml"])
+GENERATED = [
+    (DSL, commented_dsl(any_policies())),
+    (YAML, commented_yaml(yaml_policies())),
+    (YAML, commented_yaml(any_yaml(yaml_policies()))),
+]
+EACH = pytest.mark.parametrize(("own", "texts"), GENERATED, ids=["dsl", "yaml", "anybodys yaml"])
 
 
 @EACH

@@ -39,26 +39,30 @@ def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filenam
     if not paths:
         raise click.UsageError("name policy files, folders, or -")
     writes = not (check_only or show_diff)
+    is_json = format_ == "json"
     changed: list[str] = []
     refused: list[str] = []
+    shown: dict[str, str] = {}
     for path in _files(paths):
         name = stdin_filename if path == "-" else path
         try:
             before = read_input(path)
             after = _text(name, before, None).encode()
-            if path == "-" and writes:
+            if path == "-" and writes and is_json:
+                shown["text"] = after.decode()
+            elif path == "-" and writes:
                 _put(after)
             elif before != after:
                 changed.append(name)
                 if writes:
                     write_file(Path(path), after)
-                if show_diff:
+                if show_diff and not is_json:
                     _put("".join(_difference(name, before, after)).encode())
-        except (Failure, PolicyFaults) as failure:
+        except Failure as failure:
             refused.append(name)
-            (report_json if format_ == "json" else report)(failure)
-    if format_ == "json":
-        out_json({"changed": changed, "refused": refused})
+            (report_json if is_json else report)(failure)
+    if is_json:
+        out_json({"changed": changed, "refused": refused, **shown})
     elif not show_diff:
         for name in changed:
             say(f"{'formatted' if writes else 'would format'} {name}")
@@ -72,7 +76,8 @@ def fmt(paths: tuple[str, ...], check_only: bool, show_diff: bool, stdin_filenam
     "-o", "--out", "target", metavar="OUT", help="A file, or a folder for the files of a bundle; else stdout."
 )
 @_stdin_option
-def convert(path: str, to: str | None, target: str | None, stdin_filename: str) -> int:
+@format_option("text", "json")
+def convert(path: str, to: str | None, target: str | None, stdin_filename: str, format_: str) -> int:
     """Turn a policy file, or a folder of them, into the other surface: same meaning, same digest, same comments.
 
     \b
@@ -84,7 +89,8 @@ def convert(path: str, to: str | None, target: str | None, stdin_filename: str) 
     files = {stdin_filename: read_input("-")} if path == "-" else _bundle(path)
     surface = _target(files, None if to is None else Surface(to))
     is_many = len(files) > 1 or Path(path).is_dir()
-    if len(files) > 1 and target in (None, "-"):
+    goes_out = target in (None, "-")
+    if len(files) > 1 and goes_out and format_ == "text":
         raise click.UsageError(f"{path} holds {len(files)} files: name a folder for them with -o")
     if target is not None and Path(target).exists() and Path(path).is_dir() and Path(target).samefile(path):
         raise click.UsageError("a bundle has each file in one surface: name another folder with -o")
@@ -97,13 +103,13 @@ def convert(path: str, to: str | None, target: str | None, stdin_filename: str) 
             faults += failure.faults
     if faults:
         raise PolicyFaults(tuple(faults))
-    for name, text in texts.items():
-        if target in (None, "-"):
-            _put(text)
-        else:
-            assert target is not None
-            folder = Path(target)
-            _write(folder / name if is_many else folder / Path(name).name if folder.is_dir() else folder, text)
+    folder = Path(target or ".")
+    for name, text in texts.items() if not goes_out else ():
+        _write(folder / name if is_many else folder / Path(name).name if folder.is_dir() else folder, text)
+    if format_ == "json":
+        out_json({"files": {name: text.decode() for name, text in texts.items()}})
+    elif goes_out:
+        _put(b"".join(texts.values()))
     return 0
 
 
@@ -118,6 +124,7 @@ def _files(paths: Iterable[str]) -> list[str]:
             found.append(path)
             continue
         inside = [str(one) for one in sorted(folder.rglob("*")) if one.name.endswith(ENDINGS) and one.is_file()]
+        inside = [one for one in inside if "/." not in one.removeprefix(path)]
         if not inside:
             raise Failure(
                 "no_policy", f"{path} holds no policy file", help=f"policy files end in {' or '.join(ENDINGS)}"

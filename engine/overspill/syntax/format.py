@@ -76,7 +76,7 @@ def _assure(file: tree.File, text: str, surface: Surface) -> None:
         raise Failure("says_less", message, help=faults[0].help)
     if write_dsl(again.items) != write_dsl(in_style(file.items)):
         message = f"{file.source.name} cannot be written as {surface.value} without another meaning"
-        raise Failure("says_less", message, help="a name stands twice in it: `overspill check` says which")
+        raise Failure("says_less", message, help="a name stands twice in it, or is `default`")
     if Counter(map(_body, file.comments)) != Counter(map(_body, again.comments)):
         raise Failure("says_less", f"{file.source.name}: a comment would be lost", help="report it with the file")
 

@@ -85,10 +85,12 @@ class _Layout:
         yield from self.alone([BLANK, *own.closing] if own.closing and entries else own.closing, 0)
 
     def block(self, entries: Sequence[Entry], depth: int) -> Iterator[Line]:
-        """Entries one below the other; leads next to each other are one column."""
+        """Entries one below the other; leads next to each other are one column where all of their lines fit then."""
         for index, (has_lead, run) in enumerate(groupby(entries, key=lambda entry: bool(entry.lead))):
             group = list(run)
             width = max(len(entry.lead) for entry in group) if has_lead else 0
+            room = WIDTH - len(INDENT) * depth - width - 1
+            width = width if all(len(entry.text) <= room for entry in group) else 0
             for place, entry in enumerate(group):
                 if entry.gap and (index or place):
                     yield Line("")
