@@ -103,9 +103,9 @@ def convert(path: str, to: str | None, target: str | None, stdin_filename: str, 
             faults += failure.faults
     if faults:
         raise PolicyFaults(tuple(faults))
-    folder = Path(target or ".")
-    for name, text in texts.items() if not goes_out else ():
-        _write(folder / name if is_many else folder / Path(name).name if folder.is_dir() else folder, text)
+    if target is not None and not goes_out:
+        for name, text in texts.items():
+            _write(_place(Path(target), name, is_many), text)
     if format_ == "json":
         out_json({"files": {name: text.decode() for name, text in texts.items()}})
     elif goes_out:
@@ -183,6 +183,13 @@ def _renamed(name: str, surface: Surface) -> str:
 
     stem = next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
     return stem + surface.ending
+
+
+def _place(target: Path, name: str, is_many: bool) -> Path:
+    """In the folder that is meant or is there, else the file itself."""
+    if is_many:
+        return target / name
+    return target / Path(name).name if target.is_dir() else target
 
 
 def _write(path: Path, text: bytes) -> None:

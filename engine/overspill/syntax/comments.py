@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from overspill.syntax import tree
 
@@ -22,7 +22,9 @@ TOP: Path = ()
 Body = str | None
 """A comment without its mark, or None for a blank line."""
 BLANK: Body = None
-_BREAK = re.compile(r"\r\n|\r|\n")
+_BREAK = re.compile(r"(?>\r\n|\r|\n)")
+_GAP = re.compile(rf"[ \t\f]*{_BREAK.pattern}[ \t\f]*{_BREAK.pattern}\s*")
+"""At least one blank line, and nothing else."""
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Spot:
     after: Place | None
 
 
-Home = tuple[Path, str]
+Home = tuple[Path, Literal["leading", "trailing", "closing"]]
 """(path, slot)."""
 
 
@@ -113,16 +115,21 @@ def attach(text: str, comments: Sequence[tree.Comment], places: Sequence[Place],
         else:
             home = homes.alone(spot) if is_alone else homes.behind(spot)
         bodies: list[Body] = getattr(found[home[0]], home[1])
-        if last is not None and last[1] == home and home[1] != "trailing" and _is_gap(text, last[0].span.end, start):
+        if (
+            last is not None
+            and last[1] == home
+            and home[1] != "trailing"
+            and _GAP.fullmatch(text, last[0].span.end, start)
+        ):
             bodies.append(BLANK)
         bodies.append(comment.text[len(mark) :].rstrip())
-        if home[1] == "leading" and after is not None and _is_gap(text, comment.span.end, after.start):
+        if home[1] == "leading" and after is not None and _GAP.fullmatch(text, comment.span.end, after.start):
             bodies.append(BLANK)
             last = None
         else:
             last = (comment, home)
     if places:
-        _behead(found, places[0].path, text, starts[0], comments)
+        _behead(found, places[0].path, any(comment.span.start < starts[0] for comment in comments))
     return found
 
 
@@ -132,21 +139,11 @@ def _goes_on(lines: Lines, before: tree.Comment, start: int) -> bool:
     return own == above + 1 and start - lines.starts[own] == before.span.start - lines.starts[above]
 
 
-def _is_gap(text: str, start: int, end: int) -> bool:
-    """Whether nothing but at least one blank line stands between."""
-    between = text[start:end]
-    return not between.strip() and len(_BREAK.findall(between)) > 1
-
-
-def _behead(
-    found: defaultdict[Path, Slots], first: Path, text: str, start: int, comments: Sequence[tree.Comment]
-) -> None:
-    """Gives the file its head: what stands before everything, but for a last group right above the first line.
-
-    One group alone is the head, wherever it stands.
+def _behead(found: defaultdict[Path, Slots], first: Path, begins: bool) -> None:
+    """Gives the file its head, where it begins with a comment: all groups above the first line, but for a last one
+    right above it. One group alone is the head, wherever it stands.
     """
-    count = sum(comment.span.start < start for comment in comments)
-    if not count or not found[first].leading:
+    if not begins or not found[first].leading:
         return
     above = found[first].leading
     blanks = [index for index, body in enumerate(above) if body is BLANK]

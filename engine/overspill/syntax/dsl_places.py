@@ -75,16 +75,16 @@ class _Homes:
 
     def behind(self, spot: Spot) -> Home:
         """To what ended or opened last before it on its line; inside a statement, to that."""
-        best: tuple[int, Home] | None = None
+        found: list[tuple[int, Home]] = []
         for place in () if spot.before is None else spot.before.around():
             if _splits(spot, place):
                 return place.path, "leading"
             if spot.line < place.end <= spot.start:
                 began_here = place.opens is None or place.opens > spot.line
-                best = max(best or (0, (TOP, "")), (place.end, (place.path, "trailing" if began_here else "closing")))
+                found.append((place.end, (place.path, "trailing" if began_here else "closing")))
             elif place.opens is not None and spot.line < place.opens <= spot.start < place.end:
-                best = max(best or (0, (TOP, "")), (place.opens, (place.path, "trailing")))
-        return self.alone(spot) if best is None else best[1]
+                found.append((place.opens, (place.path, "trailing")))
+        return max(found, key=lambda one: one[0])[1] if found else self.alone(spot)
 
     def alone(self, spot: Spot) -> Home:
         """To what follows in the same block, else last in it; inside a statement, to that."""

@@ -54,8 +54,19 @@ def laid_out(entries: Sequence[Entry], comments: Comments, mark: str) -> str:
     printed: dict[Path, bool] = {}
     for entry in _all(entries):
         printed.setdefault(entry.path, entry.inside is not None)
-    layout = _Layout(settled(comments, printed), mark)
+    found = dict(settled(comments, printed))
+    for entry in _all(entries):
+        if entry.hangs and entry.inside:
+            _share_line(found, entry.path, entry.inside[0].path)
+    layout = _Layout(found, mark)
     return "".join(f"{text}\n" for text in layout.joined(layout.file(entries)))
+
+
+def _share_line(found: dict[Path, Slots], path: Path, first: Path) -> None:
+    """What stands behind the first line inside an entry that hangs stands behind the entry: the line is the same."""
+    slots = found.get(first)
+    if slots is not None and slots.trailing and not (slots.leading or slots.closing):
+        found.setdefault(path, Slots()).trailing += found.pop(first).trailing
 
 
 def _all(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -12,12 +12,11 @@ from typing import Any
 
 from overspill.syntax import tree
 from overspill.syntax.constructs import CONSTRUCTS
-from overspill.syntax.paths import Row, statements_of
+from overspill.syntax.paths import HEADER, Row, statements_of
 from overspill.syntax.plain import DEFAULTS
 from overspill.words.spans import Span
 
-_HEADER: tuple[type, ...] = (tree.Policy, tree.Language, tree.Effective, tree.Owner, tree.Unit)
-_PLACES = {kind: place for place, kind in enumerate((*_HEADER, *CONSTRUCTS))}
+_PLACES = {kind: place for place, kind in enumerate((*HEADER, tree.Unit, *CONSTRUCTS))}
 
 
 def in_order(items: Iterable[tree.Item]) -> list[tree.Item]:
