@@ -11,7 +11,7 @@ import yaml
 
 from overspill.cli.main import run
 from overspill.review.diff import read_side
-from overspill.runtime.policies import sources_of
+from overspill.runtime.bundles import sources_of
 from overspill.syntax.validate import problems
 
 SURFACES = {"dsl": [], "yaml": ["--yaml"]}

@@ -52,13 +52,13 @@ def test_the_policy_as_it_is_passes() -> None:
 
 
 CHANGES = [
-    ("codex.spill", '"plus": five_hours 60 credits', '"plus": five_hours 60.000001 credits'),
-    ("codex.spill", '"plus": five_hours 60 credits, week 300', '"plus": five_hours 60 credits, week 299.999999'),
-    ("codex.spill", "week 6000 credits", "week 6000.000001 credits"),
-    ("codex.spill", '"pro": five_hours unlimited', '"pro": five_hours 6000 credits'),
+    ("codex.spill", '"plus":  five_hours 60 credits', '"plus": five_hours 60.000001 credits'),
+    ("codex.spill", '"plus":  five_hours 60 credits, week 300', '"plus": five_hours 60 credits, week 299.999999'),
+    ("codex.spill", "week 6_000 credits", "week 6000.000001 credits"),
+    ("codex.spill", '"pro":   five_hours unlimited', '"pro": five_hours 6000 credits'),
     ("codex.spill", "default: five_hours 0 credits, week 0 credits", "default: five_hours 1 credits, week 1 credits"),
     ("codex.spill", "window five_hours: 5h", "window five_hours: 6h"),
-    ("codex.spill", "window week: 7d", "window week: 8d"),
+    ("codex.spill", "window week:       7d", "window week: 8d"),
     ("codex.spill", '"fast": 2.5', '"fast": 2'),
     ("codex.spill", "deny account_suspended when user.suspended;", ""),
     ("codex.spill", "when user.suspended", "when !user.suspended"),

@@ -120,7 +120,7 @@ def _stream(
     requests: str, policy: str, db: str | None, sets: tuple[str, ...], how: str, fail_on_deny: bool, format_: str
 ) -> int:
     failed = denied = done = 0
-    with Engine.open(policy, db=db) as engine, _Progress() as progress:
+    with Engine.open(policy, db=db) as engine, _Progress(sys.stderr) as progress:
         operation = {"decide": engine.decide_all, "preview": engine.preview_all, "reserve": engine.reserve_all}[how]
         values = _values(requests)
         known: set[str] = set()
@@ -222,7 +222,7 @@ def _print(answer: Decision | Failure, format_: str) -> None:
 class _Progress:
     """A progress bar on a terminal's stderr, once there is something to wait for."""
 
-    def __init__(self, stream: IO[str] = sys.stderr) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self._shown = stream.isatty() and not sys.stdout.isatty()
         self._update: Callable[[int], None] | None = None
         self._bar: Any = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from errno import EACCES
 from pathlib import Path
+from stat import S_IMODE
 from typing import IO, Any, TypeVar
 
 import click
@@ -100,11 +102,30 @@ def read_input(path: str) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Raises Failure `unwritable`."""
+    """All of the file or nothing: written beside it, then put in its place. Links are followed, permissions kept.
+
+    Raises Failure `unwritable`.
+    """
+    target = Path(os.path.realpath(path))
+    beside = target.with_name(f".overspill-{os.getpid()}.tmp")
     try:
-        path.write_bytes(data)
+        if target.exists() and not target.is_file():  # a device, a pipe
+            target.write_bytes(data)
+            return
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not os.access(target, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            beside.chmod(S_IMODE(mode))
+        beside.replace(target)
     except OSError as error:
         raise Failure("unwritable", f"{path}: {error.strerror}", help="check its permissions") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def sources(paths: tuple[str, ...], stdin_name: str = "stdin.spill") -> dict[str, bytes]:

@@ -25,11 +25,13 @@ class BaseBuilder(CelBuilder):
         super().__init__()
         self.faults: list[Fault] = []
         self.comments: list[tree.Comment] = []
+        self.statements: list[tree.Statement] = []
 
     def begin(self, source: Source, offset: int = 0) -> None:
         super().begin(source, offset)
         self.faults = []
         self.comments = []
+        self.statements = []
 
     def comment(self, token: Token) -> Token:
         self.comments.append(tree.Comment(str(token), self.token_span(token)))
@@ -80,7 +82,9 @@ class BaseBuilder(CelBuilder):
         return [child for child in children if isinstance(child, Token) and child.type == kind]
 
     def stated(self, field: str, value: object, children: Children) -> Stated:
-        return Stated(field, value, self.whole(children))
+        span = self.whole(children)
+        self.statements.append((field, value, span))
+        return Stated(field, value, span)
 
     def whole(self, children: Children) -> Span:  # type: ignore[override]
         first, last = children[0], children[-1]

@@ -1,103 +1,203 @@
-"""Comments → the declaration or statement each belongs to, so that writers keep them in whatever order they write.
+"""Comments and where they belong: each to a construct, a statement or a row, by its place in the text.
 
-A comment behind something on its line belongs to that, one on a line of its own to what comes next, and one inside a
-statement to the statement. A place is named by the keys of the YAML surface: `("limits", "plan_windows", "windows", "week")`, items of lists by their number.
+A path is that of the YAML surface (`limits, plan_windows, windows, week`), so it means the same in both surfaces, and
+a comment that was read in one is written in the other. It stands above what it belongs to, behind it on its line, or
+last in its block. Blank lines between comments, and between a comment and what follows it, stay.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from overspill.syntax import tree
-from overspill.syntax.constructs import CONSTRUCTS
-from overspill.syntax.shapes import Named, Statement
-from overspill.words.spans import Span
 
-Place = tuple[str, ...]
-_DECLARATION = 2
-"""How long the place of a declaration is; those of statements are longer."""
+Path = tuple[str | int, ...]
+TOP: Path = ()
+"""The file: above its first line is its head, last in it is what follows everything."""
+Body = str | None
+"""A comment without its mark, or None for a blank line."""
+BLANK: Body = None
+_BREAK = re.compile(r"(?>\r\n|\r|\n)")
+_GAP = re.compile(rf"[ \t\f]*{_BREAK.pattern}[ \t\f]*{_BREAK.pattern}\s*")
+"""At least one blank line, and nothing else."""
 
 
 @dataclass(slots=True)
-class Comments:
-    """Comments without their signs, by place; each is handed out once. `last` stand after everything."""
+class Slots:
+    """The comments of one path: above it, behind it, last inside it."""
 
-    ahead: dict[Place, list[str]] = field(default_factory=dict)
-    behind: dict[Place, list[str]] = field(default_factory=dict)
-    last: list[str] = field(default_factory=list)
-    inside: dict[Place, dict[Place, None]] = field(default_factory=dict)
-    """The places of comments by each beginning of theirs, the whole of it with them."""
-
-    def add(self, place: Place, text: str, *, behind: bool) -> None:
-        (self.behind if behind else self.ahead).setdefault(place, []).append(text)
-        for length in range(1, len(place) + 1):
-            self.inside.setdefault(place[:length], {})[place] = None
-
-    def take(self, place: Place, *, whole: bool) -> tuple[list[str], str | None]:
-        """(those ahead of a line, the one behind it); with `whole` also those of all places inside."""
-        places = self.inside.get(place, {}) if whole else {place: None}
-        ahead = [text for known in places for text in self.ahead.pop(known, ())]
-        behind = [text for known in places for text in self.behind.pop(known, ())]
-        return ahead + behind[1:], behind[0] if behind else None
+    leading: list[Body] = field(default_factory=list)
+    trailing: list[Body] = field(default_factory=list)
+    closing: list[Body] = field(default_factory=list)
 
 
-def comments_of(file: tree.File) -> Comments:
-    """The comments of a file by their places."""
-    found = Comments()
-    if not file.comments:
+Comments = Mapping[Path, Slots]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where one path stands: characters `start` to `end`; a block's inside begins at `opens`.
+
+    `column` is where the entries of a YAML block stand, and None in braces and in the DSL.
+    """
+
+    path: Path
+    start: int
+    end: int
+    parent: Place | None
+    opens: int | None = None
+    column: int | None = None
+
+    def around(self) -> Iterable[Place]:
+        """This one and those it stands in, from the inside out."""
+        place: Place | None = self
+        while place is not None:
+            yield place
+            place = place.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A comment's surroundings: its line's start, its own, the places begun before it, the next one."""
+
+    line: int
+    start: int
+    before: Place | None
+    after: Place | None
+
+
+Home = tuple[Path, Literal["leading", "trailing", "closing"]]
+"""(path, slot)."""
+
+
+class Homes(Protocol):
+    """How one surface decides where a comment belongs: one behind something, and one on a line of its own."""
+
+    def behind(self, spot: Spot) -> Home: ...
+
+    def alone(self, spot: Spot) -> Home: ...
+
+
+class Lines:
+    """Offsets → lines, with any kind of line break."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *(match.end() for match in _BREAK.finditer(text))]
+
+    def line(self, offset: int) -> int:
+        return bisect_right(self.starts, offset) - 1
+
+    def start(self, offset: int) -> int:
+        return self.starts[self.line(offset)]
+
+
+def attach(text: str, comments: Sequence[tree.Comment], places: Sequence[Place], homes: Homes, mark: str) -> Comments:
+    """Each comment with its home. `places` in the order of their starts, outer before inner."""
+    found: defaultdict[Path, Slots] = defaultdict(Slots)
+    if not comments:
         return found
-    places = sorted(_places(file.items), key=lambda one: (one[0].start, len(one[1])))
-    starts = [span.start for span, _ in places]
-    for comment in file.comments:
-        text = comment.text.removeprefix("//").removeprefix("#").strip()
-        line, column = file.source.position(comment.span.start)
-        after = bisect_right(starts, comment.span.start)
-        before = places[after - 1] if after else None
-        if before is not None and file.source.line(line)[: column - 1].strip():
-            found.add(before[1], text, behind=True)
-        elif before is not None and len(before[1]) > _DECLARATION and comment.span.start < before[0].end:
-            found.add(before[1], text, behind=False)
-        elif after < len(places):
-            found.add(places[after][1], text, behind=False)
+    lines = Lines(text)
+    starts = [place.start for place in places]
+    last: tuple[tree.Comment, Home] | None = None
+    for comment in comments:
+        start = comment.span.start
+        index = bisect_right(starts, start)
+        after = places[index] if index < len(places) else None
+        spot = Spot(lines.start(start), start, places[index - 1] if index else None, after)
+        is_alone = not text[spot.line : start].strip()
+        if last is not None and is_alone and last[1][1] == "trailing" and _goes_on(lines, last[0], start):
+            home = last[1]
         else:
-            found.last.append(text)
+            home = homes.alone(spot) if is_alone else homes.behind(spot)
+        bodies: list[Body] = getattr(found[home[0]], home[1])
+        if (
+            last is not None
+            and last[1] == home
+            and home[1] != "trailing"
+            and _GAP.fullmatch(text, last[0].span.end, start)
+        ):
+            bodies.append(BLANK)
+        bodies.append(comment.text[len(mark) :].rstrip())
+        if home[1] == "leading" and after is not None and _GAP.fullmatch(text, comment.span.end, after.start):
+            bodies.append(BLANK)
+            last = None
+        else:
+            last = (comment, home)
+    if places:
+        _behead(found, places[0].path, any(comment.span.start < starts[0] for comment in comments))
     return found
 
 
-def place_of(item: tree.Item) -> Place:
-    """The place of a declaration."""
-    match item:
-        case tree.Unit():
-            return "units", item.name.text
-        case tree.Policy() | tree.Language() | tree.Effective() | tree.Owner():
-            return (type(item).__name__.lower(),)
-        case tree.RequestInputs():
-            return ("request",)
-        case _:
-            return CONSTRUCTS[type(item)].key, item.name.text
+def _goes_on(lines: Lines, before: tree.Comment, start: int) -> bool:
+    """Whether a comment on the next line stands right below the one before: the same comment in several lines."""
+    above, own = lines.line(before.span.start), lines.line(start)
+    return own == above + 1 and start - lines.starts[own] == before.span.start - lines.starts[above]
 
 
-def part_of(statement: Statement, index: int, value: object) -> str:
-    """The last key of one of many: its name, or its number in a list."""
-    if isinstance(statement.shape, Named) or statement.shape == "fields":
-        return value.name.text  # type: ignore[attr-defined,no-any-return]
-    return str(index)
+def _behead(found: defaultdict[Path, Slots], first: Path, begins: bool) -> None:
+    """Gives the file its head, where it begins with a comment: all groups above the first line, but for a last one
+    right above it. One group alone is the head, wherever it stands.
+    """
+    if not begins or not found[first].leading:
+        return
+    above = found[first].leading
+    blanks = [index for index, body in enumerate(above) if body is BLANK]
+    cut = blanks[-1] + 1 if blanks else len(above)
+    found[TOP].leading += above[:cut]
+    found[first].leading = above[cut:]
 
 
-def _places(items: Sequence[tree.Item]) -> Iterator[tuple[Span, Place]]:
-    """All that comments may belong to."""
-    for item in items:
-        place = place_of(item)
-        yield item.span, place
-        construct = CONSTRUCTS.get(type(item))
-        for statement in () if construct is None or construct.bare else construct.statements:
-            value = getattr(item, statement.field)
-            if statement.many:
-                for index, one in enumerate(value):
-                    yield one.span, (*place, statement.key, part_of(statement, index, one))
-            else:
-                span = getattr(value[0] if isinstance(value, tuple) and value else value, "span", None)
-                if span is not None:
-                    yield span, (*place, statement.key)
+# ---- comments of a surface that has no line of its own for their path
+
+
+def settled(comments: Comments, printed: Mapping[Path, bool]) -> Comments:
+    """The comments by paths that are written; `printed` holds those in their order, and whether each is a block.
+
+    One whose path has no line goes in front of the first line inside it, or of what it stands in.
+    """
+    order = list(printed)
+    first: dict[Path, int] = {}
+    last: dict[Path, int] = {}
+    for index, path in enumerate(order):
+        for length in range(len(path)):
+            first.setdefault(path[:length], index)
+            last[path[:length]] = index
+    found: defaultdict[Path, Slots] = defaultdict(Slots)
+    moved: defaultdict[Path, list[Body]] = defaultdict(list)
+    for path, slots in comments.items():
+        if path == TOP or path in printed:
+            found[path] = Slots([*slots.leading], [*slots.trailing], [*slots.closing])
+    homeless = sorted((path for path in comments if path != TOP and path not in printed), key=len)
+    for path in reversed(homeless):
+        slots = comments[path]
+        if path in first:
+            target = found[order[first[path]]].leading
+            target[:0] = [*slots.leading, *slots.trailing]
+        else:
+            found[_around(path, printed)].leading += [*slots.leading, *slots.trailing, *slots.closing]
+    for path in homeless:
+        if path in first:
+            around, follower = _around(path, printed), order[last[path] + 1 : last[path] + 2]
+            is_beside = bool(follower) and _around(follower[0], printed) == around
+            bodies = found[follower[0]].leading if is_beside else moved[around]
+            bodies[:0] = comments[path].closing
+    for path, bodies in moved.items():
+        found[path].closing[:0] = bodies
+    for path, slots in list(found.items()):
+        if slots.closing and path != TOP and not printed[path]:
+            slots.leading += slots.closing
+            slots.closing = []
+    return found
+
+
+def _around(path: Path, printed: Mapping[Path, bool]) -> Path:
+    """The nearest line that a path stands in."""
+    path = path[:-1]
+    while path != TOP and path not in printed:
+        path = path[:-1]
+    return path

@@ -66,11 +66,11 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
             except SyntaxStop as stop:
                 fault = stop.fault
             else:
-                comments = tuple(builder.comments)
+                comments, statements = tuple(builder.comments), tuple(builder.statements)
                 # What was blanked out is missing for no fault of its own.
                 found = [*faults, *(fault for fault in builder.faults if not (faults and fault.code == "OSP202"))]
                 kept = tuple(item for item in items if item is not None)  # type: ignore[attr-defined]
-                return (None if found else tree.File(source, kept, comments)), in_order(found)
+                return (None if found else tree.File(source, kept, comments, statements)), in_order(found)
             faults.append(fault)
             text = _without_statement(text, fault.span.start)
     return None, in_order(faults)

@@ -6,6 +6,7 @@ units by their names, lists where order counts. Otherwise as the author wrote it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -47,6 +48,9 @@ DEFAULTS: Mapping[type, Mapping[str, Plain]] = {
 """What a construct that says nothing says (LANGUAGE.md section 2)."""
 
 
+_THOUSANDS = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
+
+
 class Quoted(str):
     """Text that YAML quotes whatever it looks like: an expression."""
 
@@ -55,10 +59,14 @@ class Quoted(str):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`normal` form or as written; `singulars` are the units' names by their singulars."""
+    """`normal` form or as written; `singulars` are the units' names by their singulars.
+
+    `grouped`: numbers with `_` between thousands, as the DSL writes them.
+    """
 
     normal: bool
     singulars: Mapping[str, str]
+    grouped: bool = False
 
     def unit(self, name: tree.Name) -> str:
         return self.singulars.get(name.text, name.text) if self.normal else name.text
@@ -129,6 +137,9 @@ def _record(record: Record, value: object, form: Form) -> Plain:
 
 def number(value: tree.Number, form: Form) -> str:
     """A decimal without leading or trailing zeros; text that is none stays as it is, for the checker to name."""
+    if form.grouped:
+        whole, point, rest = value.text.partition(".")
+        return _THOUSANDS.sub("_", whole) + point + rest
     if not form.normal:
         return value.text
     try:
@@ -259,8 +270,9 @@ def _put(rows: dict[str, Plain], key: tree.RowKey, value: Plain) -> None:
 
 
 def _table(by: Sequence[tree.Path], rows: dict[str, Plain], form: Form) -> dict[str, Plain]:
-    """`default` stands beside `rows`, not in it, at the top level."""
-    default = {"default": rows.pop("default")} if "default" in rows else {}
+    """`default` stands beside `rows`, not in it; as written, only where it is the whole key."""
+    is_beside = "default" in rows and (form.normal or len(by) == 1)
+    default = {"default": rows.pop("default")} if is_beside else {}
     return {"by": paths(by, form), "rows": rows, **default}
 
 

@@ -1,7 +1,6 @@
-"""Trees → DSL text: declarations by kind in a fixed order, statements in the order of the table of constructs.
+"""Trees → DSL text: an entry for each construct, statement and row, laid out with their comments.
 
-The words come from here, the layout from the formatter. What is read back is the same tree, spans aside, and comments
-stand with what they belonged to.
+The words come from here, lines and columns from the layout. What is read back is the same tree, spans aside.
 """
 
 from __future__ import annotations
@@ -12,101 +11,116 @@ from typing import Any, assert_never
 
 from overspill.cel.print import canonical_text
 from overspill.syntax import tree
-from overspill.syntax.comments import Comments, Place, part_of, place_of
-from overspill.syntax.constructs import CONSTRUCTS, TOP_UP
-from overspill.syntax.plain import Form, amount, exchange, reaction
-from overspill.syntax.print_dsl import format_text
-from overspill.syntax.shapes import Statement
+from overspill.syntax.comments import Comments, Path
+from overspill.syntax.constructs import CONSTRUCTS
+from overspill.syntax.layout import Entry, laid_out
+from overspill.syntax.paths import HEADER, Part, Row, is_table, item_path, parts, rows, statements_of
+from overspill.syntax.plain import Form, amount, exchange, number, reaction
+from overspill.syntax.style import in_order
 
-AS_WRITTEN = Form(False, {})
-_HEADER: tuple[type, ...] = (tree.Policy, tree.Language, tree.Effective, tree.Owner, tree.Unit)
-_PLACES = {kind: place for place, kind in enumerate((*_HEADER, *CONSTRUCTS))}
+AS_WRITTEN = Form(False, {}, grouped=True)
+_ON_HEAD = ("of", "many")
+"""Statements that stand on the first line of their construct."""
 
 
 def write_dsl(items: Iterable[tree.Item], comments: Comments | None = None) -> str:
-    """The text of one file. The comments are used up."""
-    known = comments or Comments()
-    texts = [_commented(_item(item, known), place_of(item), known, whole=True) for item in in_order(items)]
-    texts += [f"// {text}" for text in known.last]
-    return format_text("".join(map(_spaced, ["", *texts], texts)) + "\n")
+    """The text of one file."""
+    return laid_out(list(_entries(in_order(items))), comments or {}, "//")
 
 
-def _spaced(before: str, text: str) -> str:
-    """What has braces stands apart; lines stand together."""
-    if not before:
-        return text
-    return f"\n\n{text}" if "{" in before or "{" in text or text.startswith("//") else f"\n{text}"
+def _entries(items: Sequence[tree.Item]) -> Iterator[Entry]:
+    """One for each item; lines of one kind, and those of the header, follow each other without a blank line."""
+    before: tree.Item | None = None
+    for item in items:
+        is_next = type(item) is type(before) or (type(item) in HEADER and type(before) in HEADER)
+        yield _entry(item, gap=bool(statements_of(item)) or not is_next)
+        before = item
 
 
-def _commented(text: str, place: Place, comments: Comments, *, whole: bool) -> str:
-    """A declaration or statement with its comments: the one behind it behind its first line."""
-    ahead, behind = comments.take(place, whole=whole)
-    first, line_break, rest = text.partition("\n")
-    lines = [f"// {comment}" for comment in ahead]
-    return "\n".join([*lines, first + ("" if behind is None else f"  // {behind}") + line_break + rest])
-
-
-def in_order(items: Iterable[tree.Item]) -> list[tree.Item]:
-    """Declarations by kind, as both writers give them; among one kind as they were."""
-    return sorted(items, key=lambda item: _PLACES[type(item)])
-
-
-def _item(item: tree.Item, comments: Comments) -> str:
+def _entry(item: tree.Item, gap: bool) -> Entry:
+    path = item_path(item)
     match item:
         case tree.Policy():
-            return f"policy {item.name.text} version {item.version.text};"
+            text = f"policy {item.name.text} version {item.version.text};"
         case tree.Language():
-            return f"language {item.version.text};"
+            text = f"language {item.version.text};"
         case tree.Effective():
-            return f"effective {_from_until(item.starts, item.ends)};"
+            text = f"effective {_from_until(item.starts, item.ends)};"
         case tree.Owner():
-            return f"owner {_string(item.text)};"
+            text = f"owner {_string(item.text)};"
         case tree.Unit():
             kind = "integer" if item.digits is None else f"decimal({item.digits.text})"
             singular = "" if item.singular is None else f", singular {item.singular.text}"
-            return f"unit {item.name.text}: {kind}{singular};"
+            return Entry(path=path, lead=f"unit {item.name.text}:", text=f"{kind}{singular};", gap=gap)
         case tree.Include():
-            return f"include {item.name.text} version {item.version.text};"
+            text = f"include {item.name.text} version {item.version.text};"
         case tree.Let():
-            return f"let {item.name.text} = {canonical_text(item.expr)};"
+            text = f"let {item.name.text} = {canonical_text(item.expr)};"
         case tree.Invariant():
-            return f"invariant {item.name.text}: {canonical_text(item.expr)};"
+            text = f"invariant {item.name.text}: {canonical_text(item.expr)};"
         case tree.AccountKind():
             of = "" if item.of is None else f" of {item.of.text}{' many' if item.many else ''}"
-            return f"account {item.name.text}{of} {_fields(item, comments)}"
+            return _block(path, f"account {item.name.text}{of}", _statements(item, path), gap=gap)
         case tree.RequestInputs():
-            return f"request {_fields(item, comments)}"
+            return _block(path, "request", _statements(item, path), gap=gap)
         case _:
-            construct = CONSTRUCTS[type(item)]
-            parts = _statements(construct.statements, item, place_of(item), comments)
-            return f"{construct.word} {item.name.text} {_braces(parts)}"
+            head = f"{CONSTRUCTS[type(item)].word} {item.name.text}"
+            return _block(path, head, _statements(item, path), gap=gap)
+    return Entry(path=path, text=text, gap=gap)
 
 
-def _fields(item: tree.AccountKind | tree.RequestInputs, comments: Comments) -> str:
-    place = (*place_of(item), "fields")
-    return _braces(_commented(_field(field), (*place, field.name.text), comments, whole=True) for field in item.fields)
+def _block(path: Path, head: str, inside: Iterable[Entry], *, gap: bool = False, folds: bool = False) -> Entry:
+    """A block in braces. One that folds, or holds nothing, stands on one line where it can."""
+    entries = tuple(inside)
+    words = " ".join(f"{entry.lead} {entry.text}" for entry in entries)
+    flow = f"{head} {{}}" if not entries else f"{head} {{ {words} }}" if folds else None
+    return Entry(path=path, text=f"{head} {{", inside=entries, close="}", flow=flow, gap=gap)
 
 
-def _braces(parts: Iterable[str]) -> str:
-    return "{\n" + "\n".join(parts) + "\n}"
+def _statements(node: tree.Item | tree.TopUp, path: Path) -> Iterator[Entry]:
+    return (_statement(part) for part in parts(node, path) if part.statement.field not in _ON_HEAD)
 
 
-def _statements(statements: Sequence[Statement], item: object, place: Place, comments: Comments) -> Iterator[str]:
-    for statement in statements:
-        value = getattr(item, statement.field)
-        if value is None or value == () or value is False:
-            continue
-        own = (*place, statement.key)
-        if statement.many:
-            for index, one in enumerate(value):
-                text = WORDS[statement.field](one)
-                yield _commented(text, (*own, part_of(statement, index, one)), comments, whole=True)
-            continue
-        if isinstance(value, tree.Reaction):
-            text = f"{statement.field.replace('_', ' ', 1)} {reaction(value, AS_WRITTEN)};"
-        else:
-            text = WORDS[statement.field](value)
-        yield _commented(text, own, comments, whole=True)
+def _statement(part: Part) -> Entry:
+    statement, value, path = part
+    match value:
+        case tree.TopUp():
+            return _block(path, "top_up", _statements(value, path))
+        case tree.Reaction():
+            return Entry(path=path, text=f"{statement.field.replace('_', ' ', 1)} {reaction(value, AS_WRITTEN)};")
+        case tree.Window():
+            return Entry(path=path, lead=f"window {value.name.text}:", text=f"{_window_kind(value.kind)};")
+        case _ if is_table(value):
+            return _table(statement.field, value, path)
+        case _:
+            return Entry(path=path, text=f"{WORDS[statement.field](value)};")
+
+
+def _table(field: str, value: Any, path: Path) -> Entry:
+    """A block of rows, whose keys are one column. Tables of numbers are short enough for one line."""
+    head = (
+        f"from {value.starts.text}" if isinstance(value, tree.PriceTable) else f"{_TABLES[field]} by {_names(value.by)}"
+    )
+    entries = (
+        Entry(path=inner, lead=f"{_key(row.key)}:", text=f"{_row(row)}{_AFTER.get(field, '')};")
+        for row, inner in rows(value, path)
+    )
+    return _block(path, head, entries, folds=isinstance(value, tree.Numbers))
+
+
+def _row(row: Row) -> str:
+    match row:
+        case tree.NumberRow():
+            return number(row.number, AS_WRITTEN)
+        case tree.CapacityRow():
+            return _cells(row.cells)
+        case tree.PriceRow(cells=tree.Free()):
+            return "free"
+        case tree.PriceRow(cells=cells):
+            assert not isinstance(cells, tree.Free)
+            return ", ".join(f"{cell.meter.text} {number(cell.price, AS_WRITTEN)}" for cell in cells)
+        case _:
+            assert_never(row)
 
 
 # ---- leaves
@@ -147,11 +161,15 @@ def _field(field: tree.Field) -> str:
             shown = f" = {_amount(default)}"
         case _:
             shown = f" = {default.text}"
-    return f"{field.name.text}: {field.type.text}{'?' if field.optional else ''}{origin}{shown};"
+    return f"{field.name.text}: {field.type.text}{'?' if field.optional else ''}{origin}{shown}"
 
 
 def _key(key: tree.RowKey) -> str:
     return ", ".join("default" if isinstance(part, tree.Default) else _string(part) for part in key)
+
+
+def _cells(cells: Sequence[tree.CapacityCell]) -> str:
+    return ", ".join(f"{'' if cell.window is None else cell.window.text + ' '}{_amount(cell.bound)}" for cell in cells)
 
 
 def _source(source: tree.Source) -> str:
@@ -187,115 +205,81 @@ def _up_to(allowance: tree.Allowance) -> str:
 # ---- statements
 
 
-def _numbers(word: str, after: str) -> Callable[[tree.Numbers], str]:
-    def write(value: tree.Numbers) -> str:
-        if value.fixed is not None:
-            return f"{word} {value.fixed.text}{after};"
-        rows = (f"{_key(row.key)}: {row.number.text}{after};" for row in value.rows)
-        return f"{word} by {_names(value.by)} {_braces(rows)}"
-
-    return write
-
-
-def _capacity(value: tree.Capacity) -> str:
-    if not value.by:
-        return f"capacity {_cells(value.rows[0].cells)};"
-    rows = (f"{_key(row.key)}: {_cells(row.cells)};" for row in value.rows)
-    return f"capacity by {_names(value.by)} {_braces(rows)}"
-
-
-def _cells(cells: Sequence[tree.CapacityCell]) -> str:
-    return ", ".join(f"{'' if cell.window is None else cell.window.text + ' '}{_amount(cell.bound)}" for cell in cells)
-
-
 def _price(value: tree.PriceKey | tree.UnitPrice) -> str:
     if isinstance(value, tree.UnitPrice):
-        return f"price {_amount(value.amount)} per {_amount(value.per)};"
-    return f"price in {value.unit.text} per {value.per.text} by {_names(value.by)};"
-
-
-def _price_table(table: tree.PriceTable) -> str:
-    return f"from {table.starts.text} {_braces(map(_price_row, table.rows))}"
-
-
-def _price_row(row: tree.PriceRow) -> str:
-    if isinstance(row.cells, tree.Free):
-        return f"{_key(row.key)}: free;"
-    return f"{_key(row.key)}: {', '.join(f'{cell.meter.text} {cell.price.text}' for cell in row.cells)};"
+        return f"price {_amount(value.amount)} per {_amount(value.per)}"
+    return f"price in {value.unit.text} per {number(value.per, AS_WRITTEN)} by {_names(value.by)}"
 
 
 def _reset(value: tree.Reset) -> str:
     label = "" if value.label is None else f" {_string(value.label)}"
     of = f" of {_names(value.of)}" if value.of else ""
-    return f"reset {value.name.text}{label}{of} at {value.at.text} {value.anchor.text}{_when(value.when)};"
-
-
-def _top_up(value: tree.TopUp) -> str:
-    return f"top_up {_braces(_statements(TOP_UP.statements, value, (), Comments()))}"
+    return f"reset {value.name.text}{label}{of} at {value.at.text} {value.anchor.text}{_when(value.when)}"
 
 
 def _draw(value: tree.Draw) -> str:
     within = f" within {_names(value.within)}" if value.within else ""
     at = "" if value.at is None else f" at {exchange(value.at, AS_WRITTEN)}"
     on_error = "" if value.on_error is None else f" on error {value.on_error.text}"
-    return f"draw {value.layer.text}{within}{at}{on_error}{_when(value.when)};"
+    return f"draw {value.layer.text}{within}{at}{on_error}{_when(value.when)}"
 
 
 def _otherwise(value: tree.Otherwise) -> str:
     offers = f" offer {_names(value.offers)}" if value.offers else ""
-    return f"otherwise deny {value.code.text}{offers};"
+    return f"otherwise deny {value.code.text}{offers}"
 
 
 def _holds(value: tree.Holds) -> str:
     late = "" if value.late_capture is None else f", late capture {value.late_capture.text}"
-    return f"holds expire after {value.expire_after.text}{late};"
+    return f"holds expire after {value.expire_after.text}{late}"
 
 
 def _word(words: str) -> Callable[[Any], str]:
     """A statement of these words and one name or length."""
-    return lambda value: f"{words} {value.text};"
+    return lambda value: f"{words} {value.text}"
 
 
 WORDS: Mapping[str, Callable[[Any], str]] = {
-    "label": lambda value: f"label {_string(value)};",
-    "per": lambda value: f"per {_names(value)};",
+    "label": lambda value: f"label {_string(value)}",
+    "per": lambda value: f"per {_names(value)}",
     "unit": _word("unit"),
     "price": _price,
-    "meters": lambda value: f"meter {value.name.text} = {canonical_text(value.expr)};",
+    "fields": _field,
+    "meters": lambda value: f"meter {value.name.text} = {canonical_text(value.expr)}",
     "round": _word("round"),
-    "tables": _price_table,
-    "windows": lambda value: f"window {value.name.text}: {_window_kind(value.kind)};",
-    "capacity": _capacity,
-    "capacity_times": lambda value: f"capacity times {value.times.text} {_from_until(value.starts, value.ends)};",
-    "multiplier": _numbers("multiplier", ""),
+    "capacity": lambda value: f"capacity {_cells(value.rows[0].cells)}",
+    "capacity_times": lambda value: f"capacity times {value.times.text} {_from_until(value.starts, value.ends)}",
+    "multiplier": lambda value: f"multiplier {number(value.fixed, AS_WRITTEN)}",
     "resets": _reset,
-    "banked_reset": lambda value: f"banked_reset valid {value.valid.text} {value.anchor.text};",
-    "warn_at": lambda value: f"warn at {', '.join(f'{one.text}%' for one in value)};",
-    "skips": lambda value: f"skip {value.name.text}{_when(value.when)};",
-    "order": lambda value: f"order {_names(value)};",
+    "banked_reset": lambda value: f"banked_reset valid {value.valid.text} {value.anchor.text}",
+    "warn_at": lambda value: f"warn at {', '.join(f'{one.text}%' for one in value)}",
+    "skips": lambda value: f"skip {value.name.text}{_when(value.when)}",
+    "order": lambda value: f"order {_names(value)}",
     "lots_expire_after": _word("lots expire after"),
-    "overage": lambda value: f"overage {_up_to(value)};",
-    "free": lambda value: "free;",
-    "top_up": _top_up,
+    "overage": lambda value: f"overage {_up_to(value)}",
+    "free": lambda value: "free",
     "settings": _word("settings"),
-    "when": lambda value: f"{_when(value)};",
-    "valid": lambda value: f"valid {_from_until(value.starts, value.ends)};",
-    "allowance": lambda value: f"{_up_to(value)};",
+    "when": lambda value: f"when {canonical_text(value)}",
+    "valid": lambda value: f"valid {_from_until(value.starts, value.ends)}",
+    "allowance": _up_to,
     "billed": _word("billed"),
-    "up_to": lambda value: f"up to {_source(value)};",
+    "up_to": lambda value: f"up to {_source(value)}",
     "only_if": _word("only_if"),
     "mode": _word("mode"),
-    "at_most": _numbers("at most", " holds"),
-    "serves": lambda value: f"serves {canonical_text(value)};",
+    "at_most": lambda value: f"at most {number(value.fixed, AS_WRITTEN)} holds",
+    "serves": lambda value: f"serves {canonical_text(value)}",
     "priced_by": _word("priced by"),
     "counts": _word("counts"),
-    "guards": lambda value: f"deny {value.name.text}{_when(value.when)};",
+    "guards": lambda value: f"deny {value.name.text}{_when(value.when)}",
     "draws": _draw,
-    "occupies": lambda value: f"occupy {value.concurrency.text}{_when(value.when)};",
+    "occupies": lambda value: f"occupy {value.concurrency.text}{_when(value.when)}",
     "otherwise": _otherwise,
     "fill": _word("fill"),
     "admission": _word("admission"),
     "holds": _holds,
-    "on_reversal": lambda value: f"on reversal {value.name.text} {reaction(value.reaction, AS_WRITTEN)};",
+    "on_reversal": lambda value: f"on reversal {value.name.text} {reaction(value.reaction, AS_WRITTEN)}",
 }
-"""How a statement is written, by its field; reactions, `on EVENT …`, are written alike."""
+"""How a statement of one line is written, by its field; reactions, `on EVENT …`, are written alike."""
+_TABLES = {"capacity": "capacity", "multiplier": "multiplier", "at_most": "at most"}
+_AFTER = {"at_most": " holds"}
+"""What begins a table by its field, and what stands behind each of its numbers."""

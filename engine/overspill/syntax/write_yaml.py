@@ -1,7 +1,7 @@
 """Trees → YAML text: the shapes of `plain.py` as written, with everything quoted that YAML would type or read otherwise.
 
-Small mappings and lists stand on one line. What is read back is the same tree, spans aside, and comments stand with what
-they belonged to.
+What the DSL writes on a line of its own has one here; what it writes in one line stands in braces where that fits. What
+is read back is the same tree, spans aside.
 """
 
 from __future__ import annotations
@@ -12,57 +12,59 @@ from collections.abc import Iterable, Iterator
 
 from overspill.syntax import tree
 from overspill.syntax.canonical import document
-from overspill.syntax.comments import Comments, Place
+from overspill.syntax.comments import Comments, Path
+from overspill.syntax.constructs import CONSTRUCTS
+from overspill.syntax.layout import Entry, laid_out
 from overspill.syntax.plain import Form, Plain, Quoted
-from overspill.syntax.write_dsl import in_order
+from overspill.syntax.style import in_order
 
-WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z_][\w.+/()-]*( [\w.+/-]+)*|[0-9]+(\.[0-9]+)? [a-z][\w./ ]*|[0-9]+[a-z]+", re.ASCII)
 _TYPED = frozenset(["true", "false", "yes", "no", "on", "off", "y", "n", "null"])
 """What a YAML of some version takes for a boolean or for nothing."""
+_SHORT = ("policy", "effective")
+"""Top-level keys whose value stands on their line."""
+_LONG = frozenset(["rows", *(one.key for construct in CONSTRUCTS.values() for one in construct.statements if one.many)])
+"""Keys of what has a line for each of its parts."""
 
 
 def write_yaml(items: Iterable[tree.Item], comments: Comments | None = None) -> str:
-    """The text of one file. The comments are used up."""
-    known = comments or Comments()
-    lines = list(_block(document(in_order(items), Form(False, {})), 0, (), known))
-    return "\n".join((*lines, *(f"# {text}" for text in known.last))) + "\n"
+    """The text of one file."""
+    plain = document(in_order(items), Form(False, {}))
+    return laid_out(list(_entries(plain, ())), comments or {}, "#")
 
 
-def _block(value: dict[str, Plain], indent: int, place: Place, comments: Comments) -> Iterator[str]:
+def _entries(value: dict[str, Plain], path: Path) -> Iterator[Entry]:
     for key, part in value.items():
-        own = (*place, str(key))
-        head = f"{' ' * indent}{_scalar(key)}:"
-        line = f"{head} {_flow(part)}"
-        room = 1 if indent else 0
-        if not isinstance(part, (dict, list)) or not part or (_depth(part) <= room and len(line) <= WIDTH):
-            yield from _commented(line, indent, own, comments, whole=True)
+        yield _entry((*path, key), f"{_scalar(key)}:", part)
+
+
+def _entry(path: Path, head: str, part: Plain) -> Entry:
+    if not isinstance(part, (dict, list)) or not part:
+        wraps = len(head) + 2 if isinstance(part, Quoted) else None
+        return Entry(path=path, text=f"{head} {_flow(part)}", wraps=wraps)
+    flow = f"{head} {_flow(part)}" if _is_short(path, part) else None
+    inside = tuple(_entries(part, path) if isinstance(part, dict) else _items(part, path))
+    gap = len(path) == 1 and flow is None
+    return Entry(path=path, text=head, inside=inside, flow=flow, gap=gap, wraps=None)
+
+
+def _items(items: list[Plain], path: Path) -> Iterator[Entry]:
+    for index, item in enumerate(items):
+        inner = (*path, index)
+        if not isinstance(item, dict):
+            yield Entry(path=inner, text=f"- {_flow(item)}", wraps=2 if isinstance(item, Quoted) else None)
             continue
-        yield from _commented(head, indent, own, comments, whole=False)
-        if isinstance(part, dict):
-            yield from _block(part, indent + 2, own, comments)
-        else:
-            for index, item in enumerate(part):
-                yield from _item(item, indent + 2, (*own, str(index)), comments)
+        flow = None if _LONG & item.keys() else f"- {_flow(item)}"
+        yield Entry(path=inner, text="-", inside=tuple(_entries(item, inner)), flow=flow, hangs=True, wraps=None)
 
 
-def _item(item: Plain, indent: int, place: Place, comments: Comments) -> Iterator[str]:
-    """One item of a list, on one line where it fits."""
-    dash = f"{' ' * indent}- "
-    if not isinstance(item, dict) or (_depth(item) <= 2 and len(dash) + len(_flow(item)) <= WIDTH):
-        yield from _commented(dash + _flow(item), indent, place, comments, whole=True)
-        return
-    ahead, behind = comments.take(place, whole=True)
-    yield from (f"{' ' * indent}# {text}" for text in (*ahead, *(() if behind is None else (behind,))))
-    first, *others = _block(item, indent + 2, place, comments)
-    yield dash + first.lstrip()
-    yield from others
-
-
-def _commented(line: str, indent: int, place: Place, comments: Comments, *, whole: bool) -> Iterator[str]:
-    ahead, behind = comments.take(place, whole=whole)
-    yield from (f"{' ' * indent}# {text}" for text in ahead)
-    yield line if behind is None else f"{line}  # {behind}"
+def _is_short(path: Path, part: dict[str, Plain] | list[Plain]) -> bool:
+    """Whether a mapping or list stands on its key's line where it fits."""
+    if len(path) == 1:
+        return path[0] in _SHORT
+    if (len(path) == 2 and path[0] != "units") or path[-1] in _LONG or (path[-1] == "capacity" and "by" in part):
+        return False
+    return "rows" not in path or _depth(part) == 1
 
 
 def _depth(value: Plain) -> int:
@@ -82,6 +84,6 @@ def _flow(value: Plain) -> str:
 def _scalar(text: str) -> str:
     if not isinstance(text, Quoted) and _PLAIN.fullmatch(text) and text.lower() not in _TYPED:
         return text
-    if text.isprintable() and "'" not in text:
+    if text.isprintable() and "'" not in text and (isinstance(text, Quoted) or '"' in text or "\\" in text):
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=not text.isprintable())

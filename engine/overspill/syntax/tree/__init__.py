@@ -149,6 +149,7 @@ __all__ = [
     "Skip",
     "Sliding",
     "Source",
+    "Statement",
     "Text",
     "TopUp",
     "Unit",
@@ -176,6 +177,10 @@ class Comment:
     span: Span
 
 
+Statement = tuple[str, object, Span]
+"""(field, value, all of it): what a statement of the DSL fills in, and where it stands."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class File:
     """One policy file: its items in the order written."""
@@ -183,6 +188,8 @@ class File:
     source: SourceText
     items: tuple[Item, ...]
     comments: tuple[Comment, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    """Of the DSL, inner ones before those around them; for the formatter, which keeps comments where they stand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
