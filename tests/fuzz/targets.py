@@ -12,8 +12,7 @@ from functools import lru_cache
 from cel_support import faults_of as cel_faults_of
 from cel_support import outcome, same, tree_of
 
-from overspill import Engine
-from overspill.account.state import Account
+from overspill.account.state import EMPTY, Account
 from overspill.cel.print import canonical_text
 from overspill.compile.from_rules import compile_rules
 from overspill.plan.plan import Input, Plan, Table, Waterfall
@@ -22,8 +21,9 @@ from overspill.records.request import Request
 from overspill.records.wire import request_from_json
 from overspill.report.objects import fault_object
 from overspill.review.diff import read_side
-from overspill.runtime.policies import checked_of
-from overspill.step.commands import Consume
+from overspill.runtime.bundles import sources_of
+from overspill.runtime.policies import checked_of, compiled
+from overspill.step.commands import Consume, Preview
 from overspill.step.keys import identify
 from overspill.step.step import step
 from overspill.syntax.format import formatted
@@ -39,6 +39,7 @@ Target = Callable[[str], str]
 ACCEPTED, REFUSED = "accepted", "refused"
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 WATERFALLS_RUN_MAX = 3
+ANA = Account(1, 0, {"plan": "plus"})
 _VALUES: Mapping[type, str | int | bool] = {str: "plus", int: 1, bool: False}
 
 
@@ -174,21 +175,19 @@ def cel(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _engine() -> Engine:
-    engine = Engine.open()
-    engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
-    return engine
+def _shipped() -> _Plans:
+    return _Plans(compiled(sources_of("codex_sora")))
 
 
 def request(text: str) -> str:
     """A request as JSON, previewed by the shipped policy."""
     try:
-        answer = _engine().preview(request_from_json(text.encode()))
+        command = identify(Preview(tenant="default", request=request_from_json(text.encode())))
+        answer = step(_shipped(), lambda key: ANA if "/user/" in key else EMPTY, command, NOW, 1).answer
     except Failure as failure:
-        assert failure.code != "internal_error", failure
         assert failure.message and (failure.pointer is None or failure.pointer == "" or failure.pointer[0] == "/")
         return REFUSED
-    assert json_from_text(answer.json), "a decision is JSON as we would take it ourselves"
+    assert json_from_text(answer), "a decision is JSON as we would take it ourselves"
     return ACCEPTED
 
 
