@@ -139,8 +139,11 @@ def without_spans(node: object) -> object:
     """A tree as plain tuples, to compare what two texts say."""
     if isinstance(node, tuple):
         return tuple(without_spans(part) for part in node)
-    if is_dataclass(node) and not isinstance(node, type):
-        parts = [(field.name, getattr(node, field.name)) for field in fields(node)]
+    names = getattr(node, "__struct_fields__", None)
+    if names is None and is_dataclass(node) and not isinstance(node, type):
+        names = [field.name for field in fields(node)]
+    if names is not None:
+        parts = [(name, getattr(node, name)) for name in names]
         return (type(node).__name__, *(without_spans(part) for _, part in parts if not isinstance(part, Span)))
     return node
 

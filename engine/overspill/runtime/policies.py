@@ -11,13 +11,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from overspill.plan.program import Program
-from overspill.ports.store import Store, StoredPolicy
 from overspill.runtime.bundles import sources_of
 from overspill.words.failures import Failure, PolicyFaults
 
 if TYPE_CHECKING:
     from overspill.check.from_tree import Checked
+    from overspill.plan.program import Program
+    from overspill.ports.store import Store
 
 
 def checked_of(sources: Mapping[str, bytes], *, lints: bool = True) -> Checked:
@@ -62,6 +62,8 @@ class Policies:
 
     def publish(self) -> None:
         """Stores the active policy's sources, inside the caller's transaction."""
+        from overspill.ports.store import StoredPolicy  # a check of a policy needs no store
+
         plan = self._active.plan
         self._store.put_policy(StoredPolicy(plan.digest, plan.name, plan.version, self.sources))
 

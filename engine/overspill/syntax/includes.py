@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from overspill.syntax import tree
+from overspill.words.codec import replace
 from overspill.words.diagnostics import Fault, Note
 from overspill.words.spans import Span
 

@@ -7,13 +7,13 @@ a table as YAML groups them, and each `on EVENT` with its default (LANGUAGE.md p
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from overspill.syntax import tree
 from overspill.syntax.constructs import CONSTRUCTS
 from overspill.syntax.paths import HEADER, Row, statements_of
 from overspill.syntax.plain import DEFAULTS
+from overspill.words.codec import replace
 from overspill.words.spans import Span
 
 _PLACES = {kind: place for place, kind in enumerate((*HEADER, tree.Unit, *CONSTRUCTS))}

@@ -7,7 +7,6 @@ be compared only those that share a clause are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 
 from overspill.cel.typed import TypedExpr, conjuncts
 from overspill.check.lints.expressions import disjuncts, implies, shape, truth
@@ -128,4 +127,4 @@ def _covers_everything(draw: Draw, waterfall: Waterfall, roots: frozenset[str]) 
 
 
 def _states_more(record: Draw | Limit, known: frozenset[str]) -> bool:
-    return any(getattr(record, field.name) for field in fields(record) if field.name not in known)
+    return any(getattr(record, name) for name in record.__struct_fields__ if name not in known)

@@ -7,7 +7,7 @@ the passes about inputs, units and conditions without a line here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -56,7 +56,7 @@ class Situation(Struct, frozen=True):
 
 def subject_of(rules: Rules, bundle: tree.Bundle) -> Subject:
     seen: set[int] = set()
-    uses = [getattr(rules, field.name) for field in fields(Rules) if field.name not in (*_DECLARED, "cards")]
+    uses = [getattr(rules, name) for name in Rules.__struct_fields__ if name not in (*_DECLARED, "cards")]
     used = list(_records(uses, seen))
     cards = frozenset(id(record) for record in used if isinstance(record, RateCard))
     return Subject(rules, bundle, (*used, *_records(rules.cards, seen)), cards)
@@ -110,4 +110,7 @@ def _names(kind: Any) -> tuple[str, ...] | None:
     """The fields of a record that is walked through; a unit's say nothing further."""
     if kind is Unit:
         return ()
-    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+    found: tuple[str, ...] | None = getattr(kind, "__struct_fields__", None)
+    if found is not None:
+        return found
+    return tuple(kind.__dataclass_fields__) if is_dataclass(kind) else None

@@ -3,8 +3,6 @@ has its type. Made by `from_tree.py`; `compile` makes a plan of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.check.rules.inputs import (
     AccountKind,
     Condition,
@@ -52,6 +50,7 @@ from overspill.check.rules.waterfalls import (
     Waterfall,
 )
 from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 __all__ = [
@@ -99,8 +98,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """One bundle, checked. Declarations are in the order of the files and their lines."""
 
     span: Span

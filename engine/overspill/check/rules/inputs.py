@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from overspill.cel.typed import TypedExpr
 from overspill.cel.types import Type
 from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """A declared input. `type` is a CEL type; amounts have the type `AmountType(unit)`; meters are int.
 
     `default` is the run-time value (str, int, bool; amounts in steps, timestamps in microseconds) or None; `optional`
@@ -31,8 +30,7 @@ class Field:
     default: str | int | bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountKind:
+class AccountKind(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     of: str | None
@@ -41,8 +39,7 @@ class AccountKind:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InputPath:
+class InputPath(Struct, frozen=True):
     """`user.plan`, `request.model`: owner is `request` or the name of an account kind; field may be `id` of an account."""
 
     owner: str
@@ -54,24 +51,21 @@ class InputPath:
         return f"{self.owner}.{self.field}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
+class Ratio(Struct, frozen=True):
     """An exact positive ratio in lowest terms: steps of a layer's unit per step of the base unit."""
 
     numerator: int
     denominator: int
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A boolean expression; `span.text` is the author's text."""
 
     expr: TypedExpr
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invariant:
+class Invariant(Struct, frozen=True, kw_only=True):
     """`typed` is None where the expression uses what cannot be typed yet; `text` is its normal form."""
 
     span: Span
@@ -80,8 +74,7 @@ class Invariant:
     typed: TypedExpr | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table(Generic[V]):
+class Table(Struct, Generic[V], frozen=True, kw_only=True):
     """Rows by the values of `by` (in order); an empty `by` has only `default`. `default` None: no row, no value."""
 
     by: tuple[InputPath, ...]
@@ -89,15 +82,13 @@ class Table(Generic[V]):
     default: V | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedMeter:
+class DerivedMeter(Struct, frozen=True, kw_only=True):
     name: str
     expr: TypedExpr
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceTable:
+class PriceTable(Struct, frozen=True, kw_only=True):
     """In force from `starts` (microseconds). A row holds one price per meter of the card, in `RateCard.meters` order.
 
     Prices are integers over the card's common denominator: base steps = Σ quantity × price / `RateCard.denominator`.
@@ -109,8 +100,7 @@ class PriceTable:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateCard:
+class RateCard(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     unit: Unit

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.check.rules.inputs import Condition, InputPath, Ratio, Table
 from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
 from overspill.words.lengths import Length
 from overspill.words.spans import Span
 
@@ -16,32 +15,27 @@ DEFAULT_ORDER = ("priority", "expires_at", "category", "granted_at", "id")
 # ---- periods and bounds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstUse:
+class FirstUse(Struct, frozen=True, kw_only=True):
     length: Length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """Periods of one length after another, from an instant or from a timestamp of the account."""
 
     length: Length
     anchor: int | InputPath
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarPeriod:
+class CalendarPeriod(Struct, frozen=True, kw_only=True):
     period: str
     zone: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sliding:
+class Sliding(Struct, frozen=True, kw_only=True):
     length: Length
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(Struct, frozen=True, kw_only=True):
     """`refill` steps per `per`, up to `burst` steps."""
 
     refill: int
@@ -53,22 +47,19 @@ Period = Schedule | CalendarPeriod
 WindowKind = FirstUse | Schedule | CalendarPeriod | Sliding | Bucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     kind: WindowKind
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
+class Members(Struct, frozen=True):
     """The amounts of one attribute over all accounts of a many-valued kind: `user.groups.spend_limit`."""
 
     path: InputPath
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """`first_set` or `max` of what its arguments come to."""
 
     function: str
@@ -79,8 +70,7 @@ Source = int | InputPath | Members | Choice
 """A bound: steps (UNLIMITED for none), an amount among the inputs, or one of several."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(Struct, frozen=True, kw_only=True):
     """So much a period; without period: UNLIMITED."""
 
     span: Span
@@ -88,8 +78,7 @@ class Allowance:
     period: Period | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reaction:
+class Reaction(Struct, frozen=True, kw_only=True):
     """What follows an event; `up_to` in steps."""
 
     word: str
@@ -102,22 +91,19 @@ class Reaction:
 # ---- layers
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     name: str
     when: Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityTimes:
+class CapacityTimes(Struct, frozen=True, kw_only=True):
     span: Span
     factor: Ratio
     starts: int
     ends: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
+class Reset(Struct, frozen=True, kw_only=True):
     """`windows` are indexes of the limit's windows."""
 
     span: Span
@@ -129,14 +115,12 @@ class Reset:
     when: Condition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankedReset:
+class BankedReset(Struct, frozen=True, kw_only=True):
     valid: Length
     restart: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """`account` is the account kind that keeps the counts, `per` the request fields that divide them further."""
 
     span: Span
@@ -157,8 +141,7 @@ class Limit:
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopUp:
+class TopUp(Struct, frozen=True, kw_only=True):
     """`settings` is the account kind that keeps minimum, target, monthly maximum and consent."""
 
     span: Span
@@ -167,8 +150,7 @@ class TopUp:
     when: Condition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     label: str | None
@@ -188,8 +170,7 @@ class Pool:
     on_expired_in_hold: Reaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entitlement:
+class Entitlement(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     label: str | None
@@ -204,8 +185,7 @@ class Entitlement:
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grace:
+class Grace(Struct, frozen=True, kw_only=True):
     """`per` are the request fields by whose values it is kept; one that is absent: not eligible."""
 
     span: Span
@@ -226,8 +206,7 @@ Layer = Limit | Pool | Entitlement | Grace
 # ---- bounds on layers and holds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
+class Cap(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     label: str | None
@@ -239,8 +218,7 @@ class Cap:
     finish_started: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concurrency:
+class Concurrency(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     label: str | None

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from overspill.check.rules.inputs import Condition, RateCard, Ratio, Table
 from overspill.check.rules.layers import Cap, Concurrency, Layer, Reaction
 from overspill.words.amounts import Unit
+from overspill.words.codec import Struct
 from overspill.words.lengths import Length
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     name: str
     when: Condition
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class Draw(Struct, frozen=True, kw_only=True):
     """`ratio` replaces the layer's multiplier where the draw says `at`; both are layer steps per base step."""
 
     span: Span
@@ -31,15 +29,13 @@ class Draw:
     when: Condition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occupy:
+class Occupy(Struct, frozen=True, kw_only=True):
     span: Span
     concurrency: Concurrency
     when: Condition | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waterfall:
+class Waterfall(Struct, frozen=True, kw_only=True):
     span: Span
     name: str
     label: str | None

@@ -6,8 +6,6 @@ build these records, the writers and the canonical form read them, `check` makes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.syntax.tree.inputs import (
     AccountKind,
     DerivedMeter,
@@ -82,6 +80,7 @@ from overspill.syntax.tree.waterfalls import (
     Otherwise,
     Waterfall,
 )
+from overspill.words.codec import Struct
 from overspill.words.spans import Source as SourceText
 from overspill.words.spans import Span
 
@@ -169,8 +168,7 @@ Item = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """`// text` or `# text` as written, with its place; never part of the meaning."""
 
     text: str
@@ -181,8 +179,7 @@ Statement = tuple[str, object, Span]
 """(field, value, all of it): what a statement of the DSL fills in, and where it stands."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class File:
+class File(Struct, frozen=True, eq=False):
     """One policy file: its items in the order written."""
 
     source: SourceText
@@ -192,8 +189,7 @@ class File:
     """Of the DSL, inner ones before those around them; for the formatter, which keeps comments where they stand."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bundle:
+class Bundle(Struct, frozen=True, eq=False):
     """Files that compile together, in the order of their names; exactly one carries the header."""
 
     files: tuple[File, ...]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.cel.tree import Expr
 from overspill.syntax.tree.leaves import Amount, Free, InstantText, Name, Number, Path, RowKey, Text
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """`policy codex_sora version 12;`"""
 
     span: Span
@@ -18,16 +16,14 @@ class Policy:
     version: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
+class Language(Struct, frozen=True, kw_only=True):
     """`language 1;`"""
 
     span: Span
     version: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effective:
+class Effective(Struct, frozen=True, kw_only=True):
     """`effective from T [until T];`"""
 
     span: Span
@@ -35,16 +31,14 @@ class Effective:
     ends: InstantText | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """`owner "access-platform";`"""
 
     span: Span
     text: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Include:
+class Include(Struct, frozen=True, kw_only=True):
     """`include access version 3;`: the declarations of another bundle, by its name and version."""
 
     span: Span
@@ -52,8 +46,7 @@ class Include:
     version: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Let:
+class Let(Struct, frozen=True, kw_only=True):
     """`let is_paid = user.plan in ["plus", "pro"];`: a name for an expression."""
 
     span: Span
@@ -61,8 +54,7 @@ class Let:
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invariant:
+class Invariant(Struct, frozen=True, kw_only=True):
     """`invariant opted_out_never_pays: EXPR;`: what holds for every decision."""
 
     span: Span
@@ -70,8 +62,7 @@ class Invariant:
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class Unit(Struct, frozen=True, kw_only=True):
     """`unit credits: decimal(6);` `unit generations: integer, singular generation;`; `digits` is None for `integer`."""
 
     span: Span
@@ -80,8 +71,7 @@ class Unit:
     singular: Name | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """`plan: string;` `turn: string?;` `suspended: bool = false;`; the type is a CEL scalar, a unit or `meter`.
 
     `from_request`: an attribute that the caller passes with the request (`plan: string from request;`).
@@ -95,8 +85,7 @@ class Field:
     default: Text | Number | Amount | InstantText | bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountKind:
+class AccountKind(Struct, frozen=True, kw_only=True):
     """`account user { … }`, `account workspace of user { … }`, `account groups of user many { … }`."""
 
     span: Span
@@ -106,8 +95,7 @@ class AccountKind:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestInputs:
+class RequestInputs(Struct, frozen=True, kw_only=True):
     """`request { … }`."""
 
     span: Span
@@ -117,8 +105,7 @@ class RequestInputs:
 # ---- prices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceKey:
+class PriceKey(Struct, frozen=True, kw_only=True):
     """`price in credits per 1_000_000 by request.model;`"""
 
     span: Span
@@ -127,8 +114,7 @@ class PriceKey:
     by: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedMeter:
+class DerivedMeter(Struct, frozen=True, kw_only=True):
     """`meter fresh_input_tokens = input_tokens - cached_input_tokens;`"""
 
     span: Span
@@ -136,8 +122,7 @@ class DerivedMeter:
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceCell:
+class PriceCell(Struct, frozen=True, kw_only=True):
     """`output_tokens 750`."""
 
     span: Span
@@ -145,15 +130,13 @@ class PriceCell:
     price: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRow:
+class PriceRow(Struct, frozen=True, kw_only=True):
     span: Span
     key: RowKey
     cells: tuple[PriceCell, ...] | Free
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceTable:
+class PriceTable(Struct, frozen=True, kw_only=True):
     """`from 2026-04-02T00:00:00Z { rows }`: in force from that instant until the next table's."""
 
     span: Span
@@ -161,8 +144,7 @@ class PriceTable:
     rows: tuple[PriceRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateCard:
+class RateCard(Struct, frozen=True, kw_only=True):
     span: Span
     name: Name
     label: Text | None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.cel.tree import Expr
 from overspill.syntax.tree.leaves import (
     Amount,
@@ -21,11 +19,11 @@ from overspill.syntax.tree.leaves import (
     Text,
     Unlimited,
 )
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
+class Skip(Struct, frozen=True, kw_only=True):
     """`skip credits_opt_out when user.use_credits == "never";`"""
 
     span: Span
@@ -33,16 +31,14 @@ class Skip:
     when: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sliding:
+class Sliding(Struct, frozen=True, kw_only=True):
     """`sliding 1h`: any stretch of that length."""
 
     span: Span
     length: DurationText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class Bucket(Struct, frozen=True, kw_only=True):
     """`bucket 5 credits per 1min burst 20 credits`: refills continuously, up to its burst."""
 
     span: Span
@@ -54,15 +50,13 @@ class Bucket:
 WindowKind = Period | Sliding | Bucket
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Window(Struct, frozen=True, kw_only=True):
     span: Span
     name: Name
     kind: WindowKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityCell:
+class CapacityCell(Struct, frozen=True, kw_only=True):
     """`five_hours 60 credits`; `window` is None where one bound is stated for all windows of the limit."""
 
     span: Span
@@ -70,15 +64,13 @@ class CapacityCell:
     bound: Amount | Unlimited
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityRow:
+class CapacityRow(Struct, frozen=True, kw_only=True):
     span: Span
     key: RowKey
     cells: tuple[CapacityCell, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capacity:
+class Capacity(Struct, frozen=True, kw_only=True):
     """`capacity 30 generations;` (no `by`, one row with an empty key) or `capacity by user.plan { rows }`."""
 
     span: Span
@@ -86,8 +78,7 @@ class Capacity:
     rows: tuple[CapacityRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityTimes:
+class CapacityTimes(Struct, frozen=True, kw_only=True):
     """`capacity times 2 from T until T;`"""
 
     span: Span
@@ -96,8 +87,7 @@ class CapacityTimes:
     ends: InstantText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
+class Reset(Struct, frozen=True, kw_only=True):
     """`reset users_3m "3M weekly users" of week at T keep_anchor when EXPR;`; no `of`: all windows of the limit."""
 
     span: Span
@@ -110,8 +100,7 @@ class Reset:
     when: Expr | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankedReset:
+class BankedReset(Struct, frozen=True, kw_only=True):
     """`banked_reset valid 30d restart_anchor;`"""
 
     span: Span
@@ -119,8 +108,7 @@ class BankedReset:
     anchor: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     span: Span
     name: Name
     label: Text | None
@@ -137,8 +125,7 @@ class Limit:
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitPrice:
+class UnitPrice(Struct, frozen=True, kw_only=True):
     """`price 0.04 usd per 1 credits;`"""
 
     span: Span
@@ -146,8 +133,7 @@ class UnitPrice:
     per: Amount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(Struct, frozen=True, kw_only=True):
     """`overage up to N per PERIOD;`, `up to N per PERIOD;`, `unlimited;` (no period)."""
 
     span: Span
@@ -155,8 +141,7 @@ class Allowance:
     period: Period | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopUp:
+class TopUp(Struct, frozen=True, kw_only=True):
     """`top_up { settings user; on top_up_cap partial; when EXPR; }`"""
 
     span: Span
@@ -167,8 +152,7 @@ class TopUp:
     when: Expr | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class Pool(Struct, frozen=True, kw_only=True):
     span: Span
     name: Name
     label: Text | None
@@ -189,8 +173,7 @@ class Pool:
     """honor (the default), lapse or reissue L."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validity:
+class Validity(Struct, frozen=True, kw_only=True):
     """`valid from T [until T];`"""
 
     span: Span
@@ -198,8 +181,7 @@ class Validity:
     ends: InstantText | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entitlement:
+class Entitlement(Struct, frozen=True, kw_only=True):
     """Drawn like a pool without lots: so much a period, or without bound."""
 
     span: Span
@@ -215,8 +197,7 @@ class Entitlement:
     skips: tuple[Skip, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grace:
+class Grace(Struct, frozen=True, kw_only=True):
     """Lets work that was begun be finished; its draws are never charged."""
 
     span: Span
@@ -229,8 +210,7 @@ class Grace:
     """started_funded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
+class Cap(Struct, frozen=True, kw_only=True):
     """Bounds what is drawn from the layers that are drawn `within` it."""
 
     span: Span
@@ -245,8 +225,7 @@ class Cap:
     """strict (the default) or finish_started."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concurrency:
+class Concurrency(Struct, frozen=True, kw_only=True):
     """Bounds how many holds are open at once."""
 
     span: Span

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A string, unescaped."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A plain decimal, `6000` or `2.5`; underscores between thousands already removed."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """`60 credits`."""
 
     number: Number
@@ -38,34 +33,29 @@ class Amount:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Unlimited:
+class Unlimited(Struct, frozen=True):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class DurationText:
+class DurationText(Struct, frozen=True):
     """`5h`; checked and made canonical by `words.lengths`."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class InstantText:
+class InstantText(Struct, frozen=True):
     """`2026-10-05T10:00:00Z`."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """`user.plan`, `request.model`, or one name alone (`user`)."""
 
     parts: tuple[Name, ...]
@@ -76,8 +66,7 @@ class Path:
         return ".".join(part.text for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Default:
+class Default(Struct, frozen=True):
     """The row key `default`."""
 
     span: Span
@@ -87,16 +76,14 @@ RowKey = tuple[Text | Default, ...]
 """One key for each path of the table's `by`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Percent:
+class Percent(Struct, frozen=True):
     """`80%`; `text` without the sign."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """`first_set(a, b)` or `max(a, b)`: one of several amounts."""
 
     span: Span
@@ -108,8 +95,7 @@ Source = Amount | Unlimited | Path | Choice
 """Where a bound comes from: written out, or an amount among the account's attributes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reaction:
+class Reaction(Struct, frozen=True, kw_only=True):
     """What follows an event: `deny`, `debt up to 50 credits`, `reissue 7d`."""
 
     span: Span
@@ -118,8 +104,7 @@ class Reaction:
     length: DurationText | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LengthFrom:
+class LengthFrom(Struct, frozen=True, kw_only=True):
     """`5h from first_use`, `7d from 2026-01-05T00:00:00Z`, `1mo from user.billing_anchor`; `first_use` is a path of one."""
 
     span: Span
@@ -127,8 +112,7 @@ class LengthFrom:
     start: InstantText | Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarPeriod:
+class CalendarPeriod(Struct, frozen=True, kw_only=True):
     """`calendar day in America/Los_Angeles`; period is day, week, month or year."""
 
     span: Span
@@ -139,15 +123,13 @@ class CalendarPeriod:
 Period = LengthFrom | CalendarPeriod
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberRow:
+class NumberRow(Struct, frozen=True, kw_only=True):
     span: Span
     key: RowKey
     number: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
+class Numbers(Struct, frozen=True, kw_only=True):
     """`2.5` (no `by`, `fixed` given) or `by request.speed { rows }`: multipliers, numbers of holds."""
 
     span: Span

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.cel.tree import Expr
 from overspill.syntax.tree.leaves import Amount, DurationText, Name, Number, Reaction, Text
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class Guard(Struct, frozen=True, kw_only=True):
     """`deny account_suspended when user.suspended;`"""
 
     span: Span
@@ -18,8 +16,7 @@ class Guard:
     when: Expr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """`at 10 credits per generation`, `at 10 credits per 2 generations`: layer units per base units."""
 
     span: Span
@@ -29,8 +26,7 @@ class Exchange:
     """The unit's name or its singular."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
+class Draw(Struct, frozen=True, kw_only=True):
     """`draw credits within seat at 10 credits per generation on error skip when EXPR;`; their order is the precedence."""
 
     span: Span
@@ -42,8 +38,7 @@ class Draw:
     when: Expr | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occupy:
+class Occupy(Struct, frozen=True, kw_only=True):
     """`occupy streams;`: a hold of this waterfall counts in that concurrency."""
 
     span: Span
@@ -51,8 +46,7 @@ class Occupy:
     when: Expr | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Otherwise:
+class Otherwise(Struct, frozen=True, kw_only=True):
     """`otherwise deny usage_exhausted offer wait, add_credits, upgrade;`"""
 
     span: Span
@@ -60,8 +54,7 @@ class Otherwise:
     offers: tuple[Name, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holds:
+class Holds(Struct, frozen=True, kw_only=True):
     """`holds expire after 15min, late capture 1h;`"""
 
     span: Span
@@ -69,8 +62,7 @@ class Holds:
     late_capture: DurationText | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnReversal:
+class OnReversal(Struct, frozen=True, kw_only=True):
     """`on reversal expired_lot reissue 7d;`; `name` is the case, closed_window or expired_lot."""
 
     span: Span
@@ -78,8 +70,7 @@ class OnReversal:
     reaction: Reaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waterfall:
+class Waterfall(Struct, frozen=True, kw_only=True):
     span: Span
     name: Name
     label: Text | None
