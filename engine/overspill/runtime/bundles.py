@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overspill.words.failures import Failure
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENDINGS = (".spill", ".spill.yaml")
 READ_MAX = 4 * 1024 * 1024 + 1
@@ -22,9 +25,11 @@ def sources_of(policy: str | os.PathLike[str]) -> dict[str, bytes]:
     """The files of a bundle by name: a shipped one (`codex_sora`), a folder of policy files, or one file; with those of
     the bundles that it includes, under `NAME@VERSION/`. Raises Failure where there is nothing, or a file cannot be read.
     """
+    from pathlib import Path  # only whoever opens a policy by its path pays for it
+
     path = Path(policy)
     beside = path.parent if path.is_dir() else path.parent.parent
-    found = _own(policy)
+    found = _own(path, policy)
     if not any(b"include" in data for data in found.values()):
         return found
     from overspill.syntax.read import with_includes  # the parser, for those who include
@@ -39,25 +44,29 @@ def shipped_policies() -> list[str]:
     return sorted(entry.name for entry in files("overspill_policies").iterdir() if (entry / "access.spill").is_file())
 
 
-def _own(policy: str | os.PathLike[str]) -> dict[str, bytes]:
-    path = Path(policy)
+def _own(path: Path, policy: str | os.PathLike[str]) -> dict[str, bytes]:
     if path.is_dir():
         if not (found := _folder(path)):
             raise Failure("no_policy", f"{path} holds no policy file", help="policy files end in .spill or .spill.yaml")
         return found
     if path.is_file():
         return {path.name: _bytes(path)}
-    if isinstance(policy, str) and policy.isidentifier():
-        from importlib.resources import files
-
-        shipped = files("overspill_policies") / policy
-        if shipped.is_dir():
-            return {entry.name: entry.read_bytes() for entry in shipped.iterdir() if entry.name.endswith(ENDINGS)}
+    if isinstance(policy, str) and policy.isidentifier() and (shipped := _shipped(policy)):
+        return shipped
     raise Failure(
         "no_policy",
         f"there is no policy `{os.fspath(policy)}`",
         help=f"name a file, a folder, or a shipped policy: {', '.join(shipped_policies())}",
     )
+
+
+def _shipped(name: str) -> dict[str, bytes]:
+    """The files of a bundle that comes with the package; none where there is no such."""
+    from importlib.resources import files
+
+    folder = files("overspill_policies") / name
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return {entry.name: entry.read_bytes() for entry in entries if entry.name.endswith(ENDINGS)}
 
 
 def _folder(folder: Path) -> dict[str, bytes]:
@@ -92,4 +101,4 @@ def _included(beside: Path, name: str) -> Mapping[str, bytes] | None:
     folder = beside / name
     if folder.is_dir() and (found := _folder(folder)):
         return found
-    return _own(name) if name in shipped_policies() else None
+    return _shipped(name) or None
