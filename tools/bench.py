@@ -47,6 +47,8 @@ from overspill.words.instants import DAY, HOUR, NEVER
 
 NOW = 1_791_194_400_000_000
 ACCOUNTS = 256
+REQUESTS_A_SECOND = 100_000
+"""More than can be decided."""
 ROWS: list[dict[str, Any]] = []
 encode = msgspec.msgpack.Encoder(enc_hook=lambda _: None).encode
 """The raw decision as compact bytes; what is absent as nil."""
@@ -347,17 +349,19 @@ def _many(engine: Engine, seconds: float, first: int) -> tuple[float, float, flo
 
 
 async def _callers(engine: Engine, callers: int, seconds: float, first: int) -> tuple[float, float, float, int]:
+    """(decisions a second, CPU µs each, p99 in ms, how many). The requests are made before the clock starts."""
     latencies: list[float] = []
-    number = first
+    requests = iter([_numbered(number) for number in range(first + 1, first + 1 + int(seconds * REQUESTS_A_SECOND))])
     stop = time.perf_counter() + seconds
 
     async def caller() -> None:
-        nonlocal number
-        while time.perf_counter() < stop:
-            number += 1
+        for request in requests:
             before = time.perf_counter()
-            await engine.adecide(_numbered(number))
-            latencies.append(time.perf_counter() - before)
+            await engine.adecide(request)
+            after = time.perf_counter()
+            latencies.append(after - before)
+            if after > stop:
+                return
 
     start, used = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller() for _ in range(callers)))

@@ -26,7 +26,7 @@ from overspill.words.failures import Failure, StoreFailure
 T = TypeVar("T")
 
 BATCH_MAX = 256
-SNAPSHOT_EVERY = 4096
+SNAPSHOT_EVERY = 8192
 
 
 class Waiting:
@@ -214,7 +214,7 @@ class Combiner:
             try:
                 self.states.catch_up()
                 states = self.states
-                self._store.write_snapshots(states.snapshots(), states.numbered(), states.head.seq)
+                self._store.write_snapshots(states.snapshots(), states.numbered, states.head.seq)
                 self._store.commit()
             except BaseException:
                 self._store.rollback()

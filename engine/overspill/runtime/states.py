@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
@@ -30,6 +30,8 @@ class States:
         self._live: dict[str, Account] = {}
         self.changed: dict[str, int] = {}
         self.recent: dict[str, int] = {}
+        self.numbered: list[tuple[int, int]] = []
+        """The ids that no snapshot has indexed yet, as numbers, with the numbers of their records."""
         through = store.snapshots_through()
         self.head = Head(through, b"")
         self.last_at = 0
@@ -96,9 +98,9 @@ class States:
 
     def note(self, record: Record) -> None:
         """Remembers what leads to a record until the index has it."""
-        self.recent[record.id] = record.seq
-        for id in record.ids:
+        for id in (record.id, *record.ids) if record.ids else (record.id,):
             self.recent[id] = record.seq
+            self.numbered.append((id_number(id), record.seq))
 
     def advance(self, head: Head, records: Sequence[Record], accounts: Mapping[str, Account]) -> None:
         """Takes over what was just committed."""
@@ -123,13 +125,10 @@ class States:
         self._pack()
         return [Snapshot(key, self.head.seq, self._packed[key]) for key in self.changed]
 
-    def numbered(self) -> Iterable[tuple[int, int]]:
-        """The ids that no snapshot has indexed yet, as numbers, with the numbers of their records."""
-        return [(id_number(id), seq) for id, seq in self.recent.items()]
-
     def snapshotted(self) -> None:
         """The store now has all that changed; what is kept beyond the bound can go."""
         self.changed.clear()
         self.recent.clear()
+        self.numbered.clear()
         if len(self._packed) > KEPT_MAX:
             self._packed.clear()
