@@ -47,7 +47,7 @@ from overspill.words.instants import DAY, HOUR, NEVER
 
 NOW = 1_791_194_400_000_000
 ACCOUNTS = 256
-REQUESTS_A_SECOND = 100_000
+REQUESTS_A_SECOND = 50_000
 """More than can be decided."""
 ROWS: list[dict[str, Any]] = []
 encode = msgspec.msgpack.Encoder(enc_hook=lambda _: None).encode

@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.step.keys import Identified
 
-Pending = list[tuple[Waiting, "Future[Waiting]"]]
-
 
 class AsyncFront:
     """One batch is under way at a time; what arrives meanwhile is the next."""
 
     def __init__(self, combiner: Combiner) -> None:
         self._combiner = combiner
-        self._pending: Pending = []
+        self._pending: list[Waiting] = []
+        self._futures: list[Future[Waiting]] = []
+        """What the callers of `_pending` wait for, in their order."""
         self._busy = False
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
 
@@ -27,7 +27,8 @@ class AsyncFront:
         """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
         loop = get_running_loop()
         future: Future[Waiting] = loop.create_future()
-        self._pending.append((Waiting(command), future))
+        self._pending.append(Waiting(command))
+        self._futures.append(future)
         if not self._busy:
             self._busy = True
             loop.call_soon(self._flush, loop)
@@ -37,16 +38,16 @@ class AsyncFront:
         self._executor.shutdown()
 
     def _flush(self, loop: AbstractEventLoop) -> None:
-        batch, self._pending = self._pending, []
+        batch, futures = self._pending, self._futures
         if not batch:
             self._busy = False
             return
-        commands = [waiting for waiting, _ in batch]
-        running = loop.run_in_executor(self._executor, self._combiner.run_all, commands)
-        running.add_done_callback(lambda _: self._deliver(loop, batch))
+        self._pending, self._futures = [], []
+        running = loop.run_in_executor(self._executor, self._combiner.run_all, batch)
+        running.add_done_callback(lambda _: self._deliver(loop, batch, futures))
 
-    def _deliver(self, loop: AbstractEventLoop, batch: Pending) -> None:
-        for waiting, future in batch:
+    def _deliver(self, loop: AbstractEventLoop, batch: list[Waiting], futures: list[Future[Waiting]]) -> None:
+        for waiting, future in zip(batch, futures, strict=True):
             if future.done():
                 continue
             if waiting.failure is not None:

@@ -95,8 +95,11 @@ class Batch:
         """Runs one command. Raises Failure."""
         self._undo.clear()
         count = len(self.records)
+        asked = command.command
         try:
-            return self._run(command)
+            if isinstance(asked, (Consume, Preview, Reserve)):
+                return self.decision(command, asked)
+            return self._run(command, asked)
         except Exception:
             for key, before in reversed(self._undo):
                 if before is None:
@@ -106,10 +109,8 @@ class Batch:
             del self.records[count:]
             raise
 
-    def _run(self, command: Identified) -> Written:
-        match command.command:
-            case Consume() | Preview() | Reserve() as asked:
-                return self.decision(command, asked)
+    def _run(self, command: Identified, asked: Capture | Release | Expire | Grant | SetAttributes) -> Written:
+        match asked:
             case Capture() as capture:
                 return self.follow_up(command, capture.account, capture.hold, dict(capture.meters))
             case Release() as release:
@@ -124,7 +125,7 @@ class Batch:
                     command, changes.attributes(self._plans.active().plan, attributes, command, self.now)
                 )
             case _:
-                assert_never(command.command)
+                assert_never(asked)
 
     def account(self, key: str) -> Account:
         """The state that the command meets."""
