@@ -120,3 +120,10 @@ def test_a_bundle_may_include_one_that_comes_with_the_program(tmp_path: Path) ->
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="holds no policy file"):
         sources_of(str(tmp_path))
+
+
+def test_a_folder_of_bundles_names_them(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "a.spill").write_text(DSL)
+    with pytest.raises(Failure, match=f"name a bundle in it: {tmp_path / 'tiny'}"):
+        sources_of(tmp_path)

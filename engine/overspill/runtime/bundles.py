@@ -47,7 +47,11 @@ def shipped_policies() -> list[str]:
 def _own(path: Path, policy: str | os.PathLike[str]) -> dict[str, bytes]:
     if path.is_dir():
         if not (found := _folder(path)):
-            raise Failure("no_policy", f"{path} holds no policy file", help="policy files end in .spill or .spill.yaml")
+            inner = sorted({str(file.parent) for file in path.rglob("*") if file.name.endswith(ENDINGS)})
+            help = (
+                f"name a bundle in it: {', '.join(inner[:5])}" if inner else "policy files end in .spill or .spill.yaml"
+            )
+            raise Failure("no_policy", f"{path} holds no policy file of its own", help=help)
         return found
     if path.is_file():
         return {path.name: _bytes(path)}
