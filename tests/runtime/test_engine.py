@@ -234,3 +234,34 @@ waterfall w { serves true; priced by c; draw first; draw second; fill whole; oth
     assert held.hold is not None
     captured = engine.capture(held.hold.id, {"tokens": 11})
     assert (captured["covered"], captured["absorbed"], captured["charge"]) == ("11", "0", {"credits": "11"})
+
+
+def test_loops_in_several_threads_share_one_engine() -> None:
+    """Each answers its own tasks, whoever's batch is under way."""
+    engine, _ = _engine()
+    found: list[str] = []
+
+    async def tasks(name: str) -> None:
+        for round in range(20):
+            requests = [_request(f"{name}{round}-{number}") for number in range(5)]
+            found.extend(one.outcome for one in await asyncio.gather(*map(engine.adecide, requests)))
+
+    threads = [threading.Thread(target=asyncio.run, args=(tasks(name),), daemon=True) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == ["allow"] * 300
+    assert _left(engine) == 1_000_000_000 - 300 * 1_000_000
+
+
+def test_a_closed_engine_says_so() -> None:
+    engine, _ = _engine()
+
+    async def asked() -> None:
+        await engine.adecide(_request("r1"))
+        engine.close()
+        with pytest.raises(Failure, match="closed"):
+            await engine.adecide(_request("r2"))
+
+    asyncio.run(asked())

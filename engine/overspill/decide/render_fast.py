@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from overspill.plan.functions import ABSENT
 from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, Plan, PoolLayer, Slot, Waterfall, Window, state_key
 from overspill.records.written import Form, Hole, Value, form_of
-from overspill.words.texts import f_string, kept
+from overspill.words.texts import f_string, string_json
 
 _HOLES = re.compile("[«»]")
 _LITERAL, _WRITTEN = str.maketrans("«»", "\x02\x03"), str.maketrans("\x02\x03", "«»")
@@ -53,7 +53,7 @@ def write_allow(
         "J": ",".join,
         "JN": "".join,
         "not_reached": fixed.not_reached,
-        "q": kept(quoted),
+        "q": string_json,
         "state_key": state_key,
     }
     exec(compile("\n".join(writer.function(first)), "<render>", "exec"), namespace)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from overspill.words.codec import Light, Struct, json_bytes
@@ -23,6 +22,7 @@ from overspill.words.texts import (
     kept,
     limit_text_of,
     quantity_json_of,
+    string_json,
 )
 
 Value = str | int | bool | None
@@ -31,18 +31,13 @@ RECORDED = 5
 its instant)."""
 
 
-def _string(value: str | None) -> str:
-    return "null" if value is None else quoted(value)
-
-
-_STRINGS = kept(_string)
 _DIGITS: Callable[[int], str] = kept(str)
 _BOOLS = {True: "true", False: "false", None: "null"}
 
 READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
     "text": lambda _: str,
     "digits": lambda _: _DIGITS,
-    "string": lambda _: _STRINGS,
+    "string": lambda _: string_json,
     "int": lambda _: lambda value: "null" if value is None else str(value),
     "bool": lambda _: _BOOLS.__getitem__,
     "amount": amount_text_of,

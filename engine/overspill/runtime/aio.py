@@ -1,4 +1,4 @@
-"""The asyncio front: commands of one event loop, gathered while a batch is under way, and decided in a thread beside it.
+"""The asyncio front: commands of an event loop, gathered while a batch is under way, and decided in a thread beside it.
 
 Loaded with the first `adecide`: whoever awaits has asyncio already.
 """
@@ -7,46 +7,74 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.step.keys import Identified
+from overspill.words.failures import Failure
 
 
 class AsyncFront:
-    """One batch is under way at a time; what arrives meanwhile is the next."""
+    """Every loop gathers its own commands: a future may be answered by its own loop alone."""
 
     def __init__(self, combiner: Combiner) -> None:
         self._combiner = combiner
-        self._pending: list[Waiting] = []
-        self._futures: list[Future[Waiting]] = []
-        """What the callers of `_pending` wait for, in their order."""
-        self._busy = False
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
+        self._lock = Lock()
+        self._gatherings: tuple[_Gathering, ...] = ()
 
     def submit(self, command: Identified) -> Future[Waiting]:
         """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
         loop = get_running_loop()
-        future: Future[Waiting] = loop.create_future()
-        self._pending.append(Waiting(command))
-        self._futures.append(future)
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._flush, loop)
-        return future
+        for gathering in self._gatherings:
+            if gathering.loop is loop:
+                return gathering.add(command)
+        gathering = _Gathering(loop, self._combiner, self._executor)
+        with self._lock:
+            open_ones = [one for one in self._gatherings if not one.loop.is_closed()]
+            self._gatherings = (*open_ones, gathering)
+        return gathering.add(command)
 
     def close(self) -> None:
         self._executor.shutdown()
 
-    def _flush(self, loop: AbstractEventLoop) -> None:
+
+class _Gathering:
+    """The commands of one loop: one batch is under way at a time; what arrives meanwhile is the next."""
+
+    def __init__(self, loop: AbstractEventLoop, combiner: Combiner, executor: ThreadPoolExecutor) -> None:
+        self.loop = loop
+        self._combiner, self._executor = combiner, executor
+        self._pending: list[Waiting] = []
+        self._futures: list[Future[Waiting]] = []
+        """What the callers of `_pending` wait for, in their order."""
+        self._busy = False
+
+    def add(self, command: Identified) -> Future[Waiting]:
+        future: Future[Waiting] = self.loop.create_future()
+        self._pending.append(Waiting(command))
+        self._futures.append(future)
+        if not self._busy:
+            self._busy = True
+            self.loop.call_soon(self._flush)
+        return future
+
+    def _flush(self) -> None:
         batch, futures = self._pending, self._futures
         if not batch:
             self._busy = False
             return
         self._pending, self._futures = [], []
-        running = loop.run_in_executor(self._executor, self._combiner.run_all, batch)
-        running.add_done_callback(lambda _: self._deliver(loop, batch, futures))
+        try:
+            running = self.loop.run_in_executor(self._executor, self._combiner.run_all, batch)
+        except RuntimeError:  # the executor takes nothing any more
+            for waiting in batch:
+                waiting.failure = Failure("engine_closed", "the engine is closed", help="open it again")
+            self._deliver(batch, futures)
+            return
+        running.add_done_callback(lambda _: self._deliver(batch, futures))
 
-    def _deliver(self, loop: AbstractEventLoop, batch: list[Waiting], futures: list[Future[Waiting]]) -> None:
+    def _deliver(self, batch: list[Waiting], futures: list[Future[Waiting]]) -> None:
         for waiting, future in zip(batch, futures, strict=True):
             if future.done():
                 continue
@@ -54,4 +82,4 @@ class AsyncFront:
                 future.set_exception(waiting.failure)
             else:
                 future.set_result(waiting)
-        self._flush(loop)
+        self._flush()

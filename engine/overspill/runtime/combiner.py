@@ -173,7 +173,7 @@ class Combiner:
             id = command.id
             try:
                 if (id in given or id in known) and not isinstance(command.command, Preview):
-                    fingerprint, written = given[id] if id in given else self._given(known[id])
+                    fingerprint, written = given[id] if id in given else _given(known[id])
                     answers.append(replayed(command, fingerprint, written))
                     waiting.replayed = True
                     continue
@@ -186,11 +186,6 @@ class Combiner:
                 answers.append(written)
                 given[id] = command.fingerprint, written
         return work, answers
-
-    def _given(self, seq: int) -> tuple[str, Written]:
-        """(fingerprint, answer) of an earlier command by its record's number."""
-        record = self._store.record(seq)
-        return record.fingerprint, Written(bytes(record.answer))
 
     def _new_forms(self, answers: Iterable[Written | Failure]) -> dict[str, Form]:
         """The forms that the store does not have yet."""
@@ -222,6 +217,11 @@ class Combiner:
         except StoreFailure:
             return
         self.states.snapshotted()
+
+
+def _given(record: Record) -> tuple[str, Written]:
+    """(fingerprint, answer) of an earlier command."""
+    return record.fingerprint, Written(bytes(record.answer))
 
 
 def replayed(command: Identified, fingerprint: str, written: Written) -> Written:

@@ -213,8 +213,7 @@ class Engine:
 
         def read() -> Record | None:
             self._combiner.states.catch_up()
-            found = self._combiner.states.find([id])
-            return self._store.record(found[id]) if id in found else None
+            return self._combiner.states.find([id]).get(id)
 
         return self._combiner.exclusively(read)
 

@@ -113,12 +113,15 @@ class States:
         for key, account in accounts.items():
             self.put(key, account, last_seq)
 
-    def find(self, ids: Sequence[str]) -> dict[str, int]:
-        """The record numbers of those ids that are known."""
-        found = {id: self.recent[id] for id in self.recent.keys() & ids}
-        for _, seq in self._store.find([id_number(id) for id in ids]):
+    def find(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The records that those of the ids lead to which are known."""
+        wanted = set(ids)
+        numbers = [self.recent[id] for id in self.recent.keys() & wanted]
+        numbers += [seq for _, seq in self._store.find([id_number(id) for id in ids])]
+        found: dict[str, Record] = {}
+        for seq in numbers:  # an index's number may be another id's too
             record = self._store.record(seq)
-            found.update((id, seq) for id in (record.id, *record.ids) if id in ids)
+            found.update((id, record) for id in wanted.intersection((record.id, *record.ids)))
         return found
 
     def snapshots(self) -> list[Snapshot]:

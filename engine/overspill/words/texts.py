@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring as quoted
 from typing import TypeVar
 
 from overspill.words.amounts import UNLIMITED, text_from_steps
@@ -72,6 +73,14 @@ def _end(instant: int) -> str:
 
 end_json = kept(_end)
 """The end of a window or lot, as JSON: null for never."""
+
+
+def _string(value: str | None) -> str:
+    return "null" if value is None else quoted(value)
+
+
+string_json = kept(_string)
+"""A string, or None for what is absent → JSON. Callers choose the strings: one bound holds for all of them together."""
 
 
 def f_string(pieces: Sequence[str], expressions: Sequence[str]) -> str:
