@@ -17,7 +17,7 @@ from overspill.decide.decide import Decided, decide
 from overspill.decide.render import render
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
-from overspill.plan.raw import SHORT
+from overspill.plan.raw import COVERED, SHORT
 from overspill.records.answers import DecisionRecord
 from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
@@ -85,10 +85,12 @@ def test_generated_code_interpreter_and_oracle_agree(world: World) -> None:
 
 
 @given(worlds())
-def test_the_generated_writer_gives_the_plain_writers_bytes(world: World) -> None:
+def test_what_is_covered_has_a_form_which_gives_the_plain_writers_bytes(world: World) -> None:
     decided = _decided(world)
     shown = {"id": "dec_x", "request_json": "{}", "request_digest": "0", "account_version": 3, "hold": None}
-    assert render(decided, **shown).json == render(decided, **shown, plainly=True).json  # type: ignore[arg-type]
+    written = render(decided, **shown)  # type: ignore[arg-type]
+    assert written.json == render(decided, **shown, plainly=True).json  # type: ignore[arg-type]
+    assert (written.form is not None) == (decided.raw[0] == COVERED and not decided.waterfall.fill_whole)
 
 
 @given(worlds())

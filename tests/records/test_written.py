@@ -8,9 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.records.usage import usage_event
+from overspill.records.written import Hole, form_of
 from overspill.words.ids import id_number
 from overspill.words.instants import HOUR, instant_from_text
 
@@ -50,6 +53,44 @@ def test_a_formed_answer_has_the_same_bytes_wherever_it_is_met(tmp_path: Path) -
     assert found is not None
     assert {first.json, again.json, recorded, reopened.json, bytes(found.answer)} == {first.json}
     assert (first.replayed, again.replayed, reopened.replayed) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    ("lots", "forms"),
+    [
+        pytest.param(["500"], 2, id="one lot: the windows' form, and that of both"),
+        pytest.param(["0.25", "0.5", "500"], 2, id="three lots"),
+        pytest.param(["0.01"] * 9 + ["500"], 1, id="more lots than a form has"),
+    ],
+)
+def test_a_decision_over_several_layers_has_the_same_bytes(tmp_path: Path, lots: list[str], forms: int) -> None:
+    db = tmp_path / "x.db"
+    with _open(db) as engine:
+        for number, amount in enumerate(lots):
+            engine.grant(ANA, "credits", amount, id=f"C{number}")
+        given = [engine.decide(_request(id, tokens)).json for id, tokens in (("r1", 8000), ("r2", 800_000))]
+        assert [[draw["layer"] for draw in json.loads(answer)["draws"]] for answer in given] == [
+            ["plan_windows"],
+            ["plan_windows", "credits"],
+        ]
+        assert [bytes(record.answer) for record in engine.records()][-2:] == given
+    with sqlite3.connect(db) as connection:
+        assert connection.execute("SELECT count(*) FROM forms").fetchone() == (forms,)
+    connection.close()
+
+
+TEXTS = st.text("ab,'{}\\\n", max_size=3)
+
+
+@given(st.data())
+def test_a_form_is_its_pieces_with_the_values_between_them(data: st.DataObject) -> None:
+    """Whatever repeats itself in it."""
+    block = data.draw(st.lists(st.tuples(TEXTS, st.integers(0, 3)), min_size=2, max_size=8))
+    parts = [part for _ in range(data.draw(st.integers(1, 3))) for part in (*block, (data.draw(TEXTS), 0))]
+    count = 1 + max(value for _, value in parts)
+    values = data.draw(st.tuples(*[st.integers(0, 99)] * count))
+    form = form_of((*(text for text, _ in parts), "end"), tuple(Hole(value, "digits") for _, value in parts))
+    assert form.json_of(values) == "".join([*(f"{text}{values[value]}" for text, value in parts), "end"]).encode()
 
 
 def test_text_that_looks_like_a_template_stands_for_itself(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _limit(draw: st.DrawFn, index: int) -> str:
         st.lists(
             st.sampled_from(WINDOWS),
             min_size=1,
-            max_size=2,
+            max_size=3,
             unique=True,
         )
     )

@@ -14,12 +14,11 @@ from overspill.records.request import INITIATORS, Request
 from overspill.words.codec import Light
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
-from overspill.words.names import IDENTIFIER
+from overspill.words.names import is_identifier
 
 METER_MAX = 2**63 - 1
 TEXT_MAX = 256
 _TYPES = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
-_is_identifier = IDENTIFIER.fullmatch
 
 
 class Admitted(Light, frozen=True):
@@ -62,7 +61,7 @@ def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...
     for kind, id in account.items():
         if kind not in known:
             raise _unknown("account", kind, known, "/account")
-        if type(id) is not str or not _is_identifier(id):
+        if type(id) is not str or not is_identifier(id):
             raise _no_identifier(id, f"/account/{kind}", f"{kind} id")
     if known[ROOT] not in account:
         raise Failure(
@@ -71,7 +70,7 @@ def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...
             help=f'send "account": {{"{known[ROOT]}": "…"}}',
             pointer="/account",
         )
-    return tuple([account.get(kind) for kind in known])
+    return tuple(map(account.get, known))
 
 
 def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
@@ -79,31 +78,33 @@ def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
     declared = plan.fields
     for name, value in fields.items():
         input = declared.get(name)
-        if input is None:
-            if name in plan.meters:
-                raise Failure(
-                    "unknown_field",
-                    f"`{name}` is a meter, not a field",
-                    help="send it under `meters`",
-                    pointer=f"/fields/{name}",
-                )
-            raise _unknown("field", name, declared, f"/fields/{name}")
-        if type(value) is not input.type or (
-            isinstance(value, str) and not (len(value) <= TEXT_MAX and value.isprintable())
-        ):
-            raise Failure(
-                "invalid_field",
-                f"field `{name}` is {_shown(value)}, not {_TYPES[input.type]}",
-                help="send it as the policy declares it",
-                pointer=f"/fields/{name}",
-            )
+        if input is None or type(value) is not input.type:
+            raise _wrong_field(plan, name, value)
+        if input.type is str and not (len(value) <= TEXT_MAX and value.isprintable()):  # type: ignore[arg-type, union-attr]
+            raise _wrong_field(plan, name, value)
+
+
+def _wrong_field(plan: Plan, name: str, value: Scalar) -> Failure:
+    input = plan.fields.get(name)
+    if input is None and name in plan.meters:
+        what = f"`{name}` is a meter, not a field"
+        return Failure("unknown_field", what, help="send it under `meters`", pointer=f"/fields/{name}")
+    if input is None:
+        return _unknown("field", name, plan.fields, f"/fields/{name}")
+    return Failure(
+        "invalid_field",
+        f"field `{name}` is {_shown(value)}, not {_TYPES[input.type]}",
+        help="send it as the policy declares it",
+        pointer=f"/fields/{name}",
+    )
 
 
 def admit_meters(plan: Plan, meters: Mapping[str, int]) -> None:
     """Each meter is declared, whole, and between 0 and 2^63 - 1."""
+    declared = plan.meters
     for name, value in meters.items():
-        if name not in plan.meters:
-            raise _unknown("meter", name, plan.meters, f"/meters/{name}")
+        if name not in declared:
+            raise _unknown("meter", name, declared, f"/meters/{name}")
         if type(value) is not int or not 0 <= value <= METER_MAX:
             raise Failure(
                 "invalid_meter",

@@ -7,11 +7,10 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 
 from __future__ import annotations
 
-from functools import partial
 from json.encoder import encode_basestring as quoted
 
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
-from overspill.decide.render_fast import Fixed, write_allow
+from overspill.decide.forms import Fixed, Forms
 from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
 from overspill.plan.evaluate import evaluate
 from overspill.plan.expression import Expr
@@ -34,7 +33,7 @@ from overspill.plan.raw import (
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT
 from overspill.records.written import Written
 from overspill.words.amounts import UNLIMITED
-from overspill.words.texts import amount_text_of, end_json, instant_text_of, limit_text_of
+from overspill.words.texts import amount_text_of, end_json, instant_text_of
 
 
 def render(
@@ -48,20 +47,17 @@ def render(
     plainly: bool = False,
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex; `hold` is (hold id, expires_at) for a reservation;
-    `plainly` asks for the plain renderer, which the generated one must equal."""
+    `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     if decided.raw[0] == COVERED and not plainly and not decided.waterfall.fill_whole:
-        card_at, card = renderer.card_at
-        values = renderer.write_allow(
-            decided,
-            id,
-            request_digest,
-            request_json,
-            account_version,
-            "null" if hold is None else _hold(hold),
-            card if card_at == decided.now else renderer.rate_card(decided),
-        )
-        return Written(b"", renderer.form, values) if isinstance(values, tuple) else Written(values.encode())
+        formed = renderer.forms.of(decided.raw[5])
+        if formed is not None:
+            card_at, card = renderer.card_at
+            if card_at != decided.now:
+                card = renderer.rate_card(decided)
+            held = "null" if hold is None else _hold(hold)
+            form, values = formed
+            return Written(b"", form, values(decided, id, request_digest, request_json, account_version, held, card))
     return Written(renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode())
 
 
@@ -119,31 +115,7 @@ class _Renderer:
         self.outcome = f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"'
         self.card_at = (-1, "")
         """The rate card's version as of the last instant asked about: a batch has one."""
-        self.form, self.write_allow = write_allow(
-            plan, waterfall, Fixed(self.policy, self.not_reached), self.helpers(plan)
-        )
-
-    def helpers(self, plan: Plan) -> dict[str, object]:
-        """What the generated writer calls by name."""
-        found: dict[str, object] = {
-            "f_base": self.base,
-            "end": end_json,
-            "instant": instant_text_of,
-            "value": lambda index, fact: _value(self.waterfall.slots[index], fact),
-            "passed": self.passed_over,
-        }
-        for index, layer in enumerate(self.waterfall.layers):
-            found[f"f_{index}"] = self.layers[index].amount
-            if isinstance(layer, LimitLayer):
-                found[f"limit_{index}"] = limit_text_of(layer.unit.scale)
-                found[f"short_{index}"] = partial(self.short_windows, layer)
-        return found
-
-    def short_windows(self, layer: LimitLayer, step: LimitStep) -> tuple[str, ...]:
-        """`binds` of each window, and the cause, for a limit that fell short."""
-        bound = binding_windows(step)
-        binds = ["true" if index in bound else "false" for index in range(len(layer.windows))]
-        return (*binds, self.short(layer, step))
+        self.forms = Forms(plan, waterfall, Fixed(self.policy, self.not_reached), self.passed_over)
 
     @classmethod
     def made(cls, decided: Decided) -> _Renderer:
@@ -154,8 +126,8 @@ class _Renderer:
     # ---- the decision
 
     def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:
-        """The trace step of a layer that gave nothing, before others did."""
-        return self.layer(decided, index, step, asked, self.part(decided, index, step), False)
+        """The trace step of a layer that was passed by."""
+        return self.layer(decided, index, step, asked, "", False)
 
     def decision(
         self,

@@ -28,13 +28,14 @@ def interpreted(waterfall: Waterfall) -> DecideFunction:
 class Program:
     """`plan` and its functions; `function_of` makes each at first use. Safe to share: a function made twice is equal."""
 
-    __slots__ = ("_functions", "_make", "plan", "renderers")
+    __slots__ = ("_functions", "_make", "effects", "plan", "renderers")
 
     def __init__(self, plan: Plan, make: Callable[[Waterfall], DecideFunction] = interpreted) -> None:
         self.plan = plan
         self._make = make
         self.renderers: dict[int, object] = {}
-        """What `decide` keeps for each waterfall."""
+        self.effects: dict[int, object] = {}
+        """What `decide` keeps for each waterfall: how its decisions are written, and what its draws change."""
         self._functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
 
     def function_of(self, index: int) -> DecideFunction:

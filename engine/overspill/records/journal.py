@@ -102,4 +102,4 @@ def _answered(record: Record, form_of: FormOf) -> Record:
         return record
     form = form_of(record.form)
     own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode(), record.at)
-    return replace(record, answer=Raw(form.text((*own, *record.values)).encode()), form="", values=())
+    return replace(record, answer=Raw(form.json_of((*own, *record.values))), form="", values=())

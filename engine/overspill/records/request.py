@@ -9,12 +9,15 @@ from overspill.words.codec import Light
 INITIATORS = ("user", "automation", "background")
 
 
-class Request(Light, frozen=True, kw_only=True):
+class Request(Light, frozen=True, kw_only=True, omit_defaults=True):
     """One request for usage.
 
     `account` names who asks, by kind: `{"user": "u_ana", "workspace": "w_1"}`. `fields` and `meters` are what the
     policy declares under `request`; meters are non-negative integers (counts of tokens, seconds, images). `id` is the
     caller's, and is the idempotency key: the same id again answers the same decision.
+
+    Its JSON leaves out what is at its default: a request means the same, and has the same fingerprint, when a later
+    version knows more fields.
 
     `only`, `max_charge` and `at_least` bound what may be drawn (LANGUAGE.md L10); None: no bound.
     """

@@ -9,17 +9,17 @@ version of the engine wrote them, and nobody writes text that nobody looks at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 from overspill.words.codec import Light, Struct, json_bytes
+from overspill.words.kept import kept
 from overspill.words.texts import (
     amount_text_of,
     end_json,
     f_string,
     instant_text_of,
-    kept,
     limit_text_of,
     quantity_json_of,
     string_json,
@@ -59,21 +59,21 @@ class Hole(Struct, frozen=True, array_like=True):
     scale: int = 0
 
 
-class Form(Struct, frozen=True, eq=False):
+class Form(Struct, frozen=True, eq=False, dict=True):
     """`pieces` of text with a hole between each two. Two of one `id` are alike."""
 
     id: str
     pieces: tuple[str, ...]
     holes: tuple[Hole, ...]
 
-    def text(self, values: Sequence[Value]) -> str:
-        """The text with the values in their places."""
-        return _joined(self)(values)
+    @cached_property
+    def json_of(self) -> Callable[[Sequence[Value]], bytes]:
+        """Values → the bytes with the values in their places."""
+        return _joined(self)
 
 
-@lru_cache(maxsize=1024)
-def _joined(form: Form) -> Callable[[Sequence[Value]], str]:
-    """Values → the form's text, as one f-string: put together piece by piece it would take twice as long."""
+def _joined(form: Form) -> Callable[[Sequence[Value]], bytes]:
+    """A form's function, as one f-string: put together piece by piece it would take twice as long."""
     count = 1 + max(hole.value for hole in form.holes)
     values = ", ".join(f"v{index}" for index in range(count))
     names: dict[str, object] = {}
@@ -88,9 +88,40 @@ def _joined(form: Form) -> Callable[[Sequence[Value]], str]:
             names[read] = READS[hole.reads](hole.scale)
             lines.append(f" {text} = {read}(v{hole.value})")
         expressions.append(text)
-    source = "\n".join([*lines, f" return {f_string(form.pieces, expressions)}"])
+    pieces = list(form.pieces)
+    while (run := repeated(pieces, expressions)) is not None:
+        first, second, length = run
+        part = f"p{len(lines)}"
+        inner = ["", *pieces[first + 1 : first + length], ""]
+        lines.append(f" {part} = {f_string(inner, expressions[first : first + length])}")
+        for start in (second, first):
+            expressions[start : start + length] = [part]
+            del pieces[start + 1 : start + length]
+    source = "\n".join([*lines, f" return {f_string(pieces, expressions)}.encode()"])
     exec(compile(source, "<form>", "exec"), names)
     return names["text"]  # type: ignore[return-value]
+
+
+def repeated(pieces: Sequence[str], expressions: Sequence[str]) -> tuple[int, int, int] | None:
+    """(first, second, length) of the longest run of at least four expressions, with the pieces between them, that stands
+    in two places: a draw's windows stand in the trace too. `pieces[i]` stands before expression i."""
+    places: dict[tuple[str, str, str], list[int]] = {}
+    best = (0, 0, 3)
+    for second in range(len(expressions) - 1):
+        before = places.setdefault((expressions[second], pieces[second + 1], expressions[second + 1]), [])
+        for first in before:
+            length = 1
+            while (
+                first + length < second
+                and second + length < len(expressions)
+                and expressions[first + length] == expressions[second + length]
+                and pieces[first + length] == pieces[second + length]
+            ):
+                length += 1
+            if length > best[2]:
+                best = (first, second, length)
+        before.append(second)
+    return best if best[2] > 3 else None
 
 
 def form_of(pieces: tuple[str, ...], holes: tuple[Hole, ...]) -> Form:
@@ -108,4 +139,4 @@ class Written(Light, frozen=True):
     @property
     def json(self) -> bytes:
         """The exact bytes."""
-        return self.body if self.form is None else self.form.text(self.values).encode()
+        return self.body if self.form is None else self.form.json_of(self.values)

@@ -26,7 +26,7 @@ from overspill.words.failures import Failure, StoreFailure
 T = TypeVar("T")
 
 BATCH_MAX = 256
-SNAPSHOT_EVERY = 2048
+SNAPSHOT_EVERY = 16_384
 
 
 class Waiting:

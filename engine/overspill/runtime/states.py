@@ -98,9 +98,12 @@ class States:
 
     def note(self, record: Record) -> None:
         """Remembers what leads to a record until the index has it."""
-        for id in (record.id, *record.ids) if record.ids else (record.id,):
-            self.recent[id] = record.seq
-            self.numbered.append((id_number(id), record.seq))
+        id, seq = record.id, record.seq
+        self.recent[id] = seq
+        self.numbered.append((id_number(id), seq))
+        for id in record.ids:
+            self.recent[id] = seq
+            self.numbered.append((id_number(id), seq))
 
     def advance(self, head: Head, records: Sequence[Record], accounts: Mapping[str, Account]) -> None:
         """Takes over what was just committed."""

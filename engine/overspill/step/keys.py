@@ -20,9 +20,9 @@ from overspill.step.commands import (
 from overspill.words.codec import Light, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
-from overspill.words.names import IDENTIFIER
+from overspill.words.names import IDENTIFIER, is_identifier
 
-_is_identifier = IDENTIFIER.fullmatch
+_is_new_identifier = IDENTIFIER.fullmatch
 
 
 class Identified(Light, frozen=True):
@@ -74,9 +74,9 @@ def identify(command: Command) -> Identified:
     kind, prefix, parts = _IDENTITY[type(command)]
     owner, own, payload = parts(command)
     tenant = command.tenant
-    if type(own) is not str or not _is_identifier(own):
+    if type(own) is not str or not _is_new_identifier(own):
         raise _no_identifier(own)
-    if not _is_identifier(tenant):
+    if not is_identifier(tenant):
         raise _no_identifier(tenant)
     text = sorted_json_bytes(payload)
     id = derived_id(f"{tenant}\0{owner}\0{kind}\0{own}", prefix)
@@ -89,7 +89,7 @@ def owner_of(account: Mapping[str, str]) -> str:
         raise Failure("missing_account", "no account is named", help='name one: {"user": "…"}', pointer="/account")
     kind = "user" if "user" in account else min(account)
     id = account[kind]
-    if type(id) is not str or not _is_identifier(id):
+    if type(id) is not str or not is_identifier(id):
         raise _no_identifier(id)
     return f"{kind}/{id}"
 

@@ -35,6 +35,7 @@ from overspill.step.commands import (
 )
 from overspill.step.keys import Identified, identify
 from overspill.words.codec import Light, Raw
+from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
 AccountOf = Callable[[str], Account]
@@ -194,12 +195,16 @@ class Batch:
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
         """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
-        changed, unchanged = self.accounts.get, self._account_of
-        met = tuple([None if key is None else changed(key) or unchanged(key) for key in keys])
-        for account in met:
-            if account is not None and account.holds and self.time_out(keys):
+        met: list[Account | None] = []
+        for key in keys:
+            if key is None:
+                met.append(None)
+                continue
+            account = self.accounts.get(key) or self._account_of(key)
+            if account.holds and self.time_out(keys):
                 return self.meet(keys)
-        return met
+            met.append(account)
+        return tuple(met)
 
     def time_out(self, keys: Sequence[str | None]) -> bool:
         """Ends the holds that are due on these accounts; whether there were any."""
@@ -239,10 +244,13 @@ class Batch:
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
-    keys: list[str | None] = []
-    for name, id in zip(program.plan.kind_names, admitted.ids, strict=True):
-        keys.append(None if id is None else f"{tenant}/{name}/{id}")
-    return tuple(keys)
+    return _keys_of((tenant, program.plan.kind_names, admitted.ids))
+
+
+@kept
+def _keys_of(named: tuple[str, tuple[str, ...], tuple[str | None, ...]]) -> tuple[str | None, ...]:
+    tenant, kinds, ids = named
+    return tuple([None if id is None else f"{tenant}/{kind}/{id}" for kind, id in zip(kinds, ids, strict=True)])
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:

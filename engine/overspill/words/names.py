@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from overspill.words.kept import kept
+
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """A name in a policy (LANGUAGE.md principle 5)."""
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}")
 """An id that a caller chooses: accounts, requests, lots, holds, tenants. ASCII, no slash, no space."""
+
+
+@kept
+def is_identifier(text: str) -> bool:
+    """Whether a text that mostly came before (an account's id, a tenant) is an identifier."""
+    return IDENTIFIER.fullmatch(text) is not None
+
 
 _DOUBTFUL = re.compile(r"[^\t\n\r -~]")
 """What is not plainly visible ASCII or layout, and is looked at more closely."""

@@ -5,35 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
-from typing import TypeVar
 
 from overspill.words.amounts import UNLIMITED, text_from_steps
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
-
-K = TypeVar("K")
-
-KEPT_MAX = 65536
-
-
-class _Kept(dict[K, str]):
-    """Thing → its text, made when it is missing; emptied when it is full."""
-
-    __slots__ = ("_make", "_most")
-
-    def __init__(self, make: Callable[[K], str], most: int) -> None:
-        super().__init__()
-        self._make, self._most = make, most
-
-    def __missing__(self, thing: K) -> str:
-        if len(self) >= self._most:
-            self.clear()
-        text = self[thing] = self._make(thing)
-        return text
-
-
-def kept(make: Callable[[K], str], most: int = KEPT_MAX) -> Callable[[K], str]:
-    """`make`, remembering up to `most` of its answers. `make` is pure; equal things must have equal texts."""
-    return _Kept(make, most).__getitem__
+from overspill.words.kept import kept
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,315 @@
+"""A covered decision → a form and its values: the same bytes as `render.py` writes, and nobody writes them before
+somebody looks.
+
+Most decisions are covered in full, layer by layer, and most of these have one of a few shapes: which layers were
+visited, which fell short by which windows, how many lots were drawn. For each shape the text between the numbers is
+written out once, as a form, and one straight function gives the values that stand in it. Whatever is not on that way
+(a denial, a part, dozens of lots) is written by the plain renderer, which stays the reference.
+
+In the templates below `«reads expression»` is a hole: a Python expression over the function's locals, and how its value
+reads (`records/written.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from json.encoder import encode_basestring as quoted
+from typing import Any, NamedTuple
+
+from overspill.plan.functions import ABSENT
+from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, Plan, PoolLayer, Slot, Waterfall, Window, state_key
+from overspill.plan.raw import LimitStep, Step
+from overspill.records.written import Form, Hole, Value, form_of
+
+LOTS_MAX = 8
+"""So many lots of one layer, at most, are in a form."""
+SHAPES_MAX = 512
+"""So many forms a waterfall has, at most; what comes after is written plainly."""
+PASSED = -1
+_FIRST = (0,)
+"""The shape of what the first layer's windows cover, as they mostly do."""
+_HOLES = re.compile("[«»]")
+_LITERAL, _WRITTEN = str.maketrans("«»", "\x02\x03"), str.maketrans("\x02\x03", "«»")
+"""What marks a hole stands for itself in text from a policy; JSON text has no such control characters."""
+_RECORDED = ("text id", "text rid", "text digest", "text request", "instant now")
+"""The holes of the values that a record has (`records/written.py`)."""
+
+Shape = tuple[int, ...]
+"""A number for each visited layer: `PASSED`, how many lots were drawn, `short_of` a limit, 0 for the limit that covers
+the rest."""
+ValuesOf = Callable[..., "tuple[Value, ...]"]
+"""(decided, decision id, request digest, request JSON, account version, hold JSON, rate card JSON) → the form's values."""
+
+
+def shape_of(steps: Sequence[Step]) -> Shape | None:
+    """The shape of a covered decision, or None when it has no form."""
+    last = len(steps) - 1
+    shape = []
+    for index, step in enumerate(steps):
+        if len(step) == 5:
+            shape.append(0 if index == last else short_of(step))
+        elif len(step) == 2:
+            shape.append(PASSED)
+        elif len(step[3]) <= LOTS_MAX and bool(step[1]) == bool(step[3]):
+            shape.append(len(step[3]))
+        else:
+            return None
+    return tuple(shape)
+
+
+def short_of(step: LimitStep) -> int:
+    """How a limit fell short, as a number: whether it drew, the window that names the shortfall, and as bits the
+    windows that bind (`shortfall.binding_windows`)."""
+    capacities = step[4]
+    least = ends = name = binds = -1
+    for number, (_, _, ends_at, used) in enumerate(step[3]):
+        room = max(capacities[number] - used, 0)
+        if room < least or least < 0:
+            least, ends, name, binds = room, ends_at, number, 1 << number
+        elif room == least:
+            binds |= 1 << number
+            if ends_at > ends:
+                ends, name = ends_at, number
+    return (binds << 8 | name) << 1 | (step[1] > 0)
+
+
+class Fixed(NamedTuple):
+    """What never changes in a waterfall's answers, as JSON text: the head of the policy object, up to the rate card, and
+    `not_reached[n]`, the trace steps of the layers behind the first n."""
+
+    policy: str
+    not_reached: Sequence[str]
+
+
+class Forms:
+    """The forms of one waterfall by shape, each made when the first decision has it."""
+
+    def __init__(self, plan: Plan, waterfall: Waterfall, fixed: Fixed, passed: Callable[..., str]) -> None:
+        """`passed(decided, index, step, asked)` writes the trace step of a layer that was passed by."""
+        self._writer = _Writer(plan, waterfall, fixed)
+        self._passed = passed
+        self._made: dict[Shape, tuple[Form, ValuesOf]] = {}
+
+    def of(self, steps: Sequence[Step]) -> tuple[Form, ValuesOf] | None:
+        """The form for a covered decision of these steps and the function that gives its values, or None."""
+        shape = _FIRST if len(steps) == 1 and len(steps[0]) == 5 else shape_of(steps)
+        if shape is None:
+            return None
+        return self._made.get(shape) or self._make(shape)
+
+    def _make(self, shape: Shape) -> tuple[Form, ValuesOf] | None:
+        if len(self._made) >= SHAPES_MAX:
+            return None
+        form, lines = self._writer.form(shape)
+        names: dict[str, Any] = {"ABSENT": ABSENT, "passed": self._passed, "state_key": state_key}
+        exec(compile("\n ".join(lines), "<form>", "exec"), names)
+        made = self._made[shape] = form, names["values"]
+        return made
+
+
+def _formed(template: str, scales: dict[str, int]) -> tuple[Form, str]:
+    """The form of a template, and the Python text of the tuple of its values: each expression once. `scales` are those
+    of the units that amounts are in."""
+    pieces = _HOLES.split(template)
+    expressions = list(dict.fromkeys(hole.split(" ", 1)[1] for hole in (*_RECORDED, *pieces[1::2])))
+    places = {expression: index for index, expression in enumerate(expressions)}
+    holes = []
+    for piece in pieces[1::2]:
+        reads, expression = piece.split(" ", 1)
+        kind, _, which = reads.partition("/")
+        holes.append(Hole(places[expression], kind, scales.get(which, 0)))
+    form = form_of(tuple([piece.translate(_WRITTEN) for piece in pieces[::2]]), tuple(holes))
+    return form, f"({', '.join(expressions)})"
+
+
+def _quoted(text: str) -> str:
+    """A policy's text as JSON, in a template."""
+    return quoted(text).translate(_LITERAL)
+
+
+class _Visited(NamedTuple):
+    """One visited layer in templates: how its step is unpacked; the step of the trace; the draw, empty when it drew
+    nothing; the effects as (what they change, the amount)."""
+
+    unpacked: str
+    step: str
+    draw: str = ""
+    effects: tuple[tuple[str, str], ...] = ()
+
+
+class _Writer:
+    """The templates of one waterfall. Of layer 1 the locals are `t1`, `b1` and `m1` (what it gave, in base steps and in
+    its own), `a1` (what was asked of it), and for each window or lot `g1_0`, `u1_0` …"""
+
+    def __init__(self, plan: Plan, waterfall: Waterfall, fixed: Fixed) -> None:
+        self.kinds = plan.kind_names
+        self.waterfall = waterfall
+        self.fixed = fixed
+        self.scales = {"base": waterfall.unit.scale}
+        self.scales |= {str(index): layer.unit.scale for index, layer in enumerate(waterfall.layers)}
+        units = ((index, slot.input.unit) for index, slot in enumerate(waterfall.slots))
+        self.scales |= {f"s{index}": unit.scale for index, unit in units if unit is not None}
+
+    def form(self, shape: Shape) -> tuple[Form, list[str]]:
+        """The form of a shape, and the lines of its function."""
+        waterfall = self.waterfall
+        layers = waterfall.layers[: len(shape)]
+        last = len(shape) - 1
+        visited = [self.visited(index, layer, shape[index], index == last) for index, layer in enumerate(layers)]
+        effects = [(index, *effect) for index, one in enumerate(visited) for effect in one.effects]
+        answer = self.answer(
+            charge=",".join(self.charges(shape)),
+            draws=",".join(one.draw for one in visited if one.draw),
+            steps="".join(one.step for one in visited) + self.fixed.not_reached[len(shape)].translate(_LITERAL),
+            effects=",".join(self.effect(number, *effect) for number, effect in enumerate(effects)),
+        )
+        form, values = _formed(answer, self.scales)
+        facts = "".join(f"s{index}, " for index in range(len(waterfall.slots)))
+        return form, [
+            "def values(decided, id, digest, request, version, hold, card):",
+            f"_, _, base, _, ({facts}), ({''.join(f't{index}, ' for index in range(len(shape)))}) = decided.raw",
+            "admitted = decided.admitted; ids = admitted.ids; rid = admitted.request.id; now = decided.now",
+            "a0 = base",
+            *(line for index, one in enumerate(visited) for line in (one.unpacked, _asked_next(index, shape)) if line),
+            f"return {values}",
+        ]
+
+    # ---- one visited layer
+
+    def visited(self, index: int, layer: Layer, code: int, covers: bool) -> _Visited:
+        if code == PASSED:
+            return _Visited("", f"«text passed(decided, {index}, t{index}, a{index})»")
+        if isinstance(layer, LimitLayer):
+            return self.limit(index, layer, code, covers)
+        return self.pool(index, layer, code, covers)
+
+    def limit(self, index: int, layer: LimitLayer, code: int, covers: bool) -> _Visited:
+        drew, name, binds = covers or bool(code & 1), code >> 1 & 255, code >> 9
+        numbers = range(len(layer.windows))
+        states = "".join(f"(g{index}_{number}, _, n{index}_{number}, u{index}_{number}), " for number in numbers)
+        capacities = "".join(f"c{index}_{number}, " for number in numbers)
+        shown = ",".join(
+            _window(index, number, window, drew, bool(binds >> number & 1))
+            for number, window in enumerate(layer.windows)
+        )
+        short = "" if covers else f',"cause":"{layer.windows[name].name}","binding":"{layer.windows[name].name}"'
+        where = tuple((f'"window":{_key(window.key, layer.per)}', f"m{index}") for window in layer.windows)
+        return self.took(index, layer, f"({states}), ({capacities})", drew, short, f',"windows":[{shown}]', where)
+
+    def pool(self, index: int, layer: PoolLayer, lots: int, covers: bool) -> _Visited:
+        names = [f"{index}_{number}" for number in range(lots)]
+        drawn = "".join(f"((i{name}, l{name}, _, n{name}, *_), p{name}), " for name in names)
+        shown = ",".join(
+            f'{{"lot":"«text i{name}»","amount":"«amount/{index} p{name}»","before":"«amount/{index} l{name}»",'
+            f'"after":"«amount/{index} l{name} - p{name}»","expires_at":«end n{name}»}}'
+            for name in names
+        )
+        short = "" if covers else ',"cause":"empty","binding":null'
+        pool = f'"pool":{_key(layer.name, layer.per)},"lot":'
+        where = tuple((f'{pool}"«text i{name}»"', f"p{name}") for name in names)
+        return self.took(index, layer, f"({drawn})", bool(lots), short, f',"lots":[{shown}]', where)
+
+    def took(
+        self,
+        index: int,
+        layer: Layer,
+        rest: str,
+        drew: bool,
+        short: str,
+        parts: str,
+        effects: tuple[tuple[str, str], ...],
+    ) -> _Visited:
+        """A layer that drew, or had nothing left; `rest` is what of its step stands behind the amounts."""
+        unpacked = f"_, b{index}, m{index}, {rest} = t{index}"
+        granted = f"«amount/base b{index}»" if drew else "0"
+        step = (
+            f'{{"step":"layer","layer":"{layer.name}","source":{_quoted(layer.place)},'
+            f'"verdict":"{"drew" if drew else "exhausted"}","asked":"«amount/base a{index}»","available":"{granted}",'
+            f'"granted":"{granted}"{short}{parts}}},'
+        )
+        if not drew:
+            return _Visited(unpacked, step)
+        draw = (
+            f'{{"layer":"{layer.name}","base":"{granted}","amount":"«amount/{index} m{index}»",'
+            f'"unit":"{layer.unit.name}"{parts}}}'
+        )
+        return _Visited(unpacked, step, draw, effects)
+
+    # ---- the whole
+
+    def charges(self, shape: Shape) -> list[str]:
+        """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
+        charged: dict[str, list[int]] = {}
+        for index, (layer, code) in enumerate(zip(self.waterfall.layers, shape, strict=False)):
+            if isinstance(layer, PoolLayer) and not layer.free and code > 0:
+                charged.setdefault(layer.unit.name, []).append(index)
+        return [
+            f'"{unit}":"«amount/{drawn[0]} {" + ".join(f"m{index}" for index in drawn)}»"'
+            for unit, drawn in charged.items()
+        ]
+
+    def effect(self, number: int, index: int, where: str, amount: str) -> str:
+        kind = self.waterfall.layers[index].kind
+        account = f'"account":"{self.kinds[kind]}/«text ids[{kind}]»"'
+        return f'{{"key":"«text id»/{number}",{account},{where},"amount":"«amount/{index} {amount}»"}}'
+
+    def answer(self, *, charge: str, draws: str, steps: str, effects: str) -> str:
+        """The template of the whole decision, in the order that the plain renderer writes it."""
+        waterfall = self.waterfall
+        guards = "".join(
+            f'{{"step":"guard","guard":"{guard.name}","source":{_quoted(guard.place)},"verdict":"passed"}},'
+            for guard in waterfall.guards
+        )
+        facts = ",".join(f"{quoted(slot.path)}:{_fact(index, slot)}" for index, slot in enumerate(waterfall.slots))
+        return (
+            '{"decision":"«text id»","request":"«text rid»","at":"«instant now»","outcome":"allow",'
+            '"requested":"«amount/base base»","granted":"«amount/base base»","shortfall":"0",'
+            f'"unit":"{waterfall.unit.name}","charge":{{{charge}}},"draws":[{draws}],"reason":null,"offers":[],'
+            f'"retry_at":null,"hold":«text hold»,"account_version":«digits version»,{self.fixed.policy}«text card»}},'
+            f'"trace":[{{"step":"inputs","waterfall":"{waterfall.name}","source":{_quoted(waterfall.place)},'
+            f'"request":«text request»,"request_digest":"sha256:«text digest»","facts":{{{facts}}}}},'
+            f"{guards}{steps}"
+            f'{{"step":"outcome","source":{_quoted(waterfall.otherwise_place)},"outcome":"allow","code":null,'
+            f'"effects":[{effects}]}}]}}'
+        )
+
+
+def _asked_next(index: int, shape: Shape) -> str:
+    """What is asked of the layer behind this one."""
+    if index == len(shape) - 1:
+        return ""
+    return f"a{index + 1} = a{index}" + ("" if shape[index] == PASSED else f" - b{index}")
+
+
+def _window(index: int, number: int, window: Window, drew: bool, binds: bool) -> str:
+    name = f"{index}_{number}"
+    after = f"u{name} + m{index}" if drew else f"u{name}"
+    return (
+        f'{{"window":"{window.name}","generation":«digits g{name}»,"before":"«amount/{index} u{name}»",'
+        f'"after":"«amount/{index} {after}»","limit":"«limit/{index} c{name}»","ends_at":«end n{name}»,'
+        f'"binds":{"true" if binds else "false"}}}'
+    )
+
+
+def _key(name: str, per: tuple[int, ...]) -> str:
+    """A state key as JSON, in a template."""
+    if not per:
+        return quoted(name)
+    values = "".join(f"str(s{slot}), " for slot in per)
+    return f'«string state_key("{name}", ({values}))»'
+
+
+def _always(slot: Slot) -> bool:
+    """Whether the fact cannot be absent."""
+    always = slot.origin in (Origin.FIELD, Origin.METER) or (slot.origin is Origin.ATTRIBUTE and slot.kind == ROOT)
+    return always and not slot.input.optional
+
+
+def _fact(index: int, slot: Slot) -> str:
+    """A fact in a template."""
+    name, always = f"s{index}", _always(slot)
+    reads = {str: "string", bool: "bool", int: "digits" if always else "int"}[slot.input.type]
+    if slot.input.unit is not None and slot.origin is Origin.ATTRIBUTE:
+        reads = f"quantity/{name}"
+    return f"«{reads} {name}»" if always else f"«{reads} None if {name} is ABSENT else {name}»"
