@@ -58,6 +58,10 @@ class Store(Protocol):
         """(number, record's number) for those of the ids' numbers (`words.ids.id_number`) that a snapshot has indexed."""
         ...
 
+    def numbers(self, after: int, most: int) -> Sequence[int]:
+        """The first `most` of the indexed numbers above `after`, ascending."""
+        ...
+
     def record(self, seq: int) -> Record:
         """One record, with the exact bytes of its answer."""
         ...

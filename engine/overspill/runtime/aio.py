@@ -21,19 +21,19 @@ class AsyncFront:
         self._combiner = combiner
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="overspill")
         self._lock = Lock()
-        self._gatherings: tuple[_Gathering, ...] = ()
+        self._gatherings: dict[AbstractEventLoop, _Gathering] = {}
 
     def submit(self, command: Identified) -> Future[Waiting]:
         """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
         loop = get_running_loop()
-        for gathering in self._gatherings:
-            if gathering.loop is loop:
-                return gathering.add(command)
+        return (self._gatherings.get(loop) or self._opened(loop)).add(command)
+
+    def _opened(self, loop: AbstractEventLoop) -> _Gathering:
         gathering = _Gathering(loop, self._combiner, self._executor)
         with self._lock:
-            open_ones = [one for one in self._gatherings if not one.loop.is_closed()]
-            self._gatherings = (*open_ones, gathering)
-        return gathering.add(command)
+            open_ones = {loop: one for loop, one in self._gatherings.items() if not loop.is_closed()}
+            self._gatherings = {**open_ones, loop: gathering}
+        return gathering
 
     def close(self) -> None:
         self._executor.shutdown()

@@ -158,13 +158,13 @@ class Combiner:
             else:
                 waiting.failure = answer
             waiting.done = True
-        if len(self.states.recent) >= SNAPSHOT_EVERY:
+        if len(self.states.ids) >= SNAPSHOT_EVERY:
             self.snapshot()
 
     def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
         # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
         now = max(self._clock.now(), self.states.last_at)
-        known = self.states.find([waiting.command.id for waiting in batch])
+        known = self.states.ids.find([waiting.command.id for waiting in batch])
         work = Batch(self._plans, self.states.of, now, seq + 1)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[str, Written]] = {}
@@ -202,14 +202,14 @@ class Combiner:
 
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
-        if not self.states.recent:
+        if not self.states.ids:
             return
         try:
             self._store.begin()
             try:
                 self.states.catch_up()
                 states = self.states
-                self._store.write_snapshots(states.snapshots(), states.numbered, states.head.seq)
+                self._store.write_snapshots(states.snapshots(), states.ids.recent(), states.head.seq)
                 self._store.commit()
             except BaseException:
                 self._store.rollback()

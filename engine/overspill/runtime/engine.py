@@ -23,8 +23,6 @@ from overspill.words.ids import is_derived
 from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
-    from asyncio import Future
-
     from overspill.runtime.aio import AsyncFront
 
 
@@ -128,11 +126,13 @@ class Engine:
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
-        return _decision(await self._submit(Consume(tenant=self._tenant, request=request)))
+        command = identify(Consume(tenant=self._tenant, request=request))
+        return _decision(await (self._front or self._opened_front()).submit(command))
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
-        return _decision(await self._submit(Reserve(tenant=self._tenant, request=request)))
+        command = identify(Reserve(tenant=self._tenant, request=request))
+        return _decision(await (self._front or self._opened_front()).submit(command))
 
     # ---- what follows a hold
 
@@ -213,7 +213,7 @@ class Engine:
 
         def read() -> Record | None:
             self._combiner.states.catch_up()
-            return self._combiner.states.find([id]).get(id)
+            return self._combiner.states.ids.find([id]).get(id)
 
         return self._combiner.exclusively(read)
 
@@ -244,13 +244,11 @@ class Engine:
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
         return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
 
-    def _submit(self, command: Command) -> Future[Waiting]:
-        front = self._front
-        if front is None:
-            from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
+    def _opened_front(self) -> AsyncFront:
+        from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
 
-            front = self._front = AsyncFront(self._combiner)
-        return front.submit(identify(command))
+        self._front = AsyncFront(self._combiner)
+        return self._front
 
 
 def _instant(text: str) -> int:

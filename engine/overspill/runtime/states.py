@@ -8,9 +8,9 @@ from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
 from overspill.ports.store import Head, Snapshot, Store
 from overspill.records.journal import Record, Segment, segment_hash, stored_records
+from overspill.runtime.ids import Ids
 from overspill.words.codec import convert
 from overspill.words.failures import StoreFailure
-from overspill.words.ids import id_number
 
 KEPT_MAX = 200_000
 LIVE_MAX = 2048
@@ -18,20 +18,14 @@ LIVE_MAX = 2048
 
 
 class States:
-    """The states as of `head`; `changed` are those whose snapshot in the store is older, `recent` the ids since then.
-
-    Ids are random, so indexing each in its own commit would write a page for every one of them: the record that holds
-    an id is its durable form, and the index follows with the snapshots.
-    """
+    """The states as of `head`; `changed` are those whose snapshot in the store is older, `ids` lead to all records."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._packed: dict[str, bytes] = {}
         self._live: dict[str, Account] = {}
-        self.changed: dict[str, int] = {}
-        self.recent: dict[str, int] = {}
-        self.numbered: list[tuple[int, int]] = []
-        """The ids that no snapshot has indexed yet, as numbers, with the numbers of their records."""
+        self.changed: set[str] = set()
+        self.ids = Ids(store)
         through = store.snapshots_through()
         self.head = Head(through, b"")
         self.last_at = 0
@@ -63,13 +57,14 @@ class States:
 
     def _fold(self, record: Record) -> None:
         self.last_at = max(self.last_at, record.at)
-        self.note(record)
+        self.ids.note(record)
         for key, effects in record.effects.items():
             known = key in self._live or key in self._packed
             snapshot = None if known else self._store.snapshot(key)
             if snapshot is not None and snapshot.seq >= record.seq:
                 continue
-            self.put(key, apply(self.of(key), convert(effects, list[Effect]), record.at), record.seq)
+            after = apply(self.of(key), convert(effects, list[Effect]), record.at)
+            self.put({key: after})
 
     def of(self, key: str) -> Account:
         """The account's state; EMPTY for one never met."""
@@ -84,9 +79,10 @@ class States:
             account = unpack(packed)
         return account
 
-    def put(self, key: str, account: Account, seq: int) -> None:
-        self._live[key] = account
-        self.changed[key] = seq
+    def put(self, accounts: Mapping[str, Account]) -> None:
+        """Their states after the last record."""
+        self._live.update(accounts)
+        self.changed.update(accounts)
         if len(self._live) >= LIVE_MAX:
             self._pack()
 
@@ -96,36 +92,15 @@ class States:
         self._packed.update((key, pack(account)) for key, account in self._live.items())
         self._live.clear()
 
-    def note(self, record: Record) -> None:
-        """Remembers what leads to a record until the index has it."""
-        id, seq = record.id, record.seq
-        self.recent[id] = seq
-        self.numbered.append((id_number(id), seq))
-        for id in record.ids:
-            self.recent[id] = seq
-            self.numbered.append((id_number(id), seq))
-
     def advance(self, head: Head, records: Sequence[Record], accounts: Mapping[str, Account]) -> None:
         """Takes over what was just committed."""
         self.head = head
         if not records:
             return
-        self.last_at, last_seq = records[-1].at, records[-1].seq
+        self.last_at = records[-1].at
         for record in records:
-            self.note(record)
-        for key, account in accounts.items():
-            self.put(key, account, last_seq)
-
-    def find(self, ids: Sequence[str]) -> dict[str, Record]:
-        """The records that those of the ids lead to which are known."""
-        wanted = set(ids)
-        numbers = [self.recent[id] for id in self.recent.keys() & wanted]
-        numbers += [seq for _, seq in self._store.find([id_number(id) for id in ids])]
-        found: dict[str, Record] = {}
-        for seq in numbers:  # an index's number may be another id's too
-            record = self._store.record(seq)
-            found.update((id, record) for id in wanted.intersection((record.id, *record.ids)))
-        return found
+            self.ids.note(record)
+        self.put(accounts)
 
     def snapshots(self) -> list[Snapshot]:
         self._pack()
@@ -134,7 +109,6 @@ class States:
     def snapshotted(self) -> None:
         """The store now has all that changed; what is kept beyond the bound can go."""
         self.changed.clear()
-        self.recent.clear()
-        self.numbered.clear()
+        self.ids.indexed()
         if len(self._packed) > KEPT_MAX:
             self._packed.clear()

@@ -172,6 +172,10 @@ class SqliteStore:
             found += self._do(self._execute, query, part).fetchall()
         return found
 
+    def numbers(self, after: int, most: int) -> Sequence[int]:
+        query = "SELECT DISTINCT number FROM ids WHERE number > ? ORDER BY number LIMIT ?"
+        return [number for (number,) in self._do(self._execute, query, (after, most))]
+
     def record(self, seq: int) -> Record:
         row = self._do(
             self._execute,

@@ -11,6 +11,7 @@ from hashlib import sha256
 from struct import Struct
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_from_bytes = int.from_bytes
 _words = Struct(">QQB").unpack_from
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
@@ -35,7 +36,7 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
 
 def id_number(id: str) -> int:
     """An id's last eight characters, 40 bits of its digest, as a number: what an index finds it by. Two ids may have one."""
-    return int.from_bytes(id[-8:].encode())
+    return _from_bytes(id.encode()[-8:])
 
 
 def is_derived(text: str) -> bool:

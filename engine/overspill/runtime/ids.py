@@ -1,0 +1,105 @@
+"""Which records ids lead to: those since the last snapshot from memory, all earlier ones from the store's index.
+
+Ids are random, so indexing each in its own commit would write a page for every one of them: the record that holds an id
+is its durable form, and the index follows with the snapshots. Almost every id asked about is new, and to learn that from
+the index costs a walk down its tree. A filter says so sooner: a table with a mark at the place of every known id. An
+empty place is proof; at a mark the index is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from overspill.ports.store import Store
+from overspill.records.journal import Record
+from overspill.words.ids import id_number
+
+PLACES = (2**22 - 1, 2**26 - 1)
+"""Sizes of the filter's table, in bytes: 2^k - 1, so that all of a number tells in its remainder."""
+SPARSE = 16
+"""With fewer places an id the next larger table is taken; beyond the largest the filter only tells less and less."""
+FILLED_AT_ONCE = 1024
+"""So many of the index's ids are marked at each call, until all are: nobody waits for a large index to be read."""
+
+
+class Ids:
+    """The ids of all records. Two ids may have one number (`words.ids.id_number`): the records decide."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._recent: dict[int, int] = {}
+        self._doubles: list[tuple[int, int]] = []
+        """Recent ids whose number is another recent one's: (number, record's number)."""
+        self._size = 0
+        self._start(0)
+
+    def _start(self, size: int) -> None:
+        """A new table, of the size at this place of `PLACES`, to be filled."""
+        self._table = bytearray(PLACES[size])
+        self._size = size
+        self._marks = 0
+        self._filled_to: int | None = -1
+        """The index's numbers up to this one are marked; None: all are."""
+        for number in self._recent:
+            self._mark(number)
+
+    def _mark(self, number: int) -> None:
+        self._table[number % len(self._table)] = 1
+        self._marks += 1
+
+    def __len__(self) -> int:
+        """How many are recent: the index does not have them yet."""
+        return len(self._recent) + len(self._doubles)
+
+    def note(self, record: Record) -> None:
+        """Remembers what leads to a new record."""
+        self._note(id_number(record.id), record.seq)
+        for id in record.ids:
+            self._note(id_number(id), record.seq)
+
+    def _note(self, number: int, seq: int) -> None:
+        if number in self._recent:
+            self._doubles.append((number, seq))
+            return
+        self._recent[number] = seq
+        self._table[number % len(self._table)] = 1
+        self._marks += 1
+
+    def recent(self) -> Iterator[tuple[int, int]]:
+        """What a snapshot has to index: (number, record's number)."""
+        yield from self._recent.items()
+        yield from self._doubles
+
+    def indexed(self) -> None:
+        """The index has them all."""
+        self._recent.clear()
+        self._doubles.clear()
+        if self._marks * SPARSE > len(self._table) and self._size + 1 < len(PLACES):
+            self._start(self._size + 1)
+
+    def find(self, ids: Collection[str]) -> dict[str, Record]:
+        """The records that those of the ids lead to which are known."""
+        numbers = [id_number(id) for id in ids]
+        table, places = self._table, len(self._table)
+        if self._filled_to is None:
+            numbers = [number for number in numbers if table[number % places]]
+        else:
+            self._fill(self._filled_to)
+        return self._records(numbers, ids) if numbers else {}
+
+    def _fill(self, after: int) -> None:
+        found = self._store.numbers(after, FILLED_AT_ONCE)
+        for number in found:
+            self._mark(number)
+        self._filled_to = found[-1] if len(found) == FILLED_AT_ONCE else None
+
+    def _records(self, numbers: list[int], ids: Collection[str]) -> dict[str, Record]:
+        asked, wanted = set(numbers), set(ids)
+        seqs = [self._recent[number] for number in asked if number in self._recent]
+        seqs += [seq for number, seq in self._doubles if number in asked]
+        seqs += [seq for _, seq in self._store.find(numbers)]
+        found: dict[str, Record] = {}
+        for seq in seqs:
+            record = self._store.record(seq)
+            found.update((id, record) for id in wanted.intersection((record.id, *record.ids)))
+        return found
