@@ -80,17 +80,25 @@ def test_a_decision_over_several_layers_has_the_same_bytes(tmp_path: Path, lots:
 
 
 TEXTS = st.text("ab,'{}\\\n", max_size=3)
+KINDS = {
+    "digits": st.integers(0, 99),
+    "string": st.sampled_from(["a", 'b"', None]),
+    "bool": st.sampled_from([True, False, None]),
+}
 
 
 @given(st.data())
 def test_a_form_is_its_pieces_with_the_values_between_them(data: st.DataObject) -> None:
-    """Whatever repeats itself in it."""
+    """Whatever repeats itself in it, and whichever facts stand side by side."""
     block = data.draw(st.lists(st.tuples(TEXTS, st.integers(0, 3)), min_size=2, max_size=8))
     parts = [part for _ in range(data.draw(st.integers(1, 3))) for part in (*block, (data.draw(TEXTS), 0))]
-    count = 1 + max(value for _, value in parts)
-    values = data.draw(st.tuples(*[st.integers(0, 99)] * count))
-    form = form_of((*(text for text, _ in parts), "end"), tuple(Hole(value, "digits") for _, value in parts))
-    assert form.json_of(values) == "".join([*(f"{text}{values[value]}" for text, value in parts), "end"]).encode()
+    kinds = [data.draw(st.sampled_from(sorted(KINDS))) for _ in range(1 + max(value for _, value in parts))]
+    holes = tuple(Hole(value, kinds[value]) for _, value in parts)
+    form = form_of((*(text for text, _ in parts), "end"), holes)
+    for _ in range(2):
+        values = [data.draw(KINDS[kind]) for kind in kinds]
+        shown = [json.dumps(value, ensure_ascii=False) for value in values]
+        assert form.json_of(values) == "".join([*(text + shown[value] for text, value in parts), "end"]).encode()
 
 
 def test_text_that_looks_like_a_template_stands_for_itself(tmp_path: Path) -> None:

@@ -37,9 +37,11 @@ class Decided(Light, frozen=True):
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
-    index = waterfall_of(program.plan, admitted, accounts)
-    waterfall = program.plan.waterfalls[index]
-    request = admitted.request
+    plan, request = program.plan, admitted.request
+    index = program.sole.get(request.fields.get(plan.dispatch.field))  # type: ignore[arg-type]
+    if index is None:
+        index = waterfall_of(plan, admitted, accounts)
+    waterfall = plan.waterfalls[index]
     raw = program.function_of(index)(request.fields, request.meters, admitted.ids, accounts, now)
     if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
         return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)

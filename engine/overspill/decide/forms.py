@@ -27,8 +27,6 @@ LOTS_MAX = 8
 SHAPES_MAX = 512
 """So many forms a waterfall has, at most; what comes after is written plainly."""
 PASSED = -1
-_FIRST = (0,)
-"""The shape of what the first layer's windows cover, as they mostly do."""
 _HOLES = re.compile("[«»]")
 _LITERAL, _WRITTEN = str.maketrans("«»", "\x02\x03"), str.maketrans("\x02\x03", "«»")
 """What marks a hole stands for itself in text from a policy; JSON text has no such control characters."""
@@ -90,10 +88,14 @@ class Forms:
         self._writer = _Writer(plan, waterfall, fixed)
         self._passed = passed
         self._made: dict[Shape, tuple[Form, ValuesOf]] = {}
+        self._first = self._make((0,)) if isinstance(waterfall.layers[0], LimitLayer) else None
+        """What the first layer's windows cover, as they mostly do."""
 
     def of(self, steps: Sequence[Step]) -> tuple[Form, ValuesOf] | None:
         """The form for a covered decision of these steps and the function that gives its values, or None."""
-        shape = _FIRST if len(steps) == 1 and len(steps[0]) == 5 else shape_of(steps)
+        if len(steps) == 1 and self._first is not None:
+            return self._first
+        shape = shape_of(steps)
         if shape is None:
             return None
         return self._made.get(shape) or self._make(shape)

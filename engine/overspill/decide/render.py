@@ -49,8 +49,9 @@ def render(
     """The decision's bytes. `request_digest` is SHA-256 in hex; `hold` is (hold id, expires_at) for a reservation;
     `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
-    if decided.raw[0] == COVERED and not plainly and not decided.waterfall.fill_whole:
-        formed = renderer.forms.of(decided.raw[5])
+    raw, forms = decided.raw, renderer.forms
+    if raw[0] == COVERED and forms is not None and not plainly:
+        formed = forms.of(raw[5])
         if formed is not None:
             card_at, card = renderer.card_at
             if card_at != decided.now:
@@ -115,7 +116,8 @@ class _Renderer:
         self.outcome = f'{{"step":"outcome","source":{quoted(waterfall.otherwise_place)},"outcome":"'
         self.card_at = (-1, "")
         """The rate card's version as of the last instant asked about: a batch has one."""
-        self.forms = Forms(plan, waterfall, Fixed(self.policy, self.not_reached), self.passed_over)
+        fixed = Fixed(self.policy, self.not_reached)
+        self.forms = None if waterfall.fill_whole else Forms(plan, waterfall, fixed, self.passed_over)
 
     @classmethod
     def made(cls, decided: Decided) -> _Renderer:

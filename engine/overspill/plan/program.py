@@ -28,7 +28,7 @@ def interpreted(waterfall: Waterfall) -> DecideFunction:
 class Program:
     """`plan` and its functions; `function_of` makes each at first use. Safe to share: a function made twice is equal."""
 
-    __slots__ = ("_functions", "_make", "effects", "plan", "renderers")
+    __slots__ = ("_functions", "_make", "effects", "plan", "renderers", "sole")
 
     def __init__(self, plan: Plan, make: Callable[[Waterfall], DecideFunction] = interpreted) -> None:
         self.plan = plan
@@ -36,6 +36,13 @@ class Program:
         self.renderers: dict[int, object] = {}
         self.effects: dict[int, object] = {}
         """What `decide` keeps for each waterfall: how its decisions are written, and what its draws change."""
+        dispatch = plan.dispatch
+        self.sole = {
+            value: found[0]
+            for value, found in dispatch.by_value.items()
+            if len(found) == 1 and not dispatch.always and plan.waterfalls[found[0]].serves is None
+        }
+        """Value of the field that waterfalls are told apart by → the one that serves it, where nothing else is asked."""
         self._functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
 
     def function_of(self, index: int) -> DecideFunction:

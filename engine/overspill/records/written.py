@@ -8,7 +8,7 @@ version of the engine wrote them, and nobody writes text that nobody looks at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -51,6 +51,12 @@ JSON, with null for what is absent; steps as decimal text; the same with `unlimi
 instant to the microsecond; an instant as JSON with null for never."""
 
 
+FEW = ("string", "bool")
+FEW_MAX = 4096
+"""Neighbouring facts of these kinds (plan, speed, a switch) are mostly the same from decision to decision: at least three
+of them are one text, kept by their values."""
+
+
 class Hole(Struct, frozen=True, array_like=True):
     """Which value stands here, and how it reads."""
 
@@ -69,40 +75,69 @@ class Form(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def json_of(self) -> Callable[[Sequence[Value]], bytes]:
         """Values → the bytes with the values in their places."""
-        return _joined(self)
+        return _joined(self.pieces, self.holes)
 
 
-def _joined(form: Form) -> Callable[[Sequence[Value]], bytes]:
+def _joined(pieces: Sequence[str], holes: Sequence[Hole]) -> Callable[[Sequence[Value]], bytes]:
     """A form's function, as one f-string: put together piece by piece it would take twice as long."""
-    count = 1 + max(hole.value for hole in form.holes)
-    values = ", ".join(f"v{index}" for index in range(count))
+    unpacked = "".join(f"v{index}, " for index in range(1 + max(hole.value for hole in holes)))
     names: dict[str, object] = {}
-    expressions, lines = [], [f"def text(values):\n {values}, = values"]
-    for hole in form.holes:
-        if hole.reads == "text":  # an f-string reads it so by itself
-            expressions.append(f"v{hole.value}")
-            continue
-        read = f"{hole.reads}{hole.scale}"
-        text = f"{read}_{hole.value}"
-        if text not in expressions:
-            names[read] = READS[hole.reads](hole.scale)
-            lines.append(f" {text} = {read}(v{hole.value})")
+    texts, expressions, lines = [pieces[0]], [], [f"def json_of(values):\n {unpacked}= values"]
+    for start, length in _runs(holes):
+        hole = holes[start]
+        if length > 1:
+            text = f"run_{start}"
+            names[f"of_{start}"] = _kept_run(pieces[start + 1 : start + length], holes[start : start + length])
+            lines.append(
+                f" {text} = of_{start}(({''.join(f'v{one.value}, ' for one in holes[start : start + length])}))"
+            )
+        elif hole.reads == "text":  # an f-string reads it so by itself
+            text = f"v{hole.value}"
+        else:
+            read = f"{hole.reads}{hole.scale}"
+            text = f"{read}_{hole.value}"
+            if text not in expressions:
+                names[read] = READS[hole.reads](hole.scale)
+                lines.append(f" {text} = {read}(v{hole.value})")
         expressions.append(text)
-    pieces = list(form.pieces)
-    while (run := repeated(pieces, expressions)) is not None:
+        texts.append(pieces[start + length])
+    while (run := _repeated(texts, expressions)) is not None:
         first, second, length = run
         part = f"p{len(lines)}"
-        inner = ["", *pieces[first + 1 : first + length], ""]
-        lines.append(f" {part} = {f_string(inner, expressions[first : first + length])}")
+        between = ["", *texts[first + 1 : first + length], ""]
+        lines.append(f" {part} = {f_string(between, expressions[first : first + length])}")
         for start in (second, first):
             expressions[start : start + length] = [part]
-            del pieces[start + 1 : start + length]
-    source = "\n".join([*lines, f" return {f_string(pieces, expressions)}.encode()"])
+            del texts[start + 1 : start + length]
+    source = "\n".join([*lines, f" return {f_string(texts, expressions)}.encode()"])
     exec(compile(source, "<form>", "exec"), names)
-    return names["text"]  # type: ignore[return-value]
+    return names["json_of"]  # type: ignore[return-value]
 
 
-def repeated(pieces: Sequence[str], expressions: Sequence[str]) -> tuple[int, int, int] | None:
+def _runs(holes: Sequence[Hole]) -> Iterator[tuple[int, int]]:
+    """(first hole, how many) for each run of `FEW`, and for each other hole by itself."""
+    start = 0
+    while start < len(holes):
+        end = start
+        while end < len(holes) and holes[end].reads in FEW:
+            end += 1
+        length = end - start if end - start >= 3 else 1
+        yield start, length
+        start += length
+
+
+def _kept_run(between: Sequence[str], holes: Sequence[Hole]) -> Callable[[Sequence[Value]], str]:
+    """The values of neighbouring holes → their texts with what stands between."""
+    reads = [READS[hole.reads](hole.scale) for hole in holes]
+
+    def text(values: Sequence[Value]) -> str:
+        texts = [read(value) for read, value in zip(reads, values, strict=True)]
+        return "".join([texts[0], *(part for pair in zip(between, texts[1:], strict=True) for part in pair)])
+
+    return kept(text, FEW_MAX)
+
+
+def _repeated(pieces: Sequence[str], expressions: Sequence[str]) -> tuple[int, int, int] | None:
     """(first, second, length) of the longest run of at least four expressions, with the pieces between them, that stands
     in two places: a draw's windows stand in the trace too. `pieces[i]` stands before expression i."""
     places: dict[tuple[str, str, str], list[int]] = {}
