@@ -1,0 +1,43 @@
+"""Figures, each beside its floor or peer in the same run: `python tools/bench [--json] [--quick] [--peers]`.
+
+In-process figures are CPU time per operation, the least of several interleaved rounds; durable ones are wall time, the
+median of rounds, and CPU of the whole process, the least of rounds. Ratios are what counts: absolute figures are a
+machine's. `--peers` makes an environment of its own with other engines and asks them in the same run. Errors and ledger
+mismatches are counted, and must be 0. Exit code 1 when a bar does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from compiling import growth
+from durable import durable
+from in_process import decisions
+from peers import peers
+from policy_tests import policy_tests
+from starts import starts
+from table import ROWS, shown
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work")
+    parser.add_argument("--peers", action="store_true", help="compare with other engines, installed for the purpose")
+    arguments = parser.parse_args()
+    rounds, count, seconds = (3, 3000, 0.5) if arguments.quick else (9, 10_000, 3.0)
+    decisions(rounds, count)
+    growth(rounds, count, arguments.quick)
+    durable(seconds)
+    policy_tests(1000)
+    starts(3 if arguments.quick else 7)
+    if arguments.peers:
+        peers()
+    print(json.dumps(ROWS, indent=1) if arguments.json else shown())
+    return 1 if any(one["holds"] is False for one in ROWS) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
