@@ -13,6 +13,7 @@ import json
 import sys
 
 from compiling import growth
+from conditions import conditions
 from durable import durable
 from in_process import decisions
 from peers import peers
@@ -27,10 +28,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--peers", action="store_true", help="compare with other engines, installed for the purpose")
     arguments = parser.parse_args()
-    rounds, count, seconds = (3, 3000, 0.5) if arguments.quick else (9, 10_000, 3.0)
+    rounds, count, seconds = (3, 3000, 0.5) if arguments.quick else (9, 10_000, 2.0)
     decisions(rounds, count)
+    conditions(rounds, count)
     growth(rounds, count, arguments.quick)
-    durable(seconds)
+    durable(seconds, rounds)
     policy_tests(1000)
     starts(3 if arguments.quick else 7)
     if arguments.peers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import venv
 
+import conditions
 from table import ROWS, folder, row
 
 _PEER = """
@@ -29,14 +30,16 @@ print(least)
 
 
 def peers() -> None:
-    """cedarpy with one policy, in an environment of its own."""
+    """cedarpy with one policy, and engines of CEL with one condition."""
+    figures = {one["name"]: one["figure"] for one in ROWS}
     with folder() as at:
         venv.create(at / "env", with_pip=True)
-        python = str(at / "env" / "bin" / "python")
-        subprocess.run([python, "-m", "pip", "install", "-q", "cedarpy"], check=True)
+        python = at / "env" / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "-q", "cedarpy", *conditions.PACKAGES], check=True)
         theirs = float(subprocess.run([python, "-c", _PEER], check=True, capture_output=True, text=True).stdout)
+        conditions.compare(python, figures)
     for name, least in (("windows cover", 20), ("all layers", 8)):
-        ours = next(one["figure"] for one in ROWS if one["name"] == f"decide, trace captured, {name}")
+        ours = figures[f"decide, trace captured, {name}"]
         row(
             f"cedarpy, one policy, to decide, {name}",
             theirs / ours,

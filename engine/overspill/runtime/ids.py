@@ -66,8 +66,9 @@ class Ids:
         self._marks += 1
 
     def recent(self) -> Iterator[tuple[int, int]]:
-        """What a snapshot has to index: (number, record's number)."""
-        yield from self._recent.items()
+        """What a snapshot has to index: (number, record's number), in order but for the doubles."""
+        for number in sorted(self._recent):
+            yield number, self._recent[number]
         yield from self._doubles
 
     def indexed(self) -> None:
