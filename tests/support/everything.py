@@ -106,7 +106,7 @@ waterfall text {
   priced by tokens_card;
   deny blocked when user.blocked;
   draw plan_limit within seat;
-  draw gift when has(company.id);
+  draw gift when has(company.id) && size(user.teams) > 0;
   draw founders on error skip when is_large;
   draw money within seat on error stop;
   draw finish;

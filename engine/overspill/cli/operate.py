@@ -9,7 +9,7 @@ import click
 from overspill.account.state import Account
 from overspill.cli.decide import _receipt
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, pairs, policy_option
-from overspill.plan.plan import Plan
+from overspill.plan.plan import Input, Instant, Plan
 from overspill.plan.shapes import (
     CATEGORIES,
     LOT_AMOUNT,
@@ -106,7 +106,7 @@ def attribute_value(plan: Plan, kind: str, name: str, text: str) -> str | int | 
     if text == "":
         return None
     declared = next((found.attributes.get(name) for found in plan.kinds if found.name == kind), None)
-    if declared is None or declared.unit is not None or declared.type is str:
+    if declared is None or declared.unit is not None or declared.type in (str, Instant):
         return text
     if declared.type is bool:
         if text not in ("true", "false"):
@@ -141,7 +141,7 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
     return {
         "account": "/".join(next(iter(target.items()))),
         "version": state.version,
-        "attributes": state.attributes,
+        "attributes": _attributes(plan, target, state),
         "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
         "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
         "holds": [
@@ -150,6 +150,20 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
             if hold.open
         ],
     }
+
+
+def _attributes(plan: Plan, target: dict[str, str], state: Account) -> dict[str, Any]:
+    """As they were sent: amounts as decimal text, instants as theirs."""
+    declared = next((kind.attributes for kind in plan.kinds if kind.name in target), {})
+    return {name: _shown(declared.get(name), value) for name, value in state.attributes.items()}
+
+
+def _shown(declared: Input | None, value: str | int | bool) -> str | int | bool:
+    if declared is None or type(value) is not int:
+        return value
+    if declared.type is Instant:
+        return instant_text(value)
+    return value if declared.unit is None else f"{text_from_steps(value, declared.unit.scale)} {declared.unit.name}"
 
 
 def _scales(plan: Plan) -> dict[str, tuple[int, str]]:

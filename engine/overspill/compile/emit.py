@@ -140,7 +140,8 @@ class _Emitter:
         required = default is None and not slot.input.optional
         match slot.origin:
             case Origin.FIELD:
-                return f"F[{name}]" if required else f"F.get({name}, {fallback})"
+                read = f"F[{name}]" if required else f"F.get({name}, {fallback})"
+                return read if slot.kind == ROOT else f"ABSENT if ids[{slot.kind}] is None else {read}"
             case Origin.METER:
                 return f"M[{name}]" if required else f"M.get({name}, {fallback})"
             case Origin.ACCOUNT_ID:

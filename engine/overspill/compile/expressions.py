@@ -47,10 +47,11 @@ class ConstantPool:
         return f"v{self._temporaries}"
 
 
-def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int], *, fold: bool = True) -> e.Expr:
+def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int], *, fold: bool = True, micros: bool = False) -> e.Expr:
     """The same expression over slots. `slot_of` gives the index of a path (`user.plan`) or a meter's name.
 
     `fold`: functions of constants are constants, unless they fail. Tests of functions want them to run.
+    `micros`: inputs that are timestamps are held in microseconds, as accounts do.
     """
 
     def of(typed: t.TypedExpr) -> e.Expr:
@@ -58,7 +59,8 @@ def resolve(typed: t.TypedExpr, slot_of: Callable[[str], int], *, fold: bool = T
             case t.Constant(value=value):
                 return e.Constant(_run_time_value(value))
             case t.Input(path=path, can_fail=can_fail):
-                return e.Slot(slot_of(path), path, can_fail)
+                slot = e.Slot(slot_of(path), path, can_fail)
+                return e.Apply("timestamp_of_micros", (slot,), False) if micros and typed.type == TIMESTAMP else slot
             case t.Present(path=path):
                 return e.Present(slot_of(path))
             case t.Local(level=level):

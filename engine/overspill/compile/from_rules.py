@@ -56,7 +56,7 @@ def _invariant(invariant: r.Invariant) -> Invariant:
     """Over its own inputs, in the order of first mention."""
     paths: dict[str, int] = {}
     typed = invariant.typed
-    expr = None if typed is None else resolve(typed, lambda path: paths.setdefault(path, len(paths)))
+    expr = None if typed is None else resolve(typed, lambda path: paths.setdefault(path, len(paths)), micros=True)
     return Invariant(
         name=invariant.name, text=invariant.text, expr=expr, paths=tuple(paths), place=invariant.span.place
     )

@@ -64,7 +64,7 @@ class Parts:
         return None if condition is None else self.condition(condition.expr, condition.span)
 
     def condition(self, expr: TypedExpr, span: Span) -> p.Condition:
-        resolved = resolve(expr, self.slots.index)
+        resolved = resolve(expr, self.slots.index, micros=True)
         clauses = tuple(self.clause(clause) for clause in conjuncts(expr))
         return p.Condition(expr=resolved, can_fail=can_fail(resolved), clauses=clauses, place=span.place)
 
@@ -76,7 +76,7 @@ class Parts:
             seen[index] = None
             return index
 
-        expr = resolve(clause, slot_of)
+        expr = resolve(clause, slot_of, micros=True)
         return p.Clause(text=clause.span.text, expr=expr, slots=tuple(seen))
 
     def table(self, table: r.Table[V], value: Callable[[V], W]) -> p.Table[W]:

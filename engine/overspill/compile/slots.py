@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from overspill.check.rules import Field, Rules
-from overspill.plan.plan import ROOT, AccountKind, Input, Origin, Slot
+from overspill.plan.plan import ROOT, AccountKind, Input, Instant, Origin, Slot
 from overspill.words.amounts import Unit
 
-_PYTHON = {"int": int, "string": str, "bool": bool, "timestamp": int}
+_PYTHON = {"int": int, "string": str, "bool": bool, "timestamp": Instant}
 
 
 def input_of(field: Field) -> Input:
-    """A declared field as the plan has it: amounts, meters and timestamps are ints."""
+    """A declared field as the plan has it: amounts and meters are ints."""
     kind = int if field.is_meter or field.unit is not None else _PYTHON[str(field.type)]
     return Input(name=field.name, type=kind, unit=field.unit, optional=field.optional, default=field.default)
 
@@ -46,23 +44,13 @@ def passed_of(rules: Rules) -> dict[str, Field]:
     }
 
 
-def _unread_of(rules: Rules) -> Iterator[str]:
-    """The paths of many-valued accounts, of timestamps, and of what requests pass for accounts beside the root."""
-    for kind in rules.accounts:
-        if kind.many:
-            yield f"{kind.of}.{kind.name}"
-        for field in kind.fields:
-            if str(field.type) == "timestamp" or (field.from_request and kind.of is not None):
-                yield f"{kind.name}.{field.name}"
-
-
 class SlotAllocator:
     """Gives each path its index; derived meters stand behind all slots, so their count must be known first."""
 
     def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
         self._fields = {field.name: field for field in rules.request}
         self._passed = passed_of(rules)
-        self._unread = frozenset(_unread_of(rules))
+        self._unread = frozenset([f"{kind.of}.{kind.name}" for kind in rules.accounts if kind.many])
         self.unread: list[str] = []
         """Paths of inputs that facts do not hold yet, in the order of first mention."""
         self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
@@ -92,7 +80,7 @@ class SlotAllocator:
             origin = Origin.METER if field.is_meter else Origin.FIELD
             return Slot(path=path, origin=origin, kind=ROOT, input=input_of(field))
         if path in self._passed:
-            return Slot(path=path, origin=Origin.FIELD, kind=ROOT, input=input_of(self._passed[path]))
+            return Slot(path=path, origin=Origin.FIELD, kind=self._kinds[owner], input=input_of(self._passed[path]))
         kind = self._kinds[owner]
         declared = self._kind_inputs[kind].attributes.get(name)
         if declared is None and name != "id":

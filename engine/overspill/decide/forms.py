@@ -18,7 +18,19 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
 from overspill.plan.functions import ABSENT
-from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, Plan, PoolLayer, Slot, Waterfall, Window, state_key
+from overspill.plan.plan import (
+    ROOT,
+    Instant,
+    Layer,
+    LimitLayer,
+    Origin,
+    Plan,
+    PoolLayer,
+    Slot,
+    Waterfall,
+    Window,
+    state_key,
+)
 from overspill.plan.raw import LimitStep, Step
 from overspill.records.written import Form, Hole, Value, form_of
 
@@ -304,14 +316,15 @@ def _key(name: str, per: tuple[int, ...]) -> str:
 
 def _always(slot: Slot) -> bool:
     """Whether the fact cannot be absent."""
-    always = slot.origin in (Origin.FIELD, Origin.METER) or (slot.origin is Origin.ATTRIBUTE and slot.kind == ROOT)
+    always = slot.origin is not Origin.ACCOUNT_ID and slot.kind == ROOT
     return always and not slot.input.optional
 
 
 def _fact(index: int, slot: Slot) -> str:
     """A fact in a template."""
     name, always = f"s{index}", _always(slot)
-    reads = {str: "string", bool: "bool", int: "digits" if always else "int"}[slot.input.type]
+    kinds: dict[type, str] = {str: "string", bool: "bool", int: "digits" if always else "int", Instant: "moment"}
+    reads = kinds[slot.input.type]
     if slot.input.unit is not None and slot.origin is Origin.ATTRIBUTE:
         reads = f"quantity/{name}"
     return f"«{reads} {name}»" if always else f"«{reads} None if {name} is ABSENT else {name}»"

@@ -16,7 +16,18 @@ from overspill.plan.evaluate import evaluate
 from overspill.plan.expression import Expr
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import price_table
-from overspill.plan.plan import Condition, Layer, LimitLayer, Plan, PoolLayer, Pricing, Slot, Waterfall, state_key
+from overspill.plan.plan import (
+    Condition,
+    Instant,
+    Layer,
+    LimitLayer,
+    Plan,
+    PoolLayer,
+    Pricing,
+    Slot,
+    Waterfall,
+    state_key,
+)
 from overspill.plan.raw import (
     COVERED,
     ERROR,
@@ -67,12 +78,14 @@ def _hold(hold: tuple[str, int] | None) -> str:
 
 
 def _value(slot: Slot, value: object) -> str:
-    """A fact as JSON: amounts as decimal text, what is absent as null."""
+    """A fact as JSON: amounts as decimal text, instants as theirs, what is absent as null."""
     if value is ABSENT:
         return "null"
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, int):
+        if slot.input.type is Instant:
+            return end_json(value)
         unit = slot.input.unit
         return str(value) if unit is None else f'"{amount_text_of(unit.scale)(value)}"'
     return quoted(str(value))

@@ -160,7 +160,7 @@ class VerifyOnly(Struct, frozen=True, kw_only=True):
 
 
 class Unread(Struct, frozen=True, kw_only=True):
-    """An input of a kind that facts do not hold yet: many accounts, timestamps, what is passed for a further account."""
+    """An input of a kind that facts do not hold yet: many accounts."""
 
     path: str
 

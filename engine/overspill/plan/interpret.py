@@ -15,6 +15,7 @@ from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.periods import window_at
 from overspill.plan.plan import (
+    ROOT,
     CapacityTimes,
     Condition,
     Counting,
@@ -113,6 +114,8 @@ def _read(
     value: Scalar | None
     match slot.origin:
         case Origin.FIELD:
+            if slot.kind != ROOT and ids[slot.kind] is None:
+                return ABSENT
             value = fields.get(name, slot.input.default)
         case Origin.METER:
             value = meters.get(name, slot.input.default)

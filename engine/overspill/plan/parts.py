@@ -31,11 +31,15 @@ class Origin(Enum):
     ACCOUNT_ID = "account_id"
 
 
+class Instant:
+    """The type of inputs that are instants: held in microseconds, read by expressions as timestamps."""
+
+
 class Input(Struct, frozen=True, kw_only=True):
-    """A declared input of requests or accounts; `type` is str, int or bool as Python holds it."""
+    """A declared input of requests or accounts; `type` is str, int or bool as Python holds it, or `Instant`."""
 
     name: str
-    type: type[Scalar]
+    type: type[Scalar] | type[Instant]
     unit: Unit | None
     optional: bool
     default: Scalar | None
@@ -50,7 +54,8 @@ class AccountKind(Struct, frozen=True, kw_only=True):
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """One input that a waterfall reads. `kind` is the account kind's index for attributes and account ids."""
+    """One input that a waterfall reads. `kind` is the index of the account kind whose it is: of an attribute, an id, a field
+    that is passed for an account; the root's for all others."""
 
     path: str
     origin: Origin

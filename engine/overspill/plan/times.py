@@ -77,6 +77,12 @@ def timestamp_of_string(text: str) -> Timestamp:
     return _timestamp(seconds * NANOS + int((match[7] or "")[:9].ljust(9, "0")))
 
 
+def timestamp_of_micros(micros: int) -> Timestamp:
+    """An instant as accounts hold it."""
+    seconds, rest = divmod(micros, 10**6)
+    return Timestamp(seconds, rest * 1000)
+
+
 def timestamp_of_int(seconds: int) -> Timestamp:
     return _timestamp(seconds * NANOS)
 

@@ -45,10 +45,11 @@ READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
     "quantity": quantity_json_of,
     "instant": lambda _: instant_text_of,
     "end": lambda _: end_json,
+    "moment": lambda _: lambda instant: "null" if instant is None else end_json(instant),
 }
 """How a value reads, by name and by the scale of the unit it is in: text as it is; digits; a string, an int or a bool as
 JSON, with null for what is absent; steps as decimal text; the same with `unlimited`; the same as JSON with null; an
-instant to the microsecond; an instant as JSON with null for never."""
+instant to the microsecond; an instant as JSON with null for never, and with null for what is absent."""
 
 
 FEW = ("string", "bool")

@@ -15,10 +15,11 @@ from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
 from overspill.plan.interpret import look_up, row_of
-from overspill.plan.plan import ROOT, Condition, Input, Layer, LimitLayer, Plan, Row, Waterfall
+from overspill.plan.plan import ROOT, Condition, Input, Instant, Layer, LimitLayer, Plan, Row, Waterfall
 from overspill.review.vocabulary import layers_of
 from overspill.words.amounts import UNLIMITED, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_decoder
+from overspill.words.instants import instant_from_text
 
 _decode = json_decoder(dict[str, Any]).decode
 
@@ -162,9 +163,11 @@ def seen_by(plan: Plan, decisions: Iterable[bytes]) -> set[Point]:
 
 
 def _fact(input: Input, value: Any) -> object:
-    """A fact of a trace as the plan holds it: amounts in steps."""
+    """A fact of a trace as the plan holds it: amounts in steps, instants in microseconds."""
     if value is None:
         return ABSENT
+    if input.type is Instant:
+        return instant_from_text(value)
     return steps_from_text(value, input.unit) if input.unit and input.type is int else value
 
 

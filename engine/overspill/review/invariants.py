@@ -10,11 +10,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from overspill.cel.check import check
-from overspill.cel.types import BOOL, DYN, INT, STRING, AmountType, FieldType, ListType, MapType, RecordType, Type
+from overspill.cel.types import (
+    BOOL,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    AmountType,
+    FieldType,
+    ListType,
+    MapType,
+    RecordType,
+    Type,
+)
 from overspill.compile.expressions import resolve
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError, map_of
-from overspill.plan.plan import Input, Plan
+from overspill.plan.plan import Input, Instant, Plan
 from overspill.review.answers import added
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import Invariant
@@ -83,7 +95,7 @@ def invariant_of(leaves: PlanLeaves, key: Scalar, node: Node) -> Invariant:
         message = f"an invariant is a bool, this is a {typed.type}"
         raise leaves.refuse("OSP232", node.span, message, "compare it with something")
     paths: dict[str, int] = {}
-    expr = resolve(typed, lambda path: paths.setdefault(path, len(paths)))
+    expr = resolve(typed, lambda path: paths.setdefault(path, len(paths)), micros=True)
     return Invariant(name.text, leaves.plain(node, "an expression"), expr, tuple(paths), key.span)
 
 
@@ -99,7 +111,7 @@ def scope_of(plan: Plan) -> dict[str, Type]:
 
 
 def _field(input: Input) -> FieldType:
-    kinds: Mapping[type, Type] = {str: STRING, bool: BOOL, int: INT}
+    kinds: Mapping[type, Type] = {str: STRING, bool: BOOL, int: INT, Instant: TIMESTAMP}
     return FieldType(
         input.name, kinds[input.type] if input.unit is None else AmountType(input.unit.name), input.optional
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from overspill.plan.plan import Input
+from overspill.plan.plan import Input, Instant
 from overspill.plan.shapes import Scalar
 from overspill.review.vocabulary import Vocabulary
 from overspill.syntax.yaml_leaves import Leaves, Refused
@@ -160,6 +160,8 @@ class PlanLeaves(Leaves):
             return text.value
         if declared.type is bool:
             return self.flag(node)
+        if declared.type is Instant:
+            return self.moment(node)
         if not text.value.removeprefix("-").isdigit() or len(text.value) > 19:
             raise self.refuse("OSP205", text.inner, f"`{text.value[:40]}` is no whole number", "write digits")
         return int(text.value)

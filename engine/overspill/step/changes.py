@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from overspill.account.effects import Effect, SetAttribute, SetLot
 from overspill.account.state import Account
-from overspill.plan.plan import AccountKind, Input, Plan, Pool, state_key
+from overspill.plan.plan import AccountKind, Input, Instant, Plan, Pool, state_key
 from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
 from overspill.step.commands import Grant, SetAttributes
 from overspill.step.keys import Identified
@@ -14,7 +14,7 @@ from overspill.words.amounts import STEPS_MAX, AmountError, steps_from_text, tex
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
-from overspill.words.instants import NEVER, instant_text, instant_text_micros
+from overspill.words.instants import NEVER, InstantError, instant_from_text, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
 from overspill.words.names import IDENTIFIER
 
@@ -130,6 +130,8 @@ def _attribute(kind: AccountKind, name: str, value: Scalar | None) -> Scalar | N
         return None
     if declared.unit is not None:
         return _amount(declared, value, pointer)
+    if declared.type is Instant:
+        return _instant(declared, value, pointer)
     wrong = type(value) is not declared.type
     if wrong or (isinstance(value, str) and not (len(value) <= 256 and value.isprintable())) or value_overflows(value):
         raise Failure(
@@ -139,6 +141,13 @@ def _attribute(kind: AccountKind, name: str, value: Scalar | None) -> Scalar | N
             pointer=pointer,
         )
     return value
+
+
+def _instant(declared: Input, value: Scalar, pointer: str) -> int:
+    try:
+        return instant_from_text(str(value))
+    except InstantError as error:
+        raise Failure("invalid_attribute", f"`{declared.name}`: {error}", pointer=pointer) from None
 
 
 def value_overflows(value: Scalar) -> bool:
