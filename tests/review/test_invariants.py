@@ -18,6 +18,7 @@ from overspill.review.suite import Ask, Case, Given, GivenLot, GivenWindow, Step
 from overspill.review.vocabulary import vocabulary_of
 from overspill.words.spans import Source, Span
 from support.suites import ASK, program_of, run, said, steps, suite_of
+from support.texts import DSL
 from support.worlds import World, worlds
 
 LONG = "decide: {product: text, model: m1, tokens: 8000}"
@@ -135,6 +136,29 @@ STATED = [
 def test_stated_invariants_are_asked_of_every_decision(expression: str, problems: list[str]) -> None:
     (result,) = run(f"invariants: {{i: {expression}}}\n" + steps(ASK))
     assert said(result) == problems
+
+
+POLICY_INVARIANTS = [
+    ('user.plan == "plus"', []),
+    ('draws.all(d, d.layer != "money")', []),
+    ("draws.exists(d, d.amount == 150)", []),
+    ("user.blocked", ["invariant own (t.spill:LINE:11): it is false: user.blocked"]),
+    (
+        "1 / size(user.plan) == 0 && 1 / (size(draws) - 1) == 1",
+        [
+            "invariant own (t.spill:LINE:11): it cannot be evaluated: divide by zero: "
+            "1 / size(user.plan) == 0 && 1 / (size(draws) - 1) == 1"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("expression", "problems"), POLICY_INVARIANTS)
+def test_a_policys_own_invariants_are_asked_of_every_decision(expression: str, problems: list[str]) -> None:
+    policy = f"{DSL}\ninvariant own: {expression};\n"
+    line = str(policy[: policy.index("invariant own")].count("\n") + 1)
+    (result,) = run(steps(ASK), policy)
+    assert said(result) == [problem.replace("LINE", line) for problem in problems]
 
 
 def test_an_invariant_of_a_case_holds_for_that_case_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from overspill.plan.program import Program
@@ -154,8 +155,8 @@ def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ..
     if not isinstance(action, Ask) or ran.replayed:
         return answer, []
     said = _own(answer, twin, ran.changed)
-    stated = inv.broken(invariants, answer.json, world.words.units, lambda path: world.input_of(action, path))
-    return answer, [*said, *(f"invariant {one.name}: {why}: {one.text}" for one, why in stated)]
+    asked = chain(invariants, world.program.plan.invariants)
+    return answer, said + inv.broken(asked, answer.json, world.words.units, lambda path: world.input_of(action, path))
 
 
 def _attempt(run: Callable[[], bytes]) -> bytes | str:

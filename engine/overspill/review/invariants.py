@@ -24,6 +24,7 @@ from overspill.cel.types import (
     Type,
 )
 from overspill.compile.expressions import resolve
+from overspill.plan.carried import Invariant as PolicyInvariant
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError, map_of
 from overspill.plan.plan import Input, Instant, Plan
@@ -118,17 +119,27 @@ def _field(input: Input) -> FieldType:
 
 
 def broken(
-    invariants: tuple[Invariant, ...], decision: Decision, units: Mapping[str, Unit], input_of: Callable[[str], object]
-) -> list[tuple[Invariant, str]]:
-    """(invariant, why) for each that does not hold; one that cannot be evaluated does not hold."""
-    found: list[tuple[Invariant, str]] = []
+    invariants: Iterable[Invariant | PolicyInvariant],
+    decision: Decision,
+    units: Mapping[str, Unit],
+    input_of: Callable[[str], object],
+) -> list[str]:
+    """What does not hold, and why: of those stated in tests, and of the policy's own by their places. One that cannot be
+    evaluated does not hold; one that could not be typed yet is not asked."""
+    found: list[str] = []
     for invariant in invariants:
-        facts = [_part(decision, path, units) if path in SCOPE else input_of(path) for path in invariant.paths]
+        if invariant.expr is None:
+            continue
+        own = ("draws",) if isinstance(invariant, PolicyInvariant) else SCOPE
+        facts = [_part(decision, path, units) if path in own else input_of(path) for path in invariant.paths]
+        why = "it is false"
         try:
-            if evaluate(invariant.expr, facts) is not True:
-                found.append((invariant, "it is false"))
+            if evaluate(invariant.expr, facts) is True:
+                continue
         except CelError as error:
-            found.append((invariant, f"it cannot be evaluated: {error}"))
+            why = f"it cannot be evaluated: {error}"
+        stated = f" ({invariant.place})" if isinstance(invariant, PolicyInvariant) else ""
+        found.append(f"invariant {invariant.name}{stated}: {why}: {invariant.text}")
     return found
 
 
