@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any
 
 from overspill.plan.program import Program
@@ -155,8 +154,9 @@ def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ..
     if not isinstance(action, Ask) or ran.replayed:
         return answer, []
     said = _own(answer, twin, ran.changed)
-    asked = chain(invariants, world.program.plan.invariants)
-    return answer, said + inv.broken(asked, answer.json, world.words.units, lambda path: world.input_of(action, path))
+    for asked in (invariants, world.program.plan.invariants):
+        said += inv.broken(asked, answer.json, world.words.units, lambda path: world.input_of(action, path))
+    return answer, said
 
 
 def _attempt(run: Callable[[], bytes]) -> bytes | str:
