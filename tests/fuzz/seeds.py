@@ -10,7 +10,10 @@ from random import Random
 
 from cel_expressions import KINDS, Generator
 from overspill.report.pages import Example, rules
+from overspill.syntax.format import Surface, formatted
+from overspill.words.failures import Failure
 from review.test_bad_input import WHOLE
+from support.everything import EVERYTHING
 from support.rule_pages import bundle_of
 from support.texts import DSL, YAML
 
@@ -26,15 +29,26 @@ def _dsl() -> list[str]:
     bundles = [sorted(folder.glob("*.spill")) for folder in sorted(SHIPPED.iterdir()) if folder.is_dir()]
     shipped = ["\n".join(path.read_text("utf-8") for path in files) for files in bundles if files]
     wholes = [b"\n".join(bundle_of(example).values()).decode() for example in _examples("DSL")]
-    return [DSL, *shipped, *wholes]
+    return [DSL, EVERYTHING, *shipped, *wholes]
 
 
 def _yaml() -> list[str]:
+    """Written from those of the DSL, as far as they can be read, so that most are whole."""
+    written = [_as_yaml(text) for text in _dsl()]
     return [
         YAML,
         *[path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.spill.yaml"))],
         *[example.text for example in _examples("YAML")],
+        *[text for text in written if text is not None],
     ]
+
+
+def _as_yaml(text: str) -> str | None:
+    """The same in YAML, where it can be read and has a name once only."""
+    try:
+        return formatted("t.spill", text.encode(), Surface.YAML)[0]
+    except Failure:
+        return None
 
 
 def _cel() -> list[str]:
