@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _PER = "Who or what it is kept for: account kinds and request fields, such as `[user, request.model]`."
-_WHEN = "A CEL condition in quotes, over what `accounts` and `request` declare."
 _SHOWN = "A name for people, shown in explanations."
 _UNIT = "A unit that `units` declares."
 _INSTANT = "An instant in UTC, such as `2026-10-05T10:00:00Z`."
@@ -31,7 +30,6 @@ _POLICY: Mapping[str, str] = {
     "many": "Whether one account may belong to several of these; they are ordered by id.",
     "accounts.fields": "Attributes of the account, which recorded events set, by name: `plan: string`.",
     "request.fields": "Fields and meters that requests carry, by name: `product: string`, `tokens: meter`.",
-    "fields": "Declared inputs by name. A `?` behind the type: it may be absent.",
     "fields.type": "`string`, `int`, `bool`, `meter` or a unit; with a `?` behind it the value may be absent.",
     "fields.from": "`request`: the attribute is read from the request's field of the same name.",
     "fields.default": "The value where none is set or sent.",
@@ -62,7 +60,7 @@ _POLICY: Mapping[str, str] = {
     "calendar": "`day`, `week`, `month` or `year`, in the zone `in`.",
     "in": "A time zone of the tz database, such as `America/Los_Angeles`, or `UTC`.",
     "sliding": "The trailing time in which usage counts, such as `1h`.",
-    "bucket": "Refills continuously, the whole capacity in this time.",
+    "bucket": "What refills in each `per`, continuously, in whole steps.",
     "burst": "How much of a bucket there is at its start.",
     "capacity": "How much each window holds: an amount, `unlimited`, or a table by inputs.",
     "capacity_times": "Factors on the capacity for a time, such as a promotion's.",
@@ -73,7 +71,6 @@ _POLICY: Mapping[str, str] = {
     "resets.of": "The windows that are reset; all of them where it is left out.",
     "resets.at": "When the reset happens.",
     "anchor": "`keep_anchor` keeps the window's end, `restart_anchor` begins it anew.",
-    "when": _WHEN,
     "banked_reset": "Resets that accounts may save and redeem.",
     "valid": "From when until when, or how long, it may be used.",
     "warn_at": "Percentages of use at which a warning is recorded, such as `[80%, 95%]`.",
@@ -82,9 +79,6 @@ _POLICY: Mapping[str, str] = {
     "order": "In which order lots are drawn, such as `[priority, expires_at, category, granted_at, id]`; it must be total.",
     "lots_expire_after": "When a lot expires whose grant names no expiry, such as `12mo`.",
     "overage": "How much may be drawn beyond the lots, per period.",
-    "overage.per": "The period: a calendar one, or a length from an instant.",
-    "allowance.per": "The period: a calendar one, or a length from an instant.",
-    "windows.per": _PER,
     "up_to": "The bound: an amount, an attribute, `unlimited`, or the first or greatest of several.",
     "on_overshoot": "What becomes of usage beyond what was held: `absorb`, `refund`, `debt up to N`.",
     "on_expired_in_hold": "A lot that expires while held: `honor`, `lapse` or `reissue`.",
@@ -105,9 +99,6 @@ _POLICY: Mapping[str, str] = {
     "serves": "Which requests it serves: tests of request fields against constants, in quotes.",
     "priced_by": "The rate card that turns usage into the request's amount.",
     "counts": "The meter that is the request's amount.",
-    "guards": "Denials that come before every draw. One that fails with an error denies.",
-    "guards.deny": "The code of the denial.",
-    "draw": "The layers in order: the first is drawn first. This order is the only precedence there is.",
     "layer": "The layer that is drawn.",
     "within": "The caps that bound this draw.",
     "draw.at": "A price in the layer's unit per unit of the request's amount, such as `10 credits per generation`.",
@@ -166,7 +157,6 @@ _TESTS: Mapping[str, str] = {
     "set": "Sets attributes of the account.",
     "wait": "Lets so much time pass, such as `5h`.",
     "steps.hold": "The hold's name: what reserve makes, and capture and release use.",
-    "hold": "The hold's name.",
     "initiator": "Who began the request.",
     "only": "The layers that may be drawn.",
     "max_charge": "The most that may be charged, by unit.",

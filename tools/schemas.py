@@ -40,9 +40,16 @@ def described(schema: Any, texts: Mapping[str, str], parent: str = "") -> Any:
             found[key] = {name: _property(name, inner, texts, parent) for name, inner in value.items()}
         elif key in ("$defs", "definitions"):
             found[key] = {name: described(inner, texts, name) for name, inner in value.items()}
+        elif key == "pattern" and isinstance(value, str):
+            found[key] = strict(value)
         else:
             found[key] = described(value, texts, parent)
     return found
+
+
+def strict(pattern: str) -> str:
+    """The pattern as every dialect ends it: `$` alone lets a line feed follow in Python's."""
+    return f"{pattern}(?!\\n)" if pattern.endswith("$") else pattern
 
 
 def _property(name: str, schema: Any, texts: Mapping[str, str], parent: str) -> Any:

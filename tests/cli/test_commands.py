@@ -59,7 +59,7 @@ def test_reserve_capture_release(tmp_path: Path) -> None:
     captured = run("capture", hold, "input_tokens=4000", "cached_input_tokens=0", "output_tokens=0", *db, cwd=tmp_path)
     assert json.loads(captured.out)["used"] == "0.5"
     released = run("release", hold, *db, cwd=tmp_path)
-    assert (released.code, "unknown_hold" in released.err) == (2, True)
+    assert (released.code, "hold_closed" in released.err) == (2, True)
 
 
 def test_preview_needs_no_database_and_keeps_none(tmp_path: Path) -> None:

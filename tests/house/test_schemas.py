@@ -14,7 +14,8 @@ from jsonschema.validators import validator_for
 from fuzz.seeds import seeds
 from overspill.syntax.validate import problems
 from review.test_bad_input import WHOLE
-from schemas import SCHEMAS, undescribed
+from schema_texts import TEXTS
+from schemas import SCHEMAS, described, undescribed
 from support.texts import YAML
 
 SHIPPED = Path(str(files("overspill_policies")))
@@ -55,6 +56,24 @@ def test_a_key_without_a_text_would_be_found() -> None:
     """The canary."""
     schema = {"properties": {"a": {"description": "a", "items": [{"properties": {"b": {}}}]}}}
     assert undescribed(schema) == ["a.b"]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_text_is_somebodys(name: str) -> None:
+    schema, texts = SCHEMAS[name](), TEXTS[name]
+    whole = described(schema, texts)
+    idle = [
+        key for key in texts if described(schema, {other: texts[other] for other in texts if other != key}) == whole
+    ]
+    assert idle == []
+
+
+def test_a_pattern_ends_where_its_text_does() -> None:
+    """In Python too, whose `$` lets a line feed follow."""
+    request = {"id": "r", "account": {"user": "u"}, "fields": {}, "meters": {"tokens": "1"}}
+    assert problems(request, _schema("request")) == []
+    for wrong in ({"id": "r\n"}, {"account": {"user": "u\n"}}, {"meters": {"tokens": "1\n"}}):
+        assert problems({**request, **wrong}, _schema("request"))
 
 
 RIGHT = [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from overspill.plan.periods import calendar_period, scheduled_period, window_at
 from overspill.plan.plan import CalendarPeriod, FirstUse, Schedule
-from overspill.words.instants import DAY, HOUR, instant_from_text, instant_text
+from overspill.words.instants import DAY, HOUR, NEVER, instant_from_text, instant_text
 from overspill.words.lengths import instant_after, length_from_text, length_text
 
 # period, zone, an instant inside, start, end
@@ -134,3 +134,23 @@ def test_a_scheduled_window_opens_at_its_schedule_not_at_its_draw() -> None:
     kind = Schedule(length=length_from_text("7d"), anchor=0)
     assert window_at(None, kind, 9 * DAY) == (1, 7 * DAY, 14 * DAY, 0)
     assert window_at((1, 7 * DAY, 14 * DAY, 3), kind, 14 * DAY) == (2, 14 * DAY, 21 * DAY, 0)
+
+
+@pytest.mark.rule("W1")
+@pytest.mark.parametrize(
+    ("anchor", "length", "end"),
+    [
+        ("9998-12-31T00:00:00Z", "1y", "9999-12-31T00:00:00Z"),
+        ("9999-12-30T00:00:00Z", "1d", "9999-12-31T00:00:00Z"),
+        ("2026-10-05T10:00:00Z", "7973y", "9999-10-05T10:00:00Z"),
+        ("2026-10-05T10:00:00Z", "7974y", None),
+        ("2026-10-05T10:00:00Z", "999999w", None),
+        ("9999-12-31T23:59:59.999999Z", "1ms", None),
+        (None, "1mo", None),
+        (None, "5h", None),
+    ],
+)
+def test_what_outlasts_the_calendar_has_no_end(anchor: str | None, length: str, end: str | None) -> None:
+    start = NEVER if anchor is None else instant_from_text(anchor)
+    found = instant_after(start, length_from_text(length))
+    assert (None if found == NEVER else instant_text(found)) == end

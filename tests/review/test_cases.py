@@ -41,7 +41,7 @@ HOLDS = [
         "reserve: {product: text, model: m1, tokens: 1000} ; hold: two ; expect: {windows: {plan_limit.day: 4.5}}",
         "capture: {tokens: 1000} ; hold: one ; expect: {used: 1.5, covered: 1.5, absorbed: 0, late: false}",
         "release: {} ; hold: two ; expect: {windows: {plan_limit.day: 1.5}}",
-        "release: {} ; expect: {error: unknown_hold}",
+        "release: {} ; expect: {error: hold_closed}",
     ],
     [
         "reserve: {product: text, model: m1, tokens: 1000} ; expect: {outcome: allow}",
@@ -54,7 +54,7 @@ HOLDS = [
         "wait: 1min ; expect: {windows: {plan_limit.day: 1.5}}",
         "capture: {tokens: 2000} ; hold: one ; expect: {late: true, windows: {plan_limit.day: 4.5}}",
         "at: 2026-10-05T20:00:00Z ; expect: {windows: {plan_limit.day: 3}}",
-        "release: {} ; hold: two ; expect: {error: unknown_hold}",
+        "release: {} ; hold: two ; expect: {error: hold_closed}",
     ],
     [
         "reserve: {product: text, model: m1, tokens: 80000} ; expect: {outcome: deny}",

@@ -84,7 +84,7 @@ def test_a_hold_is_a_draw_and_a_release_gives_it_back() -> None:
     assert _left(engine) == 990_000_000
     engine.release(held.hold.id)
     assert _left(engine) == 1_000_000_000
-    with pytest.raises(Failure, match="no open hold"):
+    with pytest.raises(Failure, match="is over"):
         engine.capture(held.hold.id, {"input_tokens": 8, "cached_input_tokens": 0, "output_tokens": 0})
 
 
@@ -234,6 +234,20 @@ waterfall w { serves true; priced by c; draw first; draw second; fill whole; oth
     assert held.hold is not None
     captured = engine.capture(held.hold.id, {"tokens": 11})
     assert (captured["covered"], captured["absorbed"], captured["charge"]) == ("11", "0", {"credits": "11"})
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.parametrize("met", [True, False], ids=["the account was met since", "nobody met it"])
+def test_a_capture_after_its_late_hour_is_told_the_same(met: bool) -> None:
+    engine, clock = _engine()
+    hold = engine.reserve(_request("r1")).hold
+    assert hold is not None
+    clock.advance(15 * MINUTE + HOUR)
+    if met:
+        engine.decide(_request("r2"))
+    with pytest.raises(Failure, match="is over") as error:
+        engine.capture(hold.id, {"input_tokens": 8, "cached_input_tokens": 0, "output_tokens": 0})
+    assert error.value.code == "hold_closed"
 
 
 def test_loops_in_several_threads_share_one_engine() -> None:

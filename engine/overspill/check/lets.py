@@ -6,13 +6,14 @@ that a dozen lines cannot stand for a million.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from overspill.cel.build import DEPTH_MAX
 from overspill.cel.tree import Call, Conditional, Expr, Ident, ListExpr, Literal, Logic, MapExpr, Not, Select
 from overspill.check.names import Faults
 from overspill.syntax import tree
+from overspill.words.codec import Struct
 
 SIZE_MAX = 2000
 _MACROS = frozenset(["all", "exists", "exists_one", "existsOne", "map", "filter"])
@@ -163,3 +164,16 @@ def _idents(expr: Expr, bound: frozenset[str]) -> Iterator[Ident]:
         return
     for part in _parts(expr):
         yield from _idents(part, bound)
+
+
+def names_in(items: Sequence[object]) -> Iterator[str]:
+    """The names that the expressions below these nodes of a tree speak of."""
+    stack: list[object] = list(items)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Expr):
+            yield from (ident.name for ident in _idents(node, frozenset()))
+        elif isinstance(node, tuple):
+            stack += node
+        elif isinstance(node, Struct):
+            stack += [getattr(node, name) for name in node.__struct_fields__]

@@ -15,7 +15,7 @@ from overspill.review.world import Did, World
 from overspill.words.codec import Struct, json_decoder
 from overspill.words.diagnostics import Fault
 from overspill.words.failures import Failure, PolicyFaults
-from overspill.words.instants import NEVER, instant_from_text, instant_text
+from overspill.words.instants import instant_from_text, instant_text
 from overspill.words.lengths import instant_after
 from overspill.words.spans import Span
 
@@ -122,10 +122,7 @@ def run_step(
 def _time(world: World, step: Step) -> Answer:
     match step.action:
         case Wait(length=length):
-            try:
-                world.now = instant_after(world.now, length)
-            except ValueError:  # years that the calendar does not have
-                world.now = NEVER
+            world.now = instant_after(world.now, length)
         case Advance(at=at):
             if at < world.now:
                 raise _impossible("OSP304", step.span, "`at` lies before the step before: time never runs backwards")

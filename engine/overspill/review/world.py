@@ -167,8 +167,11 @@ class World:
         )
 
     def hold(self, name: str | None) -> tuple[str, str]:
-        """(hold id, account key); of a reserve that was not admitted, an id that no hold has."""
-        return self.holds.get(name or "", ("none", self.key(None)))
+        """(hold id, account key). Raises Failure where the reserve was not admitted."""
+        found = self.holds.get(name or "")
+        if found is None:
+            raise Failure("unknown_hold", "there is no hold: its reserve was denied", help="reserve what is there")
+        return found
 
     def one(self, kind: str, account: Mapping[str, str] | None) -> dict[str, str]:
         """The one account of a kind. Raises Failure where the case names none."""

@@ -48,19 +48,14 @@ class Excess(Struct, frozen=True):
 
 
 def hold_of(account: Account, hold_id: str, now: int) -> Hold:
-    """The hold, open or within its late capture. Raises Failure `unknown_hold` or `hold_closed`."""
+    """The hold, open or within its late capture. Raises Failure `hold_closed` for one that is over, whether the account
+    still remembers it or not."""
     hold = account.holds.get(hold_id)
-    if hold is None:
-        raise Failure(
-            "unknown_hold",
-            f"there is no open hold `{hold_id[:80]}`",
-            help="it may have been captured or released before; `explain` shows its reservation",
-        )
-    if not hold.open and now >= hold.late_until:
+    if hold is None or (not hold.open and now >= hold.late_until):
         raise Failure(
             "hold_closed",
-            f"hold `{hold_id}` timed out at {instant_text_micros(hold.expires_at)} and its late capture has ended",
-            help="record the usage with a new request",
+            f"hold `{hold_id[:80]}` is over: it was captured or released, or timed out and its late capture has ended",
+            help="`explain` shows its reservation; record further usage with a new request",
         )
     return hold
 

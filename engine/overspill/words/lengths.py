@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from overspill.words.codec import Struct
-from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
+from overspill.words.instants import DAY, HOUR, MINUTE, NEVER, SECOND
 
 _EXACT = {"ms": SECOND // 1000, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _MONTHS = {"mo": 1, "y": 12}
 _TEXT = re.compile(r"([0-9]{1,6})(ms|s|min|h|d|w|mo|y)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 class LengthError(ValueError):
@@ -54,12 +55,18 @@ def length_text(length: Length) -> str:
 
 
 def instant_after(anchor: int, length: Length) -> int:
-    """The end of one `length` that starts at `anchor` (microseconds); months count in UTC, the day clamped."""
+    """The end of one `length` that starts at `anchor` (microseconds); months count in UTC, the day clamped. What would
+    end after the year 9999, the last that a calendar here has, never ends."""
     if not length.months:
-        return anchor + length.micros
+        end = anchor + length.micros
+        return end if end <= _LAST else NEVER
+    if anchor > _LAST:
+        return NEVER
     seconds, micros = divmod(anchor, SECOND)
     start = _EPOCH + timedelta(seconds=seconds)
     year, month = divmod(start.year * 12 + start.month - 1 + length.months, 12)
+    if year > MAXYEAR:
+        return NEVER
     day = min(start.day, calendar.monthrange(year, month + 1)[1])
-    end = start.replace(year=year, month=month + 1, day=day)
-    return int((end - _EPOCH) // timedelta(seconds=1)) * SECOND + micros
+    last = start.replace(year=year, month=month + 1, day=day)
+    return int((last - _EPOCH) // timedelta(seconds=1)) * SECOND + micros

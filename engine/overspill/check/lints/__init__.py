@@ -12,7 +12,13 @@ from overspill.check.lints.constant import constant_conditions, repeated_clauses
 from overspill.check.lints.failing import failing_conditions
 from overspill.check.lints.shadowed import shadowed_guards, shadowed_skips, unreached_draws
 from overspill.check.lints.subject import Subject, subject_of
-from overspill.check.lints.unused import unread_attributes, unread_request_fields, unused_cards, unused_units
+from overspill.check.lints.unused import (
+    unread_attributes,
+    unread_request_fields,
+    unused_cards,
+    unused_lets,
+    unused_units,
+)
 from overspill.check.rules import Rules
 from overspill.syntax import tree
 from overspill.words.diagnostics import Fault
@@ -22,6 +28,7 @@ LINTS: tuple[Callable[[Subject], Iterable[Fault]], ...] = (
     unread_request_fields,
     unread_attributes,
     unused_cards,
+    unused_lets,
     constant_conditions,
     repeated_clauses,
     shadowed_guards,

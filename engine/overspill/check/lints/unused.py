@@ -1,4 +1,4 @@
-"""Declarations that nothing uses: units, request fields, account attributes, rate cards.
+"""Declarations that nothing uses: units, request fields, account attributes, rate cards, lets.
 
 Left-overs mislead: a reader looks for the rule behind them, a caller goes on to send them.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from overspill.cel.typed import Input, Present
+from overspill.check.lets import names_in
 from overspill.check.lints.subject import Subject
 from overspill.check.rules import InputPath, RateCard
 from overspill.syntax import tree
@@ -66,6 +67,16 @@ def unused_cards(subject: Subject) -> Iterator[Fault]:
         if id(card) not in subject.cards_used:
             message = f"nothing is priced by rate card `{card.name}`"
             yield _unused("OSP353", items[card.name].name.span, message, "price a waterfall by it, or delete it")
+
+
+def unused_lets(subject: Subject) -> Iterator[Fault]:
+    """OSP354: lets that no expression names, another let's included."""
+    lets = list(subject.items(tree.Let))
+    named = set(names_in([item for file in subject.bundle.files for item in file.items])) if lets else ()
+    for item in lets:
+        if item.name.text not in named:
+            message = f"let `{item.name.text}` is named nowhere"
+            yield _unused("OSP354", item.name.span, message, "name it in a condition, or delete it")
 
 
 def _read(subject: Subject) -> frozenset[str]:
