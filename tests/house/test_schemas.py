@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from fuzz.seeds import seeds
+from overspill.patterns.parse import PatternFault, parse
 from overspill.syntax.validate import problems
 from review.test_bad_input import WHOLE
 from schema_texts import TEXTS
@@ -74,6 +76,24 @@ def test_a_pattern_ends_where_its_text_does() -> None:
     assert problems(request, _schema("request")) == []
     for wrong in ({"id": "r\n"}, {"account": {"user": "u\n"}}, {"meters": {"tokens": "1\n"}}):
         assert problems({**request, **wrong}, _schema("request"))
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        yield from (pattern for item in schema for pattern in _patterns(item))
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        yield from (pattern for item in schema.values() for pattern in _patterns(item))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_patterns_are_of_the_dialect_that_all_share(name: str) -> None:
+    """RE2's syntax: no looking around, nothing that a validator could hang on."""
+    for pattern in _patterns(_schema(name)):
+        parse(pattern)
+    with pytest.raises(PatternFault):
+        parse("a(?!b)")
 
 
 RIGHT = [

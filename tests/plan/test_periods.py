@@ -154,3 +154,19 @@ def test_what_outlasts_the_calendar_has_no_end(anchor: str | None, length: str, 
     start = NEVER if anchor is None else instant_from_text(anchor)
     found = instant_after(start, length_from_text(length))
     assert (None if found == NEVER else instant_text(found)) == end
+
+
+@pytest.mark.rule("W7")
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("period", ["day", "week", "month", "year"])
+def test_the_last_period_of_the_calendar_never_ends(period: str, zone: str) -> None:
+    last = instant_from_text("9999-12-31T23:59:59.999999Z")
+    start, end = calendar_period(period, zone, last)
+    assert start <= last < end == NEVER
+
+
+@pytest.mark.rule("W2")
+@pytest.mark.parametrize("length", ["999999w", "9000y"])
+def test_the_last_scheduled_period_never_ends(length: str) -> None:
+    anchor = instant_from_text("2026-01-05T00:00:00Z")
+    assert scheduled_period(anchor, length_from_text(length), anchor + 5 * DAY) == (anchor, NEVER)

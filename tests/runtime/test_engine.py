@@ -279,3 +279,17 @@ def test_a_closed_engine_says_so() -> None:
             await engine.adecide(_request("r2"))
 
     asyncio.run(asked())
+
+
+def test_a_window_and_a_hold_that_outlast_the_calendar_are_shown_without_an_end() -> None:
+    policy = b"""policy p version 1; language 1; unit runs: integer; account user { }
+request { runs: meter; }
+limit life { per user; unit runs; window ever: 9000y from first_use; capacity 10 runs; }
+waterfall w { serves true; counts runs; draw life; otherwise deny used_up offer wait; holds expire after 9000y, late capture 1h; }
+"""
+    engine = Engine.open({"p.spill": policy}, clock=ManualClock(NOW))
+    held = engine.reserve(Request(id="r1", account=ANA, meters={"runs": 3}))
+    assert held.hold is not None
+    assert (held.hold.expires_at, held.draws[0].windows[0].ends_at) == (None, None)
+    assert engine.decide(Request(id="r2", account=ANA, meters={"runs": 8})).retry_at is None
+    assert engine.capture(held.hold.id, {"runs": 2})["used"] == "2"

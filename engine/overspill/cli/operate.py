@@ -145,7 +145,7 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
         "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
         "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
         "holds": [
-            {"hold": hold.id, "request": hold.request, "expires_at": instant_text(hold.expires_at)}
+            {"hold": hold.id, "request": hold.request, "expires_at": _end(hold.expires_at)}
             for hold in state.holds.values()
             if hold.open
         ],
@@ -166,6 +166,11 @@ def _shown(declared: Input | None, value: str | int | bool) -> str | int | bool:
     return value if declared.unit is None else f"{text_from_steps(value, declared.unit.scale)} {declared.unit.name}"
 
 
+def _end(instant: int) -> str | None:
+    """None for never."""
+    return None if instant == NEVER else instant_text(instant)
+
+
 def _scales(plan: Plan) -> dict[str, tuple[int, str]]:
     """Limit or pool → (scale, unit)."""
     found = {pool.name: (pool.unit.scale, pool.unit.name) for pool in plan.pools.values()}
@@ -182,7 +187,7 @@ def _window(key: str, state: Account, now: int, scales: dict[str, tuple[int, str
         "used": text_from_steps(used, scale),
         "unit": unit,
         "open": now < ends_at,
-        "ends_at": instant_text(ends_at),
+        "ends_at": _end(ends_at),
     }
 
 
@@ -200,7 +205,7 @@ def _pool(key: str, state: Account, now: int, scales: dict[str, tuple[int, str]]
                 "of": text_from_steps(lot[LOT_AMOUNT], scale),
                 "priority": lot[LOT_PRIORITY],
                 "category": CATEGORIES[lot[LOT_CATEGORY]],
-                "expires_at": None if lot[LOT_EXPIRES_AT] == NEVER else instant_text(lot[LOT_EXPIRES_AT]),
+                "expires_at": _end(lot[LOT_EXPIRES_AT]),
             }
             for lot in lots
         ],
@@ -212,7 +217,7 @@ def _print(shown: dict[str, Any]) -> None:
     for name, value in shown["attributes"].items():
         out(f"  {name} = {value}")
     for key, window in shown["windows"].items():
-        state = f"until {window['ends_at']}" if window["open"] else f"ended {window['ends_at']}"
+        state = f"until {window['ends_at'] or 'ever'}" if window["open"] else f"ended {window['ends_at']}"
         out(f"  window {key}: {window['used']} {window['unit']} used, {state}")
     for key, pool in shown["pools"].items():
         out(f"  pool {key}: {pool['available']} {pool['unit']} available")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Schedule, ScheduleBy, Sliding, WindowKind
 from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
 from overspill.plan.zones import zone_of
-from overspill.words.instants import SECOND
+from overspill.words.instants import NEVER, SECOND
 from overspill.words.lengths import Length, instant_after
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def scheduled_period(anchor: int, length: Length, now: int) -> tuple[int, int]:
     """The half-open [anchor + k lengths, anchor + (k+1) lengths) around `now`; months are counted from the anchor."""
     if not length.months:
         start = anchor + (now - anchor) // length.micros * length.micros
-        return start, start + length.micros
+        return start, instant_after(start, length)
     count = (_month(now) - _month(anchor)) // length.months
     if now < _months_after(anchor, count * length.months):
         count -= 1
@@ -63,9 +63,12 @@ def _months_after(anchor: int, months: int) -> int:
 
 
 def calendar_period(period: str, zone: str, now: int) -> tuple[int, int]:
-    """The half-open [start, end) in microseconds of the day, week (from Monday), month or year around `now`."""
-    tz = zone_of(zone)
-    day = (_EPOCH + timedelta(seconds=now // SECOND)).astimezone(tz).date()
+    """The half-open [start, end) in microseconds of the day, week (from Monday), month or year around `now`. A period
+    that outlasts the year 9999 never ends."""
+    try:
+        day = (_EPOCH + timedelta(seconds=now // SECOND)).astimezone(zone_of(zone)).date()
+    except OverflowError:  # the zone's new year has come
+        day = date.max
     first = _first_day(period, day)
     start, end = _midnight(zone, first), _midnight(zone, _next_first_day(period, first))
     if now < start:  # a skipped midnight moved the boundary behind `now`: still the period before
@@ -87,21 +90,29 @@ def _first_day(period: str, day: date) -> date:
             return day
 
 
-def _next_first_day(period: str, first: date) -> date:
-    match period:
-        case "week":
-            return first + timedelta(days=7)
-        case "month":
-            return (first + timedelta(days=31)).replace(day=1)
-        case "year":
-            return first.replace(year=first.year + 1)
-        case _:
-            return first + timedelta(days=1)
+def _next_first_day(period: str, first: date | None) -> date | None:
+    """None behind the year 9999, the last of the calendar."""
+    try:
+        match first, period:
+            case None, _:
+                return None
+            case date(), "week":
+                return first + timedelta(days=7)
+            case date(), "month":
+                return (first + timedelta(days=31)).replace(day=1)
+            case date(), "year":
+                return first.replace(year=first.year + 1)
+            case _:
+                return first + timedelta(days=1)
+    except (OverflowError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=4096)
-def _midnight(zone: str, day: date) -> int:
+def _midnight(zone: str, day: date | None) -> int:
     """The first instant whose local date is `day` or later."""
+    if day is None:
+        return NEVER
     tz = zone_of(zone)
     local = datetime(day.year, day.month, day.day, tzinfo=tz, fold=0)
     second = _second(local.astimezone(UTC))

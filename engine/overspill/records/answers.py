@@ -72,8 +72,10 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeldUntil(msgspec.Struct, frozen=True, kw_only=True):
+    """`expires_at` None: never."""
+
     id: str
-    expires_at: str
+    expires_at: str | None
 
 
 class PolicyName(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
     if hold is None or (not hold.open and now >= hold.late_until):
         raise Failure(
             "hold_closed",
-            f"hold `{hold_id[:80]}` is over: it was captured or released, or timed out and its late capture has ended",
+            f"hold `{hold_id[:80]}` is over: captured, released, or timed out and too late for a capture",
             help="`explain` shows its reservation; record further usage with a new request",
         )
     return hold
