@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from overspill.cel import typed
 from overspill.cel.types import Type
+from overspill.words.codec import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """What holds where an expression stands: the places that `has` has shown, and the macros' variables, inner last."""
 
     shown: frozenset[str] = frozenset()

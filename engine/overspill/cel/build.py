@@ -6,12 +6,11 @@ grammar keeps all tokens, so that the first and the last child tell the span.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lark import Token
 
 from overspill.cel.literals import LiteralFault, bytes_value, double_value, int_value, string_value, uint_value
 from overspill.cel.tree import Call, Conditional, Expr, Ident, ListExpr, Literal, Logic, MapExpr, Not, Select
+from overspill.words.codec import replace
 from overspill.words.diagnostics import Fault
 from overspill.words.spans import Source, Span
 

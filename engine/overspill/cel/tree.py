@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True)
-class UInt:
+class UInt(Struct, frozen=True):
     """An unsigned literal, `3u`: kept apart from int, as CEL keeps them."""
 
     value: int
@@ -17,20 +15,17 @@ class UInt:
 LiteralValue = None | bool | int | UInt | float | str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     value: LiteralValue
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(Struct, frozen=True):
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(Struct, frozen=True):
     """`operand.field`; `name_span` is the field's own."""
 
     operand: Expr
@@ -39,8 +34,7 @@ class Select:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Operators, functions and methods: `a + b` is Call("+", None, (a, b)), `s.size()` is Call("size", s, ())."""
 
     function: str
@@ -49,8 +43,7 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Struct, frozen=True):
     """`a && b` or `a || b`; `operator` is `&&` or `||`."""
 
     operator: str
@@ -59,28 +52,24 @@ class Logic:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     operand: Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     condition: Expr
     then: Expr
     otherwise: Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ListExpr:
+class ListExpr(Struct, frozen=True):
     items: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class MapExpr:
+class MapExpr(Struct, frozen=True):
     entries: tuple[tuple[Expr, Expr], ...]
     span: Span
 

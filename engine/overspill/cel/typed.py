@@ -6,30 +6,26 @@ error of CEL when it is evaluated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from overspill.cel.tree import LiteralValue
 from overspill.cel.types import BOOL, Type
+from overspill.words.codec import Struct
 from overspill.words.spans import Span
 
 
-@dataclass(frozen=True, slots=True)
-class TypeName:
+class TypeName(Struct, frozen=True):
     """A type as a value: `int`, `google.protobuf.Timestamp`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     value: LiteralValue | TypeName
     type: Type
     span: Span
     can_fail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """A declared input; it can fail where it may be absent and nothing before it has shown that it is there."""
 
     path: str
@@ -38,8 +34,7 @@ class Input:
     can_fail: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """`has(user.spend_limit)`."""
 
     path: str
@@ -48,8 +43,7 @@ class Present:
     can_fail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """A macro's variable; `level` counts the macros around the one that declares it."""
 
     name: str
@@ -59,8 +53,7 @@ class Local:
     can_fail: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """One overload of a function or operator, by its name in `plan.functions`; `total`: only its operands can fail."""
 
     function: str
@@ -71,8 +64,7 @@ class Apply:
     total: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatch:
+class Dispatch(Struct, frozen=True):
     """One of several overloads, chosen when the kinds of the operands are known; none: an error.
 
     `candidates`: (kinds of the operands, name in `plan.functions`); `any` is every kind.
@@ -86,8 +78,7 @@ class Dispatch:
     can_fail: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Struct, frozen=True):
     operator: str
     left: TypedExpr
     right: TypedExpr
@@ -96,16 +87,14 @@ class Logic:
     type: Type = BOOL
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     operand: TypedExpr
     span: Span
     can_fail: bool
     type: Type = BOOL
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     condition: TypedExpr
     then: TypedExpr
     otherwise: TypedExpr
@@ -114,24 +103,21 @@ class Conditional:
     can_fail: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     items: tuple[TypedExpr, ...]
     type: Type
     span: Span
     can_fail: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(Struct, frozen=True):
     entries: tuple[tuple[TypedExpr, TypedExpr], ...]
     type: Type
     span: Span
     can_fail: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Struct, frozen=True):
     """A macro over `items`, a list: `name` is its function in `plan.loops`, `level` its variable.
 
     `test`: which items `map` takes, in its form with three arguments.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from overspill.words.codec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarType:
+class ScalarType(Struct, frozen=True):
     name: str
 
     def __str__(self) -> str:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class AmountType:
+class AmountType(Struct, frozen=True):
     """An amount in the steps of `unit`."""
 
     unit: str
@@ -23,16 +21,14 @@ class AmountType:
         return self.unit
 
 
-@dataclass(frozen=True, slots=True)
-class ListType:
+class ListType(Struct, frozen=True):
     item: Type
 
     def __str__(self) -> str:
         return f"list({self.item})"
 
 
-@dataclass(frozen=True, slots=True)
-class MapType:
+class MapType(Struct, frozen=True):
     key: Type
     value: Type
 
@@ -40,8 +36,7 @@ class MapType:
         return f"map({self.key}, {self.value})"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldType:
+class FieldType(Struct, frozen=True):
     """`optional`: the field may be absent from its record, and reading it then is an error."""
 
     name: str
@@ -49,8 +44,7 @@ class FieldType:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RecordType:
+class RecordType(Struct, frozen=True):
     """A declared input, or the items of one. When `may_be_absent`, all its fields may be: an absent account is an empty
     map. An input's fields are inputs of their own, `user.plan`; a record in a list is a `Map` by its fields' names."""
 

@@ -7,13 +7,12 @@ that a dozen lines cannot stand for a million.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from overspill.cel.build import DEPTH_MAX
 from overspill.cel.tree import Call, Conditional, Expr, Ident, ListExpr, Literal, Logic, MapExpr, Not, Select
 from overspill.check.names import Faults
 from overspill.syntax import tree
-from overspill.words.codec import Struct
+from overspill.words.codec import Struct, replace
 
 SIZE_MAX = 2000
 _MACROS = frozenset(["all", "exists", "exists_one", "existsOne", "map", "filter"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
+
+from overspill.words.codec import Struct
 
 
 class Item(NamedTuple):
@@ -19,8 +20,7 @@ class Item(NamedTuple):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Struct, frozen=True):
     """One character: one that is in any of `items`, or in none where `negated`; `fold`: in whatever case."""
 
     items: tuple[Item, ...]
@@ -40,25 +40,21 @@ def _within(item: Item, codes: tuple[int, ...]) -> bool:
     return hit != item.negated
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """A place between characters: text_start, text_end, line_start, line_end, word, not_word."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """`part` from `least` to `most` times (None: without end)."""
 
     part: Node

@@ -8,9 +8,9 @@ read, as a fault: names of scripts such as `\\p{Greek}`, and `\\C`, a single byt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from overspill.patterns.nodes import Chars, Choice, Edge, Item, Node, Repeat, Sequence
+from overspill.words.codec import Struct, replace
 
 BYTES_MAX = 256
 REPEAT_MAX = 1000
@@ -90,8 +90,7 @@ class PatternFault(ValueError):
     """A pattern that is none, or that is not read here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flags:
+class _Flags(Struct, frozen=True):
     fold: bool = False
     lines: bool = False
     dot_all: bool = False

@@ -7,19 +7,18 @@ form and the JSON Schema read the keys and shapes from here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from overspill.syntax import tree
 from overspill.syntax.shapes import INLINE, Listed, Named, OneOf, Record, Statement, nothing
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import Fault, Note, did_you_mean
 from overspill.words.spans import Span
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Construct:
+class Construct(Struct, frozen=True):
     """`word` begins it in the DSL; `key` is the YAML mapping that holds all of its kind by name."""
 
     word: str
@@ -296,8 +295,7 @@ CONSTRUCTS: Mapping[type, Construct] = {
 HEADER_WORDS = ("policy", "language", "effective", "owner", "unit")
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(Struct, frozen=True):
     """One statement as read: which field it fills, with what, where."""
 
     field: str

@@ -7,14 +7,13 @@ canonical form, the YAML writer and the JSON Schemas each walk these; `construct
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from overspill.words.codec import Struct
 
 INLINE = ""
 """The key of a statement whose record's keys stand among those of the record around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One statement of a construct. `field` is the tree's, `key` the YAML key, `shape` how a value reads and writes."""
 
     field: str
@@ -25,8 +24,7 @@ class Statement:
     """Stated any number of times in the DSL; a mapping or list in YAML."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A mapping with fixed keys; `what` is how faults call it. Where it has a name, `Named` gives it."""
 
     kind: type
@@ -38,24 +36,21 @@ class Record:
     """Its only value always stands alone for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(Struct, frozen=True):
     """Records told apart by their keys; `help` says which there are."""
 
     records: tuple[Record, ...]
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """Records by name. `word`: their order counts, so the canonical form lists them, each name under this key."""
 
     record: Record
     word: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A list of records; the canonical form sorts it where their order does not count."""
 
     record: Record

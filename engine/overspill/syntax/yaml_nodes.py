@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
+from overspill.words.codec import Struct
 from overspill.words.diagnostics import Fault, Note
 from overspill.words.spans import Source, Span
 
@@ -23,8 +24,7 @@ _Start = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _End = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """`value` as text; `plain` when it stands without quotes; `inner` is the span of the text inside them."""
 
     value: str
@@ -33,14 +33,12 @@ class Scalar:
     inner: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     entries: list[tuple[Scalar, Node]]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     items: list[Node]
     span: Span
 

@@ -6,7 +6,6 @@ anchor, the day clamped to the month.
 
 from __future__ import annotations
 
-import calendar
 import re
 from datetime import MAXYEAR, UTC, datetime, timedelta
 
@@ -67,6 +66,13 @@ def instant_after(anchor: int, length: Length) -> int:
     year, month = divmod(start.year * 12 + start.month - 1 + length.months, 12)
     if year > MAXYEAR:
         return NEVER
-    day = min(start.day, calendar.monthrange(year, month + 1)[1])
+    day = min(start.day, _days(year, month + 1))
     last = start.replace(year=year, month=month + 1, day=day)
     return int((last - _EPOCH) // timedelta(seconds=1)) * SECOND + micros
+
+
+def _days(year: int, month: int) -> int:
+    """How many days a month has."""
+    if month == 2:
+        return 28 + (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
+    return 30 if month in (4, 6, 9, 11) else 31

@@ -7,12 +7,12 @@ absorb the errors of the side that does not decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from operator import eq, ge, gt, le, lt, ne
 
 from overspill.cel.typed import Apply, Conditional, Constant, ListOf, Logic, Not, TypedExpr, conjuncts
 from overspill.cel.types import BOOL, INT, STRING, AmountType
 from overspill.check.serves import string_test
+from overspill.words.codec import Struct
 
 Facts = Mapping[str, frozenset[str]]
 """Path → the strings that it can be, where it is known to be one of some."""
@@ -34,9 +34,9 @@ def shape(expr: object) -> object:
     """The expression without its places: equal for equal texts, parentheses and spaces aside."""
     if isinstance(expr, tuple):
         return tuple(shape(part) for part in expr)
-    if not is_dataclass(expr):
+    if not isinstance(expr, Struct):
         return (type(expr).__name__, expr)  # `1 == True` here, never in CEL
-    names = [field.name for field in fields(expr) if field.name not in ("span", "can_fail", "type")]
+    names = [name for name in expr.__struct_fields__ if name not in ("span", "can_fail", "type")]
     return (type(expr).__name__, *(shape(getattr(expr, name)) for name in names))
 
 
