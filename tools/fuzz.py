@@ -22,6 +22,9 @@ from random import Random
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "cel"), str(ROOT / "tools")]
 
+REFUSED_MOST = 20
+"""So many texts that are refused are begun from; most of what is mutated shall be whole."""
+TALLY = "accepted"
 DONE = re.compile(r"^#(\d+)\s+\w+\s+cov: (\d+) ft: (\d+)", re.MULTILINE)
 
 
@@ -65,11 +68,14 @@ def guided(target: str, further: str | None, seconds: int, seed: int) -> Iterato
         arguments += ["--more", further] if further else []
         done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False)
         progress = DONE.findall(done.stderr)
-        if not progress:
-            sys.exit(f"the fuzzer did not run:\n{done.stderr[-2000:]}")
+        if done.returncode or not progress:  # a crash of the interpreter, too much memory, or it never ran
+            sys.exit(f"the fuzzer ended with {done.returncode}:\n{done.stderr[-2000:]}")
         runs, coverage, features = progress[-1]
+        tally = Path(folder, TALLY)
+        accepted = tally.read_text() if tally.exists() else ""
         print(
-            f"{target}: {runs} executions, {int(runs) // seconds}/s, coverage {coverage}, features {features}, seed {seed}"
+            f"{target}: {runs} executions, {int(runs) // seconds}/s, {accepted}coverage {coverage}, features {features}, "
+            f"seed {seed}"
         )
         yield from [path.read_text("utf-8") for path in sorted(Path(folder).glob("found-*"))]
 
@@ -80,30 +86,42 @@ def inside(target: str, further: str | None, seconds: int, seed: int, folder: Pa
 
     with atheris.instrument_imports(include=["overspill"]):
         from fuzz.mutate import mutated
-        from fuzz.targets import TARGETS
+        from fuzz.targets import ACCEPTED, REFUSED, TARGETS
         from fuzz.watch import watched
-    texts = texts_of(target, further)
+    every = texts_of(target, further)
+    accepted = [text for text in every if TARGETS[target](text) == ACCEPTED]
+    refused = [text for text in every if text not in accepted]
+    texts = accepted + refused[:REFUSED_MOST]
     begin = folder / "begin"
     begin.mkdir()
     for number, text in enumerate(texts):
         (begin / str(number)).write_text(text, "utf-8")
     known: set[tuple[str, str]] = set()
+    tally = {ACCEPTED: 0, REFUSED: 0}
+
+    def counted(text: str) -> str:
+        word = TARGETS[target](text)
+        tally[word] += 1
+        if sum(tally.values()) % 100 == 0:
+            (folder / TALLY).write_text(f"{tally[ACCEPTED] / sum(tally.values()):.0%} accepted, ")
+        return word
 
     def one(data: bytes) -> None:
         text = data.decode("utf-8", "replace")
-        found = watched(TARGETS[target], text)
+        found = watched(counted, text)
         if found is not None and found[:2] not in known:
             known.add(found[:2])
             (folder / f"found-{len(known)}").write_text(text, "utf-8")
 
     def mutate(data: bytes, size: int, chance_seed: int) -> bytes:
         chance = Random(chance_seed)
-        if chance.random() < 0.2:
+        if chance.random() < 0.1:
             return bytes(atheris.Mutate(data, size))
-        return mutated(data.decode("utf-8", "replace") or texts[0], texts, chance).encode()[:size]
+        text = chance.choice(texts) if chance.random() < 0.5 else data.decode("utf-8", "replace")
+        return mutated(text or texts[0], texts, chance).encode()[:size]
 
     options = [f"-max_total_time={seconds}", f"-seed={seed}", "-max_len=16384", "-len_control=0", "-rss_limit_mb=2048"]
-    TARGETS[target](texts[0])
+    options += [f"-artifact_prefix={folder}/"]
     atheris.Setup([sys.argv[0], *options, str(begin)], one, custom_mutator=mutate)
     atheris.Fuzz()
 

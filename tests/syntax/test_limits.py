@@ -230,3 +230,24 @@ def test_a_matrix_has_so_many_rows(rows: int, taken: bool) -> None:
     suite, faults = read_suite(text)
     assert (suite is not None) == taken
     assert taken or "at most 2000 rows" in faults[0].message
+
+
+DEEP = "(" * 70 + "[" * 70
+NOT_NESTED = [
+    f"// {DEEP}\n",
+    f'owner "{DEEP}";',
+    f'owner "a \\" {DEEP}";',
+    f'let a = user.plan == r"\\" || user.plan == "{DEEP}";',
+    f"let a = user.plan == '''\n{DEEP}''' || user.plan == \"//\"; // {DEEP}",
+]
+
+
+@pytest.mark.parametrize("text", NOT_NESTED)
+def test_brackets_in_comments_and_strings_are_no_nesting(text: str) -> None:
+    assert "OSP103" not in [fault.code for fault in faults_of_bundle(_dsl(f"{DSL}\n{text}\n"))]
+
+
+def test_brackets_behind_a_string_are_nesting() -> None:
+    """Whatever the string holds."""
+    text = f'{DSL}\nlet a = user.plan == "//" || ' + "[" * 70 + "]" * 70 + " == 1;\n"
+    assert [fault.code for fault in faults_of_bundle(_dsl(text))] == ["OSP103"]

@@ -28,11 +28,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--peers", action="store_true", help="compare with other engines, installed for the purpose")
     arguments = parser.parse_args()
-    rounds, count, seconds = (3, 3000, 0.5) if arguments.quick else (9, 10_000, 2.0)
+    rounds, count, seconds = (5, 2000, 0.5) if arguments.quick else (30, 4000, 2.0)
     decisions(rounds, count)
     conditions(rounds, count)
     growth(rounds, count, arguments.quick)
-    durable(seconds, rounds)
+    durable(seconds, 2 if arguments.quick else 18)
     policy_tests(1000)
     starts(3 if arguments.quick else 7)
     if arguments.peers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sqlite3
@@ -17,7 +18,7 @@ from table import folder, row
 from overspill import Engine, Request
 from overspill.runtime.combiner import SNAPSHOT_EVERY
 
-ACCOUNTS = 1024
+ACCOUNTS = 1536
 """So many that their windows cover every decision of a run."""
 CALLERS = 64
 ROUND = SNAPSHOT_EVERY
@@ -59,6 +60,8 @@ def durable(seconds: float, rounds: int) -> None:
         p50 = latencies[len(latencies) // 2] * 1000
         floor = _floor(at, seconds)
         many, bare = [], []
+        gc.collect()
+        gc.freeze()  # as a service does when it has started
         for first in range(number, number + rounds * ROUND, ROUND):
             many.append(asyncio.run(_callers(engine.adecide, first)))
             bare.append(asyncio.run(_bare(at)))
@@ -68,6 +71,7 @@ def durable(seconds: float, rounds: int) -> None:
         drawn = sum(
             window[3] for n in range(ACCOUNTS) for window in engine.account({"user": f"u_{n:06d}"}).windows.values()
         )
+        gc.unfreeze()
         mismatches = drawn != _counted(engine)
         engine.close()
     row("durable, one caller, p50", p50, "ms", bar="≤ 1", holds=p50 <= 1, beside=f"{single:,.0f}/s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import lru_cache
 
@@ -99,15 +100,26 @@ def size_fault(text: str, span: Span) -> Fault | None:
     return None
 
 
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_SKIPPED_OR_BRACKET = re.compile(
+    r"""//[^\r\n]*"""
+    r"""|[bB]?[rR](?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|\"[^\"\r\n]*\"|'[^'\r\n]*')"""
+    r"""|\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}"""
+    r"""|\"(?:\\[^\r\n]|[^\"\\\r\n])*\"|'(?:\\[^\r\n]|[^'\\\r\n])*'"""
+    r"""|[()\[\]{}]"""
+)
+"""A comment, a string, or a bracket outside of both."""
+
+
 def nesting(text: str) -> int:
-    """The deepest nesting of brackets, strings included: an upper bound that costs one pass."""
+    """The deepest nesting of brackets, those in comments and strings aside; one pass before anything is parsed."""
     depth = deepest = 0
-    for char in text:
-        if char in "([{":
+    for found in _SKIPPED_OR_BRACKET.findall(text):
+        if found in _OPENING:
             depth += 1
             deepest = max(deepest, depth)
-        elif char in ")]}":
-            depth -= 1
+        elif found in _CLOSING:
+            depth = max(depth - 1, 0)
     return deepest
 
 

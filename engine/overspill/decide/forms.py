@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
 from overspill.plan.functions import ABSENT
@@ -33,6 +32,7 @@ from overspill.plan.plan import (
 )
 from overspill.plan.raw import LimitStep, Step
 from overspill.records.written import Form, Hole, Value, form_of
+from overspill.words.codec import quoted
 
 LOTS_MAX = 8
 """So many lots of one layer, at most, are in a form."""

@@ -7,8 +7,6 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 
 from __future__ import annotations
 
-from json.encoder import encode_basestring as quoted
-
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
 from overspill.decide.forms import Fixed, Forms
 from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
@@ -44,6 +42,7 @@ from overspill.plan.raw import (
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT
 from overspill.records.written import Written
 from overspill.words.amounts import UNLIMITED
+from overspill.words.codec import quoted
 from overspill.words.texts import amount_text_of, end_json, instant_text_of
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -136,7 +136,7 @@ class Combiner:
             try:
                 head = self.states.catch_up()
                 work, answers = self._decide(batch, head.seq)
-                forms = self._new_forms(answers) if work.records else {}
+                forms = {id: form for id, form in work.forms.items() if id not in self._forms}
                 if work.records:
                     head = self._append(work.records, forms, head.hash)
                     self._store.commit()
@@ -164,7 +164,9 @@ class Combiner:
     def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
         # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
         now = max(self._clock.now(), self.states.last_at)
-        known = self.states.ids.find([waiting.command.id for waiting in batch])
+        ids = [waiting.command.id for waiting in batch]
+        known = self.states.ids.find(ids)
+        repeated = len(set(ids)) < len(ids)
         work = Batch(self._plans, self.states.of, now, seq + 1)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[str, Written]] = {}
@@ -184,13 +186,9 @@ class Combiner:
                 answers.append(_internal(error))
             else:
                 answers.append(written)
-                given[id] = command.fingerprint, written
+                if repeated:
+                    given[id] = command.fingerprint, written
         return work, answers
-
-    def _new_forms(self, answers: Iterable[Written | Failure]) -> dict[str, Form]:
-        """The forms that the store does not have yet."""
-        found = {answer.form.id: answer.form for answer in answers if isinstance(answer, Written) and answer.form}
-        return {id: form for id, form in found.items() if id not in self._forms}
 
     def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
         """A form is stored with the first answer that has it."""

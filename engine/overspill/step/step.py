@@ -21,7 +21,7 @@ from overspill.plan.plan import ROOT
 from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
-from overspill.records.written import RECORDED, Written
+from overspill.records.written import RECORDED, Form, Written
 from overspill.step import changes, settle
 from overspill.step.commands import (
     Capture,
@@ -80,7 +80,7 @@ class Batch:
     nothing behind.
     """
 
-    __slots__ = ("_account_of", "_plans", "_seq", "_undo", "accounts", "now", "records")
+    __slots__ = ("_account_of", "_plans", "_seq", "_undo", "accounts", "forms", "now", "records")
 
     def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
         self._plans = plans
@@ -91,6 +91,8 @@ class Batch:
         self.now = now
         self.accounts: dict[str, Account] = {}
         self.records: list[Record] = []
+        self.forms: dict[str, Form] = {}
+        """The forms of the records' answers, by id."""
 
     def step(self, command: Identified) -> Written:
         """Runs one command. Raises Failure."""
@@ -146,6 +148,8 @@ class Batch:
             self._undo.append((key, before))
             self.accounts[key] = apply(before or self._account_of(key), changed, self.now)
         form = answer.form
+        if form is not None:
+            self.forms[form.id] = form
         self.records.append(
             Record(
                 seq=self._seq + len(self.records),

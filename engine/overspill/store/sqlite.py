@@ -8,7 +8,6 @@ fsync left in the page cache cannot be known (Rebello et al., "Can Applications 
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +28,7 @@ LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
 _decode_form = json_decoder(Form).decode
+_decode_sources = json_decoder(dict[str, str]).decode
 
 _SCHEMA = """
 CREATE TABLE segments (
@@ -224,7 +224,7 @@ class SqliteStore:
     # ---- policies
 
     def put_policy(self, policy: StoredPolicy) -> None:
-        sources = json.dumps({name: data.decode("utf-8") for name, data in policy.sources.items()})
+        sources = json_bytes({name: data.decode("utf-8") for name, data in policy.sources.items()}).decode()
         row = (policy.digest, policy.name, policy.version, sources)
         self._do(self._execute, "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, ?)", row)
 
@@ -232,7 +232,7 @@ class SqliteStore:
         row = self._do(self._execute, "SELECT * FROM policies WHERE digest = ?", (digest,)).fetchone()
         if row is None:
             return None
-        sources = {name: text.encode() for name, text in json.loads(row[3]).items()}
+        sources = {name: text.encode() for name, text in _decode_sources(row[3]).items()}
         return StoredPolicy(row[0], row[1], row[2], sources)
 
     def close(self) -> None:

@@ -36,6 +36,12 @@ json_lines = msgspec.json.Encoder().encode_lines
 """Records → one compact line of JSON each, with a line feed behind it."""
 packed_bytes = msgspec.msgpack.Encoder().encode
 
+
+def quoted(text: str) -> str:
+    """The text as a JSON string, as short as can be."""
+    return json_bytes(text).decode()
+
+
 JsonFault = msgspec.MsgspecError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from json.encoder import encode_basestring as quoted
 
 from overspill.words.amounts import UNLIMITED, text_from_steps
+from overspill.words.codec import quoted
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.kept import kept
 
