@@ -26,7 +26,7 @@ from overspill.runtime.policies import checked_of, compiled
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import identify
 from overspill.step.step import step
-from overspill.syntax.format import formatted, surface_of
+from overspill.syntax.format import Surface, formatted, surface_of
 from overspill.syntax.frame import frame
 from overspill.words.codec import json_bytes
 from overspill.words.diagnostics import Fault
@@ -91,7 +91,8 @@ def _formats(name: str, data: bytes, digest: str) -> None:
 
 
 def _converts(name: str, data: bytes, digest: str) -> None:
-    """There and back: three texts of one digest, and what comes back is what formatting gives."""
+    """There and back: three texts of one digest; the DSL comes back as formatting gives it, comments and all. (In YAML a
+    comment behind a key comes back on a line of its own.)"""
     there = surface_of(name).other
     other = f"t{there.ending}"
     text, _ = formatted(name, data, there)
@@ -100,6 +101,7 @@ def _converts(name: str, data: bytes, digest: str) -> None:
     back, _ = formatted(other, text.encode(), there.other)
     assert back is not None
     assert read_side({name: back.encode()}).digest == digest, "and so does what comes back"
+    assert there is Surface.DSL or back == formatted(name, data)[0], "nothing has moved"
 
 
 def _decides(program: Program) -> None:

@@ -18,8 +18,7 @@ from table import folder, row
 from overspill import Engine, Request
 from overspill.runtime.combiner import SNAPSHOT_EVERY
 
-ACCOUNTS = 1536
-"""So many that their windows cover every decision of a run."""
+ACCOUNTS = 256
 CALLERS = 64
 ROUND = SNAPSHOT_EVERY
 """Decisions a round: each has its share of whatever comes now and then."""
@@ -30,7 +29,9 @@ RECORD_BYTES = 850
 def _open(folder: Path) -> Engine:
     engine = Engine.open(db=folder / "x.db")
     for number in range(ACCOUNTS):
-        engine.set_attributes({"user": f"u_{number:06d}"}, {"plan": "plus"}, id="s")
+        engine.set_attributes(
+            {"user": f"u_{number:06d}"}, {"plan": "pro"}, id="s"
+        )  # windows that cover every decision of a run
         engine.grant({"user": f"u_{number:06d}"}, "credits", "100000", id="C1")
     return engine
 
