@@ -65,6 +65,13 @@ def test_the_watch_finds_its_canaries(target: object, kind: str) -> None:
     assert found.kind == kind
 
 
+def test_what_hoards_is_found_each_time() -> None:
+    """Where the system can forget a peak."""
+    found = [watched(_hoards, "x", seconds=10) for _ in range(2)]
+    forgets = Path("/proc/self/clear_refs").exists()
+    assert [one and one.kind for one in found] == ["Large", "Large" if forgets else None]
+
+
 def test_findings_become_small() -> None:
     text = "alpha { beta; gamma { delta; } epsilon; }"
     assert smaller(text, lambda one: "delta" in one) == "delta"
