@@ -116,11 +116,11 @@ def write_file(path: Path, data: bytes) -> None:
         if mode is not None and not os.access(target, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
         with beside.open("xb") as file:
+            if mode is not None:  # before anything is in it
+                beside.chmod(S_IMODE(mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            beside.chmod(S_IMODE(mode))
         beside.replace(target)
     except OSError as error:
         raise Failure("unwritable", f"{path}: {error.strerror}", help="check its permissions") from None
