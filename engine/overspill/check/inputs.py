@@ -122,6 +122,8 @@ class Inputs:
         if in_request and unit is not None:
             self.faults.add("OSP212", item.type.span, "a request carries meters, not amounts", help="use `meter`")
             return None
+        if is_meter and not self.names.may_be("meter", item.name):
+            return None
         type_ = INT if is_meter else (AmountType(unit.name) if unit is not None else _SCALARS[name])
         default, fits = self._default(item, type_, is_meter)
         if not fits:

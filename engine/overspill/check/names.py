@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from overspill.syntax import tree
@@ -15,6 +15,9 @@ from overspill.words.spans import Span
 T = TypeVar("T")
 PROPOSALS_MAX = 500
 """Findings after which no near name is looked for any more: thousands of slips among thousands of names take minutes."""
+TAKEN: Mapping[str, str] = {"account": "unlimited", "meter": "free", "window": "unlimited"}
+"""Kind of name → the reserved word it cannot be, because the DSL reads a value where the name would stand. YAML could
+say it, and is refused too, for both surfaces say the same (LANGUAGE.md principle 2)."""
 
 
 class Faults:
@@ -81,6 +84,8 @@ class Names:
         self.invariants = self._by_name([item for item in items if isinstance(item, tree.Invariant)], "invariant")
         self.waterfalls = self._by_name([item for item in items if isinstance(item, tree.Waterfall)], "waterfall")
         self.request = self._single([item for item in items if isinstance(item, tree.RequestInputs)], "request")
+        for account in self.accounts.values():
+            self.may_be("account", account.name)
         self.unit_of: dict[str, Unit] = {}
         for unit in self.units.values():
             self._unit(unit)
@@ -202,6 +207,14 @@ class Names:
             note=(other.span, "declared here"),
             help=f"name a {what}: {', '.join(sorted(known)) or 'none is declared'}",
         )
+
+    def may_be(self, kind: str, name: tree.Name) -> bool:
+        """Whether a thing of this kind may have the name; a fault where it may not."""
+        if name.text != TAKEN[kind]:
+            return True
+        message = f"no {kind} can be called `{name.text}`: that word is a value where the name would stand"
+        self.faults.add("OSP205", name.span, message, help="use another name")
+        return False
 
     def once(self, name: tree.Name, first: tree.Name, what: str, help: str = "rename one of them") -> bool:
         """Whether `first` is `name` itself; a fault where the name stands twice."""

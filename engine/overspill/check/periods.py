@@ -50,6 +50,7 @@ class Periods:
         for item in items:
             first = found.setdefault(item.name.text, item)
             complete = self.names.once(item.name, first.name, "window") and complete
+            complete = self.names.may_be("window", item.name) and complete
             kind = self.kind(item.kind, unit, declared)
             if kind is None:
                 complete = False

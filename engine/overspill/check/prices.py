@@ -57,6 +57,8 @@ class Prices:
             if name in scope or name in self.inputs.scope or name in self.names.lets:
                 self.faults.add("OSP211", meter.name.span, f"`{name}` is declared twice", help="use another name")
                 return None
+            if not self.names.may_be("meter", meter.name):
+                return None
             typed = self.inputs.expression(meter.expr, scope)
             if typed is None:
                 return None
