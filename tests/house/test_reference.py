@@ -5,6 +5,7 @@ The blocks of a page that name a file are that page's folder; those of one sub-f
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,10 @@ import pytest
 
 from house.test_docs import ROOT, blocks_of
 from overspill.syntax import tree
+from overspill.syntax.constructs import CONSTRUCTS
+from overspill.syntax.format import formatted
 from overspill.syntax.read import read
+from overspill.syntax.shapes import INLINE, Listed, Named, OneOf, Record, Shape
 from overspill.words.spans import Span
 
 PAGES = sorted((ROOT / "docs" / "language").glob("*.md"))
@@ -57,6 +61,22 @@ def test_a_wrong_example_would_be_found(tmp_path: Path) -> None:
     (policy,) = _written(page, tmp_path / "folder")
     with pytest.raises(AssertionError, match="the eleventh run waits"):
         _overspill("test", str(policy))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_are_formatted(page: Path) -> None:
+    policies = [block for block in blocks_of(page) if block.file.endswith((".spill", ".spill.yaml"))]
+    assert policies
+    for block in policies:
+        assert formatted(block.file, block.text.encode()) == (block.text, ())
+
+
+def test_an_untidy_example_would_be_found() -> None:
+    """The canary of the above."""
+    (first,) = [block for block in blocks_of(PAGES[0].parent / "README.md") if block.file.endswith(".spill")]
+    text = first.text.replace("account user {}", "account user { }")
+    assert formatted(first.file, text.encode()) == (first.text, ())
+    assert text != first.text
 
 
 def _nodes(value: object) -> Iterator[msgspec.Struct]:
@@ -110,4 +130,42 @@ def test_every_part_of_the_language_has_an_example() -> None:
 
 def test_a_part_without_an_example_would_be_found() -> None:
     """The canary of the above."""
-    assert {"Grace", "Grace.only_if"} <= _language() - _said([page for page in PAGES if page.stem != "further_layers"])
+    others = [page for page in PAGES if page.stem != "further_layers"]
+    assert {"Entitlement", "Entitlement.billed"} <= _language() - _said(others)
+
+
+def _keys(shape: Shape) -> Iterator[str]:
+    """The keys that a value of the shape has in YAML, at any depth."""
+    match shape:
+        case Record(statements=statements, bare=False):
+            for statement in statements:
+                yield from () if statement.key == INLINE else (statement.key,)
+                yield from _keys(statement.shape)
+        case OneOf(records=records):
+            for record in records:
+                yield from _keys(record)
+        case Named(record=record) | Listed(record=record):
+            yield from _keys(record)
+        case _:
+            pass
+
+
+def _yaml_keys() -> set[str]:
+    found: set[str] = set()
+    for construct in CONSTRUCTS.values():
+        found.add(construct.key)
+        for statement in () if construct.bare else construct.statements:
+            found |= {statement.key, *_keys(statement.shape)}
+    return found
+
+
+def _explained(text: str) -> set[str]:
+    """The words in backticks outside of blocks."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"[a-z_]+", code)}
+
+
+def test_every_key_of_yaml_is_explained() -> None:
+    text = (ROOT / "docs" / "language" / "yaml.md").read_text("utf-8")
+    assert sorted(_yaml_keys() - _explained(text)) == []
+    assert "late_capture" in _yaml_keys() - _explained(text.replace(", late_capture", ""))
