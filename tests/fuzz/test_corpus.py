@@ -41,6 +41,21 @@ def test_no_mutation_gets_through(target: str) -> None:
         assert watched(TARGETS[target], text) is None, text
 
 
+LONG = {
+    "an unclosed string of escaped quotes": '"' + '\\"' * 60_000,
+    "unclosed triple strings": "'''" + '"""\\' * 30_000,
+    "raw prefixes": "r" * 120_000 + '"',
+    "brackets without end": "[" * 120_000,
+    "one comment": "//" + "{" * 120_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("target", ["dsl", "yaml", "cel"])
+def test_long_texts_take_no_longer_than_their_length(target: str, text: str) -> None:
+    assert watched(TARGETS[target], text) is None
+
+
 def _raises(text: str) -> str:
     return str(len(text) // 0)
 

@@ -103,12 +103,13 @@ def size_fault(text: str, span: Span) -> Fault | None:
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _SKIPPED_OR_BRACKET = re.compile(
     r"""//[^\r\n]*"""
-    r"""|[bB]?[rR](?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|\"[^\"\r\n]*\"|'[^'\r\n]*')"""
-    r"""|\"{3}(?:\\[\s\S]|[^\\])*?\"{3}|'{3}(?:\\[\s\S]|[^\\])*?'{3}"""
-    r"""|\"(?:\\[^\r\n]|[^\"\\\r\n])*\"|'(?:\\[^\r\n]|[^'\\\r\n])*'"""
+    r"""|[bB]?[rR](?:\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|\"[^\"\r\n]*\"?|'[^'\r\n]*'?)"""
+    r"""|\"{3}(?:\\[\s\S]|[^\\])*?(?:\"{3}|\Z)|'{3}(?:\\[\s\S]|[^\\])*?(?:'{3}|\Z)"""
+    r"""|\"(?:\\[^\r\n]|[^\"\\\r\n])*\"?|'(?:\\[^\r\n]|[^'\\\r\n])*'?"""
     r"""|[()\[\]{}]"""
 )
-"""A comment, a string, or a bracket outside of both."""
+"""A comment, a string, or a bracket outside of both. A string that does not end is taken as far as it goes: looked for
+again from each quote in it, it would take quadratic time."""
 
 
 def nesting(text: str) -> int:

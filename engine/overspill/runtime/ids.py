@@ -34,14 +34,12 @@ class Ids:
         self._start(0)
 
     def _start(self, size: int) -> None:
-        """A new table, of the size at this place of `PLACES`, to be filled."""
+        """A new table, of the size at this place of `PLACES`, to be filled from the index, which has every id now."""
         self._table = bytearray(PLACES[size])
         self._size = size
         self._marks = 0
         self._filled_to: int | None = -1
         """The index's numbers up to this one are marked; None: all are."""
-        for number in self._recent:
-            self._mark(number)
 
     def _mark(self, number: int) -> None:
         self._table[number % len(self._table)] = 1
@@ -62,8 +60,7 @@ class Ids:
             self._doubles.append((number, seq))
             return
         self._recent[number] = seq
-        self._table[number % len(self._table)] = 1
-        self._marks += 1
+        self._mark(number)
 
     def recent(self) -> Iterator[tuple[int, int]]:
         """What a snapshot has to index: (number, record's number), in order but for the doubles."""

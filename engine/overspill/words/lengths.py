@@ -72,7 +72,7 @@ def instant_after(anchor: int, length: Length) -> int:
 
 
 def _days(year: int, month: int) -> int:
-    """How many days a month has."""
+    """How many days a month has. (The library's `calendar` brings `locale` with it, a millisecond of every start.)"""
     if month == 2:
         return 28 + (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
     return 30 if month in (4, 6, 9, 11) else 31
