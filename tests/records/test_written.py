@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill.records.answers import LayerStep
 from overspill.records.usage import usage_event
 from overspill.records.written import Hole, form_of
 from overspill.words.ids import id_number
@@ -77,6 +78,22 @@ def test_a_decision_over_several_layers_has_the_same_bytes(tmp_path: Path, lots:
     with sqlite3.connect(db) as connection:
         assert connection.execute("SELECT count(*) FROM forms").fetchone() == (forms,)
     connection.close()
+
+
+def test_more_windows_than_a_form_tells_apart_are_written_plainly() -> None:
+    windows = "".join(f"window w{number}: {number + 1}h from first_use; " for number in range(300))
+    cells = ", ".join(f"w{number} {300 - number} runs" for number in range(300))
+    policy = f"""policy p version 1; language 1; unit runs: integer; account user {{ }} request {{ runs: meter; }}
+limit many {{ per user; unit runs; {windows} capacity {cells}; }}
+pool bought {{ per user; unit runs; on overshoot refund; }}
+waterfall w {{ serves true; counts runs; draw many; draw bought; otherwise deny used_up; }}
+"""
+    with Engine.open({"p.spill": policy.encode()}, clock=ManualClock(NOW)) as engine:
+        engine.grant(ANA, "bought", "50", id="B")
+        decision = engine.decide(Request(id="r1", account=ANA, meters={"runs": 5}))
+        layers = {step.layer: step for step in decision.trace if isinstance(step, LayerStep)}
+        assert (layers["many"].cause, layers["many"].binding) == ("w299", "w299")
+        assert [bytes(record.answer) for record in engine.records()][-1] == decision.json
 
 
 TEXTS = st.text("ab,'{}\\\n", max_size=3)

@@ -34,8 +34,8 @@ from overspill.plan.raw import LimitStep, Step
 from overspill.records.written import Form, Hole, Value, form_of
 from overspill.words.codec import quoted
 
-LOTS_MAX = 8
-"""So many lots of one layer, at most, are in a form."""
+PARTS_MAX = 8
+"""So many lots drawn from one layer, or windows of one that fell short, at most, are in a form."""
 SHAPES_MAX = 512
 """So many forms a waterfall has, at most; what comes after is written plainly."""
 PASSED = -1
@@ -57,11 +57,15 @@ def shape_of(steps: Sequence[Step]) -> Shape | None:
     last = len(steps) - 1
     shape = []
     for index, step in enumerate(steps):
-        if len(step) == 5:
-            shape.append(0 if index == last else short_of(step))
-        elif len(step) == 2:
+        if len(step) == 2:
             shape.append(PASSED)
-        elif len(step[3]) <= LOTS_MAX and bool(step[1]) == bool(step[3]):
+        elif len(step) == 5 and index == last:
+            shape.append(0)
+        elif len(step[3]) > PARTS_MAX:
+            return None
+        elif len(step) == 5:
+            shape.append(short_of(step))
+        elif bool(step[1]) == bool(step[3]):
             shape.append(len(step[3]))
         else:
             return None
