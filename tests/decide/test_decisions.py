@@ -14,6 +14,7 @@ from overspill.account.effects import default_order
 from overspill.account.state import EMPTY, Account
 from overspill.decide.admit import admit
 from overspill.decide.decide import Decided, decide
+from overspill.decide.forms import has_form, has_forms
 from overspill.decide.render import render
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
@@ -22,9 +23,9 @@ from overspill.records.answers import DecisionRecord
 from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
 from overspill.step.keys import identify
-from overspill.step.step import Outcome, step
+from overspill.step.step import Batch, Outcome, step
 from overspill.words.amounts import steps_from_text
-from overspill.words.codec import json_decoder
+from overspill.words.codec import json_decoder, replace
 from overspill.words.instants import NEVER
 from support.worlds import World, worlds
 
@@ -51,10 +52,12 @@ def _step(
 def _decided(world: World) -> Decided:
     admitted = admit(world.program.plan, world.request)
     names = world.program.plan.kind_names
-    accounts = [
+    accounts: list[Account | None] = [
         None if id is None else world.accounts[f"default/{name}/{id}"]
         for name, id in zip(names, admitted.ids, strict=True)
     ]
+    batch = Batch(_Plans(world.program), lambda key: world.accounts.get(key, EMPTY), world.now, 1)
+    accounts += batch.members(world.program.plan, "default", accounts)
     return decide(world.program, admitted, accounts, world.now)
 
 
@@ -64,7 +67,9 @@ def _facts(world: World) -> dict[str, Any]:
     facts |= {f"user.{name}": value for name, value in user.items()}
     facts |= {"request.speed": "standard", "request.cached": 0}
     facts |= {f"request.{name}": value for name, value in {**world.request.fields, **world.request.meters}.items()}
-    return {**facts, "workspace": world.request.account.get("workspace")}
+    ids = user.get("groups", ())
+    groups = [world.accounts[f"default/groups/{id}"].attributes for id in ids]  # type: ignore[union-attr]
+    return {**facts, "groups": groups, "workspace": world.request.account.get("workspace")}
 
 
 @given(worlds())
@@ -75,10 +80,19 @@ def test_generated_code_interpreter_and_oracle_agree(world: World) -> None:
     assert again.raw == decided.raw
     policy = read_side({"generated.spill": world.text.encode()}).canonical
     accounts = {
-        key.split("/")[1]: {"windows": account.windows, "pools": account.pools}
+        key.split("/")[1]: {
+            "windows": account.windows,
+            "pools": account.pools,
+            "attributes": account.attributes,
+            "since": account.since,
+        }
         for key, account in world.accounts.items()
     }
-    outcome, base, granted, draws = oracle.decide(policy, _facts(world), accounts, world.now)
+    request = world.request
+    most = None if request.max_charge is None else _steps(request.max_charge["credits"])
+    outcome, base, granted, draws = oracle.decide(policy, _facts(world), accounts, world.now, request.only, most)
+    if outcome == "partial" and granted < _steps(request.at_least or "0"):
+        outcome, granted, draws = "deny", 0, {}
     layers = decided.waterfall.layers
     found = {layers[index].name: decided.raw[5][index][1:3] for index in decided.drawing}
     assert (decided.outcome, decided.raw[2], decided.granted, found) == (outcome, base, granted, draws)
@@ -90,7 +104,9 @@ def test_what_is_covered_has_a_form_which_gives_the_plain_writers_bytes(world: W
     shown = {"id": "dec_x", "request_json": "{}", "request_digest": "0", "account_version": 3, "hold": None}
     written = render(decided, **shown)  # type: ignore[arg-type]
     assert written.json == render(decided, **shown, plainly=True).json  # type: ignore[arg-type]
-    assert (written.form is not None) == (decided.raw[0] == COVERED and not decided.waterfall.fill_whole)
+    steps = zip(decided.waterfall.layers, decided.raw[5], strict=False)
+    told = has_forms(decided.waterfall) and all(len(step) == 2 or has_form(layer) for layer, step in steps)
+    assert (written.form is not None) == (decided.raw[0] == COVERED and told)
 
 
 @given(worlds())
@@ -156,7 +172,7 @@ def test_the_smallest_purchase_helps_and_one_step_less_does_not(world: World) ->
             continue
         layer = next(one for one in decided.waterfall.layers if one.name == offer["pool"])
         assert isinstance(layer, PoolLayer)
-        kind = world.program.plan.kind_names[layer.kind]
+        kind = world.program.plan.kind_names[layer.account]
         key = f"default/{kind}/{world.request.account[kind]}"
         for less, helped in ((0, True), (1, False)):
             amount = _steps(offer["amount"]) - less
@@ -171,7 +187,7 @@ def test_the_smallest_purchase_helps_and_one_step_less_does_not(world: World) ->
 def _with_lot(account: Account, pool: str, amount: int) -> Account:
     lot = ("bought", amount, 0, NEVER, 9, 1, amount)
     pools = {**account.pools, pool: tuple(sorted((*account.pools.get(pool, ()), lot), key=default_order))}
-    return Account(account.version, account.at, account.attributes, account.windows, pools, account.holds)
+    return replace(account, pools=pools)
 
 
 @given(worlds())

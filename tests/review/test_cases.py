@@ -33,8 +33,12 @@ HOLDS = [
     ],
     ["decide: {product: text, model: m1, tokens: -1} ; expect: {error: invalid_meter}"],
     ["decide: {product: text, model: m1, token: 1} ; expect: {error: unknown_field}"],
-    [f"{ASK} ; only: [money] ; expect: {{error: not_supported}}"],
-    [f"{ASK} ; at_least: 1 ; expect: {{error: not_supported}}", f"{ASK} ; initiator: background"],
+    [f"{ASK} ; only: [money] ; expect: {{layers: {{plan_limit: not_applicable}}}}"],
+    [f"{ASK} ; only: [mony] ; expect: {{error: unknown_layer}}"],
+    [
+        f"{ASK} ; max_charge: {{credits: 0}} ; at_least: 1 ; expect: {{outcome: allow}}",
+        f"{ASK} ; initiator: background",
+    ],
     ["preview: {product: text, model: m1, tokens: 1000} ; expect: {granted: 1.5, windows: {plan_limit.day: 0}}"],
     [
         "reserve: {product: text, model: m1, tokens: 2000} ; hold: one ; expect: {windows: {plan_limit.day: 3}}",

@@ -100,7 +100,7 @@ FILE_FAULTS = [
     ("a: &x 1\n" + CASE, "OSP121", "YAML's anchors are not read here", None),
     ("given: {}\ngiven: {}\n" + CASE, "OSP123", "the key `given` is there twice", None),
     ("given: {att: x}\n" + CASE, "OSP201", "unknown part of `given` `att`", "did you mean `at`?"),
-    ("given: {counters: {}}\n" + CASE, "OSP201", "`counters` cannot be given yet", None),
+    ("given: {banked_resets: {}}\n" + CASE, "OSP201", "`banked_resets` cannot be given yet", None),
     ("given: {account: {usr: u}}\n" + CASE, "OSP210", "unknown account `usr`", None),
     ("given: {account: {}}\n" + CASE, "OSP202", "the account names no `user`", "add `user: …`"),
     ("given: {account: {user: a/b}}\n" + CASE, "OSP205", "`a/b` is no identifier", None),

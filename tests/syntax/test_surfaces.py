@@ -51,9 +51,11 @@ def test_generated_policies_have_one_digest_in_both_surfaces(text: str) -> None:
 
 def _as_yaml(canonical: dict[str, Plain]) -> dict[str, Plain]:
     """The canonical form with the few lists turned into the mappings that authors write."""
-    for limit in _values(canonical, "limits"):
-        limit["windows"] = {one.pop("window"): one for one in _copies(limit["windows"])}
-        _skips(limit)
+    for counted in (*_values(canonical, "limits"), *_values(canonical, "caps")):
+        counted["windows"] = {one.pop("window"): one for one in _copies(counted["windows"])}
+        _skips(counted)
+    for entitlement in _values(canonical, "entitlements"):
+        _skips(entitlement)
     for pool in _values(canonical, "pools"):
         if pool.pop("free") is True:
             pool["free"] = "true"

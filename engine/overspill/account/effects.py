@@ -67,6 +67,7 @@ def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
+    since = account.since if account.version else at
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -82,9 +83,10 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             holds = {id: hold for id, hold in holds.items() if id != effect.id}
         elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
+            since = at
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since)
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

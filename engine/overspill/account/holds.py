@@ -1,17 +1,16 @@
-"""What a hold gives back: effects on the windows and lots that its legs were drawn from (LANGUAGE.md S1, S4).
+"""What a hold gives back: changes of the counters and lots that its legs were drawn from (LANGUAGE.md S1, S4).
 
-Recorded draws are unwound, never today's order: a window gets its amount back only in the generation it was counted
+Recorded draws are unwound, never today's order: a counter gets its amount back only in the generation it was counted
 in, a lot gets back what was taken from it, the last drawn first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from overspill.account.effects import Effect, SetLot, SetWindow
-from overspill.account.kernel import counted, freed
+from overspill.account.draft import Draft
+from overspill.account.kernel import freed, still_counted
 from overspill.account.state import Account, Hold, Leg
-from overspill.plan.shapes import GENERATION, LOT_ID, LOT_LEFT, Lot
+from overspill.plan.counting import given_back
+from overspill.plan.shapes import LOT_LEFT, Lot
 from overspill.words.codec import Struct
 
 
@@ -23,38 +22,33 @@ class Kept(Struct, frozen=True):
     amount: int
 
 
-def given_back(kept: Kept, account: Account) -> list[Effect]:
-    """The effects on the leg's account when all but `kept` goes back; `account` is its state now."""
-    back = kept.leg.amount - kept.amount
-    if back == 0:
-        return []
-    return [*_windows_back(kept.leg, back, account), *_lots_back(kept, account)]
+def give_back(draft: Draft, hold: Hold, kept: Kept) -> None:
+    """All of the leg but `kept` goes back to where it came from."""
+    leg = kept.leg
+    if leg.amount == kept.amount:
+        return
+    for count in leg.counts:
+        account = hold.accounts[count.kind]
+        assert account is not None
+        back = count.amount - still_counted(count.amount, leg.amount, kept.amount)
+        state = draft.window(account, count.key)
+        if back and state is not None:
+            changed = given_back(state, count.generation, back)
+            if changed is not state:
+                draft.set_window(account, count.key, changed)
+    _lots_back(draft, hold, kept)
 
 
-def _windows_back(leg: Leg, back: int, account: Account) -> list[Effect]:
-    effects: list[Effect] = []
-    for key, generation in leg.windows:
-        state = account.windows.get(key)
-        if state is not None and state[GENERATION] == generation:
-            effects.append(SetWindow(key, (*state[:3], counted(state[3], back))))
-    return effects
-
-
-def _lots_back(kept: Kept, account: Account) -> list[Effect]:
-    effects: list[Effect] = []
+def _lots_back(draft: Draft, hold: Hold, kept: Kept) -> None:
+    account = hold.accounts[kept.leg.kind]
+    assert account is not None
     keep = kept.amount
     for pool, lot, part in kept.leg.lots:
         used, back = freed(part, keep)
         keep -= used
         if back:
-            left = _left(account.pools.get(pool, ()), lot)
-            effects.append(SetLot(pool, (lot[0], left + back, *lot[2:])))
-    return effects
-
-
-def _left(lots: Sequence[Lot], lot: Lot) -> int:
-    """What is free of the lot now; one that left the state has nothing."""
-    return next((other[LOT_LEFT] for other in lots if other[LOT_ID] == lot[LOT_ID]), 0)
+            now = draft.lot(account, pool, lot[0])
+            draft.set_lot(account, pool, (lot[0], (0 if now is None else now[LOT_LEFT]) + back, *lot[2:]))
 
 
 def lots_used(kept: Kept) -> list[tuple[str, Lot, int]]:

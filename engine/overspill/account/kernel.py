@@ -18,9 +18,11 @@ def kept(asked: int, base_held: int, amount_held: int, numerator: int, denominat
     return asked, amount if amount < amount_held else amount_held
 
 
-def counted(used: int, amount_back: int) -> int:
-    """A window's use after `amount_back` has gone back to it; never below 0."""
-    return used - amount_back if amount_back < used else 0
+def still_counted(counted: int, held: int, keep: int) -> int:
+    """What stays counted of `counted` when `keep` of the leg's `held` steps are used. A counter that counted less than the
+    leg is an overage, which gives back first what lots did not give."""
+    beyond = keep - (held - counted)
+    return beyond if beyond > 0 else 0
 
 
 def freed(part: int, keep: int) -> tuple[int, int]:

@@ -6,23 +6,38 @@ reads them.
 
 from __future__ import annotations
 
-from overspill.plan.shapes import Lot, Scalar, WindowState
-from overspill.words.codec import Light, packed_bytes, packed_decoder
+from typing import Any
 
-Value = Scalar
+from overspill.plan.shapes import Attribute, Lot, WindowState
+from overspill.words.codec import Light, packed_bytes, packed_decoder
+from overspill.words.instants import NEVER
+
+Value = Attribute
 """What an attribute holds; amounts in steps."""
+Fact = str | int | bool | tuple[Any, ...] | None
+"""What a hold remembers of an input; None: it was absent; of many accounts their values side by side."""
+
+
+class Count(Light, frozen=True, array_like=True):
+    """What one counter holds for a draw: `amount` steps in this generation of it."""
+
+    kind: int
+    """The index of the account kind that keeps it."""
+    key: str
+    generation: int
+    amount: int
 
 
 class Leg(Light, frozen=True, array_like=True):
-    """What one layer holds for a reservation: `base` and `amount` in steps, from these windows or lots."""
+    """What one layer holds for a reservation: `base` and `amount` in steps, in these counters and from these lots. A
+    concurrency's has a base of 0: it goes back whole."""
 
     layer: str
     kind: int
     """The account kind's index."""
     base: int
     amount: int
-    windows: tuple[tuple[str, int], ...]
-    """(window key, generation): each counts the whole amount."""
+    counts: tuple[Count, ...]
     lots: tuple[tuple[str, Lot, int], ...]
     """(pool key, the lot as it was, amount drawn), in the order drawn."""
 
@@ -40,7 +55,7 @@ class Hold(Light, frozen=True, array_like=True):
     expires_at: int
     late_until: int
     base: int
-    facts: tuple[str | int | bool | None, ...]
+    facts: tuple[Fact, ...]
     """The inputs the waterfall read at admission, in the order of its slots; None: absent."""
     request: str
     """The request's id."""
@@ -61,6 +76,9 @@ class Account(Light, frozen=True, array_like=True):
     pools: dict[str, tuple[Lot, ...]] = {}
     """By pool key, in the default draw order; lots with nothing left are gone."""
     holds: dict[str, Hold] = {}
+    since: int = NEVER
+    """When its attributes were last what they are not now, or when it came into being: every reset up to then is settled
+    in its windows."""
 
 
 EMPTY = Account()

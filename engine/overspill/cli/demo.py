@@ -149,7 +149,7 @@ def _strong(text: str, bold: bool) -> str:
 def _drawn(draw: Draw) -> str:
     if draw.windows:
         window = draw.windows[0]
-        return f"{_bar(window.after, window.limit)}  {window.window} {window.before} → {window.after} of {window.limit}"
+        return f"{_bar(window.after, window.limit or '0')}  {window.window} {window.before} → {window.after} of {window.limit}"
     parts = ", ".join(f"{lot.lot} {lot.before} → {lot.after}" for lot in draw.lots)
     rate = "" if draw.base == draw.amount else f" for {draw.base}"
     return f"{draw.amount} {draw.unit}{rate}  {parts}"

@@ -19,8 +19,10 @@ from overspill.plan.shapes import (
     LOT_ID,
     LOT_LEFT,
     LOT_PRIORITY,
+    Attribute,
 )
 from overspill.runtime.engine import Engine
+from overspill.step.commands import Value
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text
@@ -101,11 +103,13 @@ def account_set(
     return 0
 
 
-def attribute_value(plan: Plan, kind: str, name: str, text: str) -> str | int | bool | None:
-    """An attribute's text as its declaration types it."""
+def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None:
+    """An attribute's text as its declaration types it; accounts that one is a member of are ids with commas."""
     if text == "":
         return None
-    declared = next((found.attributes.get(name) for found in plan.kinds if found.name == kind), None)
+    if any(many.name == name and many.of == kind for many in plan.many):
+        return tuple(text.split(","))
+    declared = next((found.attributes.get(name) for found in (*plan.kinds, *plan.many) if found.name == kind), None)
     if declared is None or declared.unit is not None or declared.type in (str, Instant):
         return text
     if declared.type is bool:
@@ -154,11 +158,11 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
 
 def _attributes(plan: Plan, target: dict[str, str], state: Account) -> dict[str, Any]:
     """As they were sent: amounts as decimal text, instants as theirs."""
-    declared = next((kind.attributes for kind in plan.kinds if kind.name in target), {})
+    declared = next((kind.attributes for kind in (*plan.kinds, *plan.many) if kind.name in target), {})
     return {name: _shown(declared.get(name), value) for name, value in state.attributes.items()}
 
 
-def _shown(declared: Input | None, value: str | int | bool) -> str | int | bool:
+def _shown(declared: Input | None, value: Attribute) -> object:
     if declared is None or type(value) is not int:
         return value
     if declared.type is Instant:
@@ -181,7 +185,7 @@ def _scales(plan: Plan) -> dict[str, tuple[int, str]]:
 
 def _window(key: str, state: Account, now: int, scales: dict[str, tuple[int, str]]) -> dict[str, Any]:
     scale, unit = scales.get(key.split(".")[0], (0, "steps"))
-    generation, _, ends_at, used = state.windows[key]
+    generation, _, ends_at, used, *_ = state.windows[key]
     return {
         "generation": generation,
         "used": text_from_steps(used, scale),

@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import TypeVar
 
 from overspill.compile.expressions import ConstantPool, can_fail, python_text
-from overspill.plan import interpret
+from overspill.plan import facts, interpret, pricing
 from overspill.plan.arithmetic import round_quotient
 from overspill.plan.expression import Expr
 from overspill.plan.functions import NAMESPACE
-from overspill.plan.periods import window_at
+from overspill.plan.periods import kind_of, window_at
 from overspill.plan.plan import (
     ROOT,
+    Bucket,
     Condition,
     Counting,
     Layer,
@@ -26,12 +27,14 @@ from overspill.plan.plan import (
     Origin,
     PoolLayer,
     Pricing,
+    ScheduleBy,
+    Sliding,
     Table,
     Waterfall,
     state_key,
 )
 from overspill.plan.program import DecideFunction
-from overspill.plan.raw import COVERED, ERROR, GUARD_ERROR, GUARDED, SHORT, SKIPPED, STOPPED, ZERO
+from overspill.plan.raw import COVERED, ERROR, GUARD_ERROR, GUARDED, OCCUPIED, SHORT, SKIPPED, STOPPED, TOOK, ZERO
 
 V = TypeVar("V")
 
@@ -39,15 +42,18 @@ _GLOBALS = {
     **NAMESPACE,
     "capacities_at": interpret.capacities_at,
     "in_order": interpret.in_order,
-    "invalid_usage": interpret.invalid_usage,
-    "price_table": interpret.price_table,
-    "raise_": interpret.raise_,
-    "read_facts": interpret.read_facts,
+    "invalid_usage": pricing.invalid_usage,
+    "kind_of": kind_of,
+    "occupied": interpret.occupied,
+    "price_table": pricing.price_table,
+    "raise_": pricing.raise_,
+    "read_facts": facts.read_facts,
     "round_quotient": round_quotient,
     "state_key": state_key,
     "take": interpret.take,
-    "base_amount": interpret.base_amount,
-    "unknown_row": interpret.unknown_row,
+    "base_amount": pricing.base_amount,
+    "unknown_row": pricing.unknown_row,
+    "visited": interpret.visited,
     "window_at": window_at,
 }
 
@@ -111,6 +117,9 @@ class _Emitter:
             if guard.when.can_fail:
                 self.line(f"if {name} is None: return ({GUARD_ERROR}, {index}, base, base, facts, ())")
             self.line(f"if {name}: return ({GUARDED}, {index}, base, base, facts, ())")
+        if self.waterfall.occupies:
+            self.line(f"full = occupied({self.constant(self.waterfall)}, facts, A)")
+            self.line(f"if full >= 0: return ({OCCUPIED}, full, base, base, facts, ())")
         self.line(f"if base == 0: return ({ZERO}, 0, 0, 0, facts, ())")
         self.line("left = base")
         for index, layer in enumerate(self.waterfall.layers):
@@ -119,7 +128,7 @@ class _Emitter:
 
     def facts(self) -> None:
         """Loads every slot; a missing one is found and named by the interpreter's reader."""
-        kinds = sorted({slot.kind for slot in self.waterfall.slots if slot.origin is Origin.ATTRIBUTE})
+        kinds = sorted({slot.kind for slot in self.waterfall.slots if slot.origin in _KEPT})
         for kind in kinds:
             read = f"A[{kind}].attributes"
             self.line(f"a{kind} = {read}" if kind == ROOT else f"a{kind} = None if A[{kind}] is None else {read}")
@@ -146,6 +155,10 @@ class _Emitter:
                 return f"M[{name}]" if required else f"M.get({name}, {fallback})"
             case Origin.ACCOUNT_ID:
                 return f"ABSENT if ids[{slot.kind}] is None else ids[{slot.kind}]"
+            case Origin.MEMBERS:
+                source = f"a{slot.kind}"
+                read = f"{source}.get({name}, ())"
+                return read if slot.kind == ROOT else f"() if {source} is None else {read}"
             case Origin.ATTRIBUTE:
                 source = f"a{slot.kind}"
                 read = f"{source}[{name}]" if required else f"{source}.get({name}, {fallback})"
@@ -215,19 +228,22 @@ class _Emitter:
         if word == "elif":
             self.line("else:")
             self.indent += 1
-        match layer:
-            case LimitLayer():
-                self.limit(index, layer)
-            case PoolLayer():
-                self.lots(index, layer)
+        if is_plain(layer):
+            match layer:
+                case LimitLayer():
+                    self.limit(index, layer)
+                case PoolLayer():
+                    self.lots(index, layer)
+        else:
+            self.called(index, layer)
         if word == "elif":
             self.indent -= 1
 
     def passings(self, index: int, layer: Layer) -> list[tuple[str, tuple[int, int]]]:
         """(test, step) in the order of the interpreter's `_passed`."""
         found: list[tuple[str, tuple[int, int]]] = []
-        if layer.kind != ROOT:
-            found.append((f"A[{layer.kind}] is None", (1, -1)))
+        if layer.account != ROOT:
+            found.append((f"A[{layer.account}] is None", (1, -1)))
         if layer.when is not None:
             name = self.condition(layer.when, f"c{index}")
             if layer.when.can_fail:
@@ -248,22 +264,36 @@ class _Emitter:
             lines.append(f"return ({SHORT}, 0, base, left, facts, {self.steps(index + 1)})")
         return lines
 
+    def called(self, index: int, layer: Layer) -> None:
+        """A layer with more to it than windows or lots: the interpreter's own visit."""
+        arguments = f"{self.constant(self.waterfall)}, {self.constant(layer)}, facts, A, left, now, {self.steps(index)}"
+        self.line(f"t{index} = visited({arguments})")
+        self.line(f"if t{index}[0] == {TOOK}:")
+        self.indent += 1
+        steps = _tuple(f"t{number}" for number in range(index + 1))
+        self.line(f"if t{index}[1] == left: return ({COVERED}, 0, base, 0, facts, {steps})")
+        self.line("pass" if self.waterfall.fill_whole else f"left -= t{index}[1]")
+        self.indent -= 1
+
     def limit(self, index: int, layer: LimitLayer) -> None:
         caps = self.lookup(layer.capacity)
         if layer.capacity_times:
             caps = f"capacities_at({caps}, {self.constant(layer.capacity_times)}, now)"
         self.line(f"caps = {caps}")
-        self.line(f"W = A[{layer.kind}].windows")
+        self.line(f"W = A[{layer.account}].windows")
         windows = [f"w{number}" for number in range(len(layer.windows))]
         for number, window in enumerate(layer.windows):
             name = windows[number]
             self.line(f"{name} = W.get({self.key(window.key, layer.per)})")
-            opened = f"window_at({name}, {self.constant(window.kind)}, now)"
+            kind = self.constant(window.kind)
+            if isinstance(window.kind, ScheduleBy):
+                kind = f"kind_of({kind}, facts)"
+            opened = f"window_at({name}, {kind}, now)"
             self.line(f"if {name} is None or now >= {name}[2]: {name} = {opened}")
             self.line(f"{'room' if number == 0 else 'r'} = caps[{number}] - {name}[3]")
             if number:
                 self.line("if r < room: room = r")
-        tail = f"{_tuple(windows)}, caps)"
+        tail = f"{_tuple(windows)}, caps, ())"
         self.block("if room <= 0:", f"t{index} = (0, 0, 0, {tail}")
         self.line("else:")
         self.indent += 1
@@ -278,7 +308,7 @@ class _Emitter:
         self.indent -= 1
 
     def lots(self, index: int, layer: PoolLayer) -> None:
-        lots = f"A[{layer.kind}].pools.get({self.key(layer.name, layer.per)}, ())"
+        lots = f"A[{layer.account}].pools.get({self.key(layer.name, layer.per)}, ())"
         self.line(f"lots = in_order({lots}, {self.constant(layer.order)})" if layer.order else f"lots = {lots}")
         numerator, denominator = self.ratio(layer)
         self.line(f"n = g = {_ceil('left', numerator, denominator)}")
@@ -288,7 +318,7 @@ class _Emitter:
         self.line("if lot[2] <= now < lot[3]:")
         self.indent += 1
         self.line("x = lot[1]")
-        covered = self.covered(index, "(0, left, n, tuple(d))")
+        covered = self.covered(index, "(0, left, n, (), (), tuple(d))")
         self.block("if x >= g:", "d.append((lot, g))", covered)
         self.line("d.append((lot, x))")
         self.line("g -= x")
@@ -296,7 +326,7 @@ class _Emitter:
         self.line("g = n - g")
         self.line(f"b = {_floor('g', numerator, denominator)}")
         self.line(f"n = {_ceil('b', numerator, denominator)}")
-        self.line(f"t{index} = (0, b, n, tuple(d) if n == g else take(lots, n, now)[0])")
+        self.line(f"t{index} = (0, b, n, (), (), tuple(d) if n == g else take(lots, n, now)[0])")
         if not self.waterfall.fill_whole:
             self.line("left -= b")
 
@@ -323,6 +353,22 @@ class _Emitter:
 
     def steps(self, count: int) -> str:
         return _tuple(f"t{number}" for number in range(count))
+
+
+_KEPT = (Origin.ATTRIBUTE, Origin.MEMBERS)
+"""What is read of accounts' attributes."""
+
+
+def is_plain(layer: Layer) -> bool:
+    """Whether there is no more to the layer than windows that end, or lots: these are written out."""
+    match layer:
+        case LimitLayer():
+            filling = any(isinstance(window.kind, Sliding | Bucket) for window in layer.windows)
+            return not (layer.caps or layer.resets or filling)
+        case PoolLayer():
+            return not layer.counters
+        case _:
+            return False
 
 
 def _tuple(texts: object) -> str:

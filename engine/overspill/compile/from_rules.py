@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict, assert_never
 
 from overspill.check import rules as r
 from overspill.compile.carried import carried_of
@@ -14,7 +15,7 @@ from overspill.compile.slots import SlotAllocator, input_of, kinds_of, many_of, 
 from overspill.plan import plan as p
 from overspill.plan.carried import Invariant
 from overspill.plan.program import Program
-from overspill.words.amounts import STEPS_MAX
+from overspill.words.amounts import STEPS_MAX, Unit
 from overspill.words.instants import instant_text
 
 
@@ -95,8 +96,7 @@ class _Build:
     """The request field that dispatch goes by."""
 
     def waterfall(self, waterfall: r.Waterfall) -> p.Waterfall:
-        drawn = [draw for draw in waterfall.draws if isinstance(draw.layer, (r.Limit, r.Pool))]
-        names = [draw.layer.name for draw in drawn]
+        names = [draw.layer.name for draw in waterfall.draws]
         rest = residual(waterfall, self.field)
         serves = None if rest is None else self.parts.condition(rest, waterfall.serves[0].span)
         base = self.base(waterfall)
@@ -106,7 +106,8 @@ class _Build:
             )
             for guard in waterfall.guards
         )
-        layers = tuple(self.layer(draw) for draw in drawn)
+        occupies = tuple(self.occupancy(occupy) for occupy in waterfall.occupies)
+        layers = tuple(self.layer(draw) for draw in waterfall.draws)
         offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
         carried = tuple(carried_of(waterfall, self.parts))
         return p.Waterfall(
@@ -119,14 +120,17 @@ class _Build:
             base=base,
             base_max=_base_max(layers),
             guards=guards,
+            occupies=occupies,
             layers=layers,
             otherwise=waterfall.otherwise,
             otherwise_place=waterfall.otherwise_span.place,
             offers=offers,
             fill_whole=waterfall.fill == "whole",
             partial=waterfall.reactions["on_shortfall"].word == "partial",
+            verify_only=waterfall.admission == "verify_only",
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
+            has_funded=any(isinstance(layer, p.GraceLayer) and layer.started_funded for layer in layers),
             carried=carried,
         )
 
@@ -155,47 +159,110 @@ class _Build:
             tables=tables,
         )
 
+    def occupancy(self, occupy: r.Occupy) -> p.Occupancy:
+        concurrency = occupy.concurrency
+        counter = p.Counter(
+            name=concurrency.name,
+            key=f"{concurrency.name}.holds",
+            account=self.parts.kind(concurrency.account),
+            per=self.parts.per(concurrency.per),
+            kind=p.Forever(),
+            up_to=None,
+        )
+        return p.Occupancy(
+            counter=counter,
+            at_most=self.parts.table(concurrency.at_most, same),
+            when=self.parts.optional(occupy.when),
+            place=occupy.span.place,
+        )
+
     def layer(self, draw: r.Draw) -> p.Layer:
-        layer = draw.layer
-        assert isinstance(layer, (r.Limit, r.Pool))
-        when = self.parts.optional(draw.when)
-        kind, per = self.parts.kind(layer.account), self.parts.per(layer.per)
-        ratio = self.parts.ratio(draw.ratio)
-        skips = self.parts.skips(layer.skips)
-        if isinstance(layer, r.Limit):
-            return p.LimitLayer(
-                name=layer.name,
-                label=layer.label,
-                place=draw.span.place,
-                unit=layer.unit,
-                kind=kind,
-                per=per,
-                ratio=ratio,
-                when=when,
-                skips=skips,
-                on_error=draw.on_error,
-                windows=tuple(self.parts.window(layer.name, window) for window in layer.windows),
-                capacity=self.parts.table(layer.capacity, same),
-                capacity_times=tuple(
-                    p.CapacityTimes(starts=one.starts, ends=one.ends, factor=ratio_of(one.factor))
-                    for one in layer.capacity_times
-                ),
-                warn_at=layer.warn_at,
-            )
-        return p.PoolLayer(
+        layer, parts = draw.layer, self.parts
+        skips = () if isinstance(layer, r.Grace) else parts.skips(layer.skips)
+        own = self.own(layer)
+        common = LayerParts(
             name=layer.name,
             label=layer.label,
             place=draw.span.place,
             unit=layer.unit,
-            kind=kind,
-            per=per,
-            ratio=ratio,
-            when=when,
+            account=parts.kind(layer.account),
+            per=parts.per(layer.per),
+            ratio=parts.ratio(draw.ratio),
+            when=parts.optional(draw.when),
             skips=skips,
             on_error=draw.on_error,
-            order=() if layer.order == r.DEFAULT_ORDER else layer.order,
-            free=layer.free,
+            counters=(*own, *(parts.cap(cap) for cap in draw.within)),
+            caps_from=len(own),
         )
+        match layer:
+            case r.Limit():
+                return p.LimitLayer(
+                    **common,
+                    capacity=parts.table(layer.capacity, same),
+                    capacity_times=tuple(
+                        p.CapacityTimes(starts=one.starts, ends=one.ends, factor=ratio_of(one.factor))
+                        for one in layer.capacity_times
+                    ),
+                    resets=tuple(self.reset(reset) for reset in sorted(layer.resets, key=lambda reset: reset.at)),
+                    banked_reset=None
+                    if layer.banked_reset is None
+                    else p.BankedReset(valid=layer.banked_reset.valid, restart=layer.banked_reset.restart),
+                    warn_at=layer.warn_at,
+                )
+            case r.Pool():
+                return p.PoolLayer(
+                    **common, order=() if layer.order == r.DEFAULT_ORDER else layer.order, free=layer.free
+                )
+            case r.Entitlement():
+                return p.EntitlementLayer(
+                    **common, starts=layer.starts, ends=layer.ends, billed_in_arrears=layer.billed_in_arrears
+                )
+            case r.Grace():
+                return p.GraceLayer(**common, started_funded=layer.started_funded)
+            case _:
+                assert_never(layer)
+
+    def own(self, layer: r.Layer) -> tuple[p.Counter, ...]:
+        """The layer's own counters."""
+        match layer:
+            case r.Limit():
+                return self.parts.windows(layer)
+            case r.Pool():
+                overage = layer.overage
+                return () if overage is None else (self.parts.allowance(layer, overage, "overage"),)
+            case r.Entitlement():
+                return (self.parts.allowance(layer, layer.allowance, "allowance"),)
+            case r.Grace():
+                return (self.parts.grace(layer),)
+            case _:
+                assert_never(layer)
+
+    def reset(self, reset: r.Reset) -> p.Reset:
+        return p.Reset(
+            name=reset.name,
+            label=reset.label,
+            windows=reset.windows,
+            at=reset.at,
+            restart=reset.restart,
+            when=self.parts.optional(reset.when),
+        )
+
+
+class LayerParts(TypedDict):
+    """What all layers have in common, as keywords."""
+
+    name: str
+    label: str | None
+    place: str
+    unit: Unit
+    account: int
+    per: tuple[int, ...]
+    ratio: p.Table[p.Ratio]
+    when: p.Condition | None
+    skips: tuple[p.Skip, ...]
+    on_error: str
+    counters: tuple[p.Counter, ...]
+    caps_from: int
 
 
 def _offered(offer: str, layers: list[str]) -> int | None:

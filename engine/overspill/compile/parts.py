@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from overspill.cel.typed import TypedExpr, conjuncts
 from overspill.check import rules as r
@@ -12,7 +12,12 @@ from overspill.compile.expressions import can_fail, resolve
 from overspill.compile.slots import SlotAllocator
 from overspill.plan import plan as p
 from overspill.plan.parts import Bucket, Period, ScheduleBy, Sliding
+from overspill.words.instants import DAY
+from overspill.words.lengths import Length
 from overspill.words.spans import Span
+
+GRACE_KEPT = Length(30 * DAY, 0)
+"""So long after its first request a key of a grace is remembered."""
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -37,8 +42,65 @@ class Parts:
     def skips(self, skips: tuple[r.Skip, ...]) -> tuple[p.Skip, ...]:
         return tuple(p.Skip(name=skip.name, when=self.condition(skip.when.expr, skip.when.span)) for skip in skips)
 
-    def window(self, owner: str, window: r.Window) -> p.Window:
-        return p.Window(name=window.name, key=f"{owner}.{window.name}", kind=self.window_kind(window.kind))
+    def windows(self, limit: r.Limit) -> tuple[p.Counter, ...]:
+        """A limit's windows."""
+        return tuple(
+            p.Counter(
+                name=window.name,
+                key=f"{limit.name}.{window.name}",
+                account=self.kind(limit.account),
+                per=self.per(limit.per),
+                kind=self.window_kind(window.kind),
+                up_to=None,
+            )
+            for window in limit.windows
+        )
+
+    def cap(self, cap: r.Cap) -> p.Counter:
+        return p.Counter(
+            name=cap.name,
+            key=f"{cap.name}.{cap.window.name}",
+            account=self.kind(cap.account),
+            per=self.per(cap.per),
+            kind=self.window_kind(cap.window.kind),
+            up_to=self.source(cap.up_to),
+            finish_started=cap.finish_started,
+        )
+
+    def allowance(self, layer: r.Pool | r.Entitlement, allowance: r.Allowance, word: str) -> p.Counter:
+        return p.Counter(
+            name=layer.name if isinstance(layer, r.Entitlement) else word,
+            key=f"{layer.name}.{word}",
+            account=self.kind(layer.account),
+            per=self.per(layer.per),
+            kind=p.Forever() if allowance.period is None else self.period(allowance.period),
+            up_to=self.source(allowance.up_to),
+        )
+
+    def grace(self, grace: r.Grace) -> p.Counter:
+        return p.Counter(
+            name=grace.name,
+            key=f"{grace.name}.grace",
+            account=self.kind(grace.account),
+            per=self.per(grace.per),
+            kind=p.FirstUse(length=GRACE_KEPT),
+            up_to=self.source(grace.up_to),
+        )
+
+    def source(self, source: r.Source) -> p.Source:
+        """A bound with its inputs as slots."""
+        match source:
+            case int():
+                return source
+            case r.InputPath():
+                return p.SlotAmount(slot=self.slots.index(source.text), path=source.text)
+            case r.Members(path=path):
+                text = self.slots.members(path.owner, path.field)
+                return p.Members(slot=self.slots.index(text), path=text)
+            case r.Choice(function=function, args=args):
+                return p.Choice(function=function, args=tuple(self.source(arg) for arg in args))
+            case _:
+                assert_never(source)
 
     def window_kind(self, kind: r.WindowKind) -> p.WindowKind:
         match kind:

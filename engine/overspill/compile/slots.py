@@ -50,9 +50,7 @@ class SlotAllocator:
     def __init__(self, rules: Rules, kinds: tuple[AccountKind, ...], derived: tuple[str, ...], count: int) -> None:
         self._fields = {field.name: field for field in rules.request}
         self._passed = passed_of(rules)
-        self._unread = frozenset([f"{kind.of}.{kind.name}" for kind in rules.accounts if kind.many])
-        self.unread: list[str] = []
-        """Paths of inputs that facts do not hold yet, in the order of first mention."""
+        self._many = {kind.name: kind for kind in many_of(rules)}
         self._kinds = {kind.name: index for index, kind in enumerate(kinds)}
         self._kind_inputs = kinds
         self._derived = {name: count + index for index, name in enumerate(derived)}
@@ -71,10 +69,19 @@ class SlotAllocator:
             self.slots.append(self._slot(path))
         return found
 
+    def members(self, many: str, field: str) -> str:
+        """`user.groups.spend_limit`: the path of an attribute of a many-valued kind."""
+        return f"{self._many[many].of}.{many}.{field}"
+
     def _slot(self, path: str) -> Slot:
-        owner, name = path.split(".")
-        if path in self._unread:
-            self.unread.append(path)
+        owner, name, *rest = path.split(".")
+        many = self._many.get(name)
+        if many is not None and many.of == owner:
+            at = len(self._kinds) + list(self._many).index(name)
+            whole = Input(name=name, type=str, unit=None, optional=True, default=None)
+            if rest:
+                return Slot(path=path, origin=Origin.MEMBERS, kind=at, input=many.attributes[rest[0]])
+            return Slot(path=path, origin=Origin.MEMBERS, kind=at, input=whole, many=many)
         if owner == "request":
             field = self._fields[name]
             origin = Origin.METER if field.is_meter else Origin.FIELD

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from overspill.plan.interpret import Accounts, read_facts, test
+from overspill.plan.evaluate import test
+from overspill.plan.facts import Accounts, read_facts
 from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
 from overspill.records.request import INITIATORS, Request
 from overspill.words.codec import Light
@@ -22,10 +23,12 @@ _TYPES = {str: "a string of at most 256 printable characters", int: "a whole num
 
 
 class Admitted(Light, frozen=True):
-    """`ids` has one account id for each kind of the plan, None where the request names none."""
+    """`ids` has one account id for each kind of the plan, None where the request names none; `bounded`: the request
+    bounds what it may draw."""
 
     request: Request
     ids: tuple[str | None, ...]
+    bounded: bool = False
 
 
 def admit(plan: Plan, request: Request) -> Admitted:
@@ -38,21 +41,10 @@ def admit(plan: Plan, request: Request) -> Admitted:
             help=f"use one of {', '.join(INITIATORS)}",
             pointer="/initiator",
         )
-    if request.only is not None or request.max_charge is not None or request.at_least is not None:
-        raise _bounded(request)
     admit_fields(plan, request.fields)
     admit_meters(plan, request.meters)
-    return Admitted(request, account_ids(plan, request.account))
-
-
-def _bounded(request: Request) -> Failure:
-    bound = next(name for name in ("only", "max_charge", "at_least") if getattr(request, name) is not None)
-    return Failure(
-        "not_supported",
-        f"`{bound}` cannot be used yet: this version decides without bounds set by the request",
-        help=f"leave `{bound}` out",
-        pointer=f"/{bound}",
-    )
+    bounded = request.only is not None or request.max_charge is not None or request.at_least is not None
+    return Admitted(request, account_ids(plan, request.account), bounded)
 
 
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:

@@ -6,9 +6,11 @@ The raw decision says what each layer could cover; here it becomes an outcome (L
 from __future__ import annotations
 
 from overspill.decide.admit import Admitted, waterfall_of
-from overspill.plan.interpret import Accounts
+from overspill.decide.bounds import bounded, bounds_of, least_of
+from overspill.plan.facts import Accounts
+from overspill.plan.interpret import NO_BOUNDS, Bounds
 from overspill.plan.plan import Layer, Waterfall
-from overspill.plan.program import DecideFunction, Program
+from overspill.plan.program import Program
 from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
 from overspill.words.codec import Light
 
@@ -33,6 +35,7 @@ class Decided(Light, frozen=True):
     outcome: str
     granted: int
     drawing: tuple[int, ...]
+    bounds: Bounds = NO_BOUNDS
 
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
@@ -42,21 +45,36 @@ def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -
     if index is None:
         index = waterfall_of(plan, admitted, accounts)
     waterfall = plan.waterfalls[index]
-    raw = program.function_of(index)(request.fields, request.meters, admitted.ids, accounts, now)
+    function, bounds, least = program.function_of(index), NO_BOUNDS, 0
+    if admitted.bounded:
+        least = least_of(waterfall, request)
+        bounds = bounds_of(plan, request)
+        function = bounded(waterfall, bounds)
+    raw = function(request.fields, request.meters, admitted.ids, accounts, now)
     if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
-        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)
-    outcome, granted, drawing = outcome_of(waterfall, raw)
-    return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
+        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST, bounds)
+    outcome, granted, drawing = outcome_of(waterfall, raw, least)
+    return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing, bounds)
 
 
-def run(function: DecideFunction, admitted: Admitted, accounts: Accounts, now: int) -> Raw:
-    """Calls a waterfall's function on the request."""
-    request = admitted.request
-    return function(request.fields, request.meters, admitted.ids, accounts, now)
+def again(decided: Decided, now: int, accounts: Accounts | None = None) -> tuple[Raw, str]:
+    """(raw, outcome) of the same request at another instant, or on other states."""
+    waterfall, request = decided.waterfall, decided.admitted.request
+    function = decided.program.function_of(decided.at)
+    if decided.admitted.bounded:
+        function = bounded(waterfall, decided.bounds)
+    states = decided.accounts if accounts is None else accounts
+    raw = function(request.fields, request.meters, decided.admitted.ids, states, now)
+    return raw, outcome_of(waterfall, raw, least_of(waterfall, request))[0]
 
 
-def outcome_of(waterfall: Waterfall, raw: Raw) -> tuple[str, int, tuple[int, ...]]:
-    """(outcome, granted, indexes of the layers that draw)."""
+def outcome_of(waterfall: Waterfall, raw: Raw, at_least: int = 0) -> tuple[str, int, tuple[int, ...]]:
+    """(outcome, granted, indexes of the layers that draw). `at_least` is what a part must have, in base steps."""
+    outcome, granted, drawing = _outcome(waterfall, raw)
+    return (DENY, 0, ()) if outcome == PARTIAL and granted < at_least else (outcome, granted, drawing)
+
+
+def _outcome(waterfall: Waterfall, raw: Raw) -> tuple[str, int, tuple[int, ...]]:
     ending, _, base, left, _, steps = raw
     if ending == COVERED:
         last = len(steps) - 1

@@ -2,60 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from overspill.account.effects import Effect, SetLot, SetWindow
-from overspill.account.state import Leg
-from overspill.decide.decide import Decided, drawn
-from overspill.plan.plan import Layer, LimitLayer, PoolLayer, state_key
-from overspill.plan.raw import Facts
-from overspill.plan.shapes import LOT_LEFT, Lot
+from overspill.account.state import Count, Leg
+from overspill.decide.decide import DENY, Decided, drawn
+from overspill.plan.counting import counted
+from overspill.plan.functions import ABSENT
+from overspill.plan.interpret import key_of, occupies, values_of
+from overspill.plan.periods import window_at
+from overspill.plan.plan import Bucket, GraceLayer, Layer, LimitLayer, PoolLayer, Sliding, state_key
+from overspill.plan.raw import DRAWN, Facts, TookStep
+from overspill.plan.shapes import GENERATION, LOT_LEFT, Lot, WindowState
 
 LayerEffects = Callable[[object, Facts], list[Effect]]
 """(the step of a layer that draws, facts) → what changes in its account."""
 
 
 def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[Effect]]:
-    """Account key → what the draws change there, in the order drawn: each window counts its layer's amount, each lot
-    loses its part. `keys` are the accounts' by kind."""
-    made: Sequence[LayerEffects] = decided.program.effects.get(decided.at) or _made(decided)  # type: ignore[assignment]
+    """Account key → what the draws change there, in the order drawn: each counter counts its amount, each lot loses its
+    part. `keys` are the accounts' by kind."""
+    made: Sequence[LayerEffects | None] = decided.program.effects.get(decided.at) or _made(decided)  # type: ignore[assignment]
     effects: dict[str, list[Effect]] = {}
-    facts, steps, layers = decided.raw[4], decided.raw[5], decided.waterfall.layers
+    waterfall = decided.waterfall
+    facts, steps, layers = decided.raw[4], decided.raw[5], waterfall.layers
     for index in decided.drawing:
-        key = keys[layers[index].kind]
-        assert key is not None
-        found = made[index](steps[index], facts)
-        if key in effects:
-            effects[key] += found
+        layer, write = layers[index], made[index]
+        if write is None:
+            step: TookStep = steps[index]  # type: ignore[assignment]
+            for account, effect in layer_effects(layer, step, facts):
+                _add(effects, keys[account], [effect])
         else:
-            effects[key] = found
+            _add(effects, keys[layer.account], write(steps[index], facts))
+    if waterfall.has_funded:
+        for account, effect in _funded(decided):
+            _add(effects, keys[account], [effect])
     return effects
 
 
-def _made(decided: Decided) -> tuple[LayerEffects, ...]:
+def _add(effects: dict[str, list[Effect]], key: str | None, found: list[Effect]) -> None:
+    if key is None:
+        return
+    if key in effects:
+        effects[key] += found
+    else:
+        effects[key] = found
+
+
+def _funded(decided: Decided) -> Iterator[tuple[int, Effect]]:
+    """What remembers the key of a grace: a request that drew, and not on the grace (LANGUAGE.md L12)."""
+    layers, facts = decided.waterfall.layers, decided.raw[4]
+    if decided.outcome == DENY or not decided.drawing:
+        return
+    for index, layer in enumerate(layers):
+        if not (isinstance(layer, GraceLayer) and layer.started_funded) or index in decided.drawing:
+            continue
+        account = decided.accounts[layer.account]
+        if account is None or any(facts[slot] is ABSENT for slot in layer.per):
+            continue
+        counter = layer.counters[0]
+        state = account.windows.get(key_of(counter, facts))
+        begun = window_at(state, counter.kind, decided.now)
+        if begun != state:
+            yield layer.account, SetWindow(key_of(counter, facts), begun)
+
+
+# ---- one layer
+
+
+def counts_of(layer: Layer, step: TookStep, facts: Facts) -> Iterator[tuple[int, str, WindowState, int]]:
+    """(account kind, key, state before, amount) for each counter that a draw counts in: all of them the whole amount,
+    but an overage what the lots did not give."""
+    beyond = step[2] - sum([part for _, part in step[DRAWN]]) if isinstance(layer, PoolLayer) else step[2]
+    for index, counter in enumerate(layer.counters):
+        amount = beyond if index < layer.caps_from else step[2]
+        if amount:
+            yield counter.account, key_of(counter, facts), step[3][index], amount
+
+
+def layer_effects(layer: Layer, step: TookStep, facts: Facts) -> Iterator[tuple[int, Effect]]:
+    """(account kind, effect) for each counter and lot of a layer that draws."""
+    for account, key, state, amount in counts_of(layer, step, facts):
+        yield account, SetWindow(key, counted(state, amount))
+    if isinstance(layer, PoolLayer):
+        pool = state_key(layer.name, values_of(layer.per, facts))
+        for lot, part in step[DRAWN]:
+            yield layer.account, SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part))
+
+
+def _made(decided: Decided) -> tuple[LayerEffects | None, ...]:
     """The functions of a waterfall's layers, made at its first draw and kept with the program."""
-    made = tuple([_layer_effects(layer) for layer in decided.waterfall.layers])
+    made = tuple([_written(layer) for layer in decided.waterfall.layers])
     decided.program.effects[decided.at] = made
     return made
 
 
-def _layer_effects(layer: Layer) -> LayerEffects:
-    """A limit's windows are few and known: theirs are written out."""
+def _written(layer: Layer) -> LayerEffects | None:
+    """A limit's windows are few and known, a pool without counters has its lots: theirs are written out."""
     key = repr if not layer.per else lambda name: f"state_key({name!r}, values)"
     values = "".join(f"str(facts[{slot}]), " for slot in layer.per)
-    match layer:
-        case LimitLayer():
-            states = ", ".join(f"(g{number}, o{number}, n{number}, u{number})" for number in range(len(layer.windows)))
-            made = ", ".join(
-                f"SetWindow({key(window.key)}, (g{number}, o{number}, n{number}, u{number} + amount))"
-                for number, window in enumerate(layer.windows)
-            )
-            lines = [f"_, _, amount, ({states},), _ = step", f"return [{made}]"]
-        case PoolLayer():
-            lines = [
-                f"pool = {key(layer.name)}",
-                "return [SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part)) for lot, part in step[3]]",
-            ]
+    if isinstance(layer, LimitLayer) and not layer.caps and not any(_fills(layer)):
+        states = ", ".join(f"(g{number}, o{number}, n{number}, u{number})" for number in range(len(layer.windows)))
+        made = ", ".join(
+            f"SetWindow({key(window.key)}, (g{number}, o{number}, n{number}, u{number} + amount))"
+            for number, window in enumerate(layer.windows)
+        )
+        lines = [f"_, _, amount, ({states},), _, _ = step", f"return [{made}]"]
+    elif isinstance(layer, PoolLayer) and not layer.counters:
+        lines = [
+            f"pool = {key(layer.name)}",
+            "return [SetLot(pool, lot_with(lot, lot[LOT_LEFT] - part)) for lot, part in step[5]]",
+        ]
+    else:
+        return None
     names = {
         "SetWindow": SetWindow,
         "SetLot": SetLot,
@@ -68,25 +127,54 @@ def _layer_effects(layer: Layer) -> LayerEffects:
     return names["effects"]  # type: ignore[return-value]
 
 
+def _fills(layer: LimitLayer) -> Iterator[bool]:
+    """For each window, whether it fills up again by itself."""
+    return (isinstance(window.kind, Sliding | Bucket) for window in layer.windows)
+
+
 def lot_with(lot: Lot, left: int) -> Lot:
     """The lot with `left` free to draw."""
     return (lot[0], left, *lot[2:])
 
 
+# ---- holds
+
+
 def legs_of(decided: Decided) -> tuple[Leg, ...]:
-    """The draws as a hold keeps them, in the waterfall's order."""
+    """The draws as a hold keeps them, in the waterfall's order; then what it occupies, which comes back whole."""
     facts = decided.raw[4]
-    legs = []
-    for _, layer, step in drawn(decided):
-        values = tuple(str(facts[slot]) for slot in layer.per)
-        windows: tuple[tuple[str, int], ...] = ()
-        lots: tuple[tuple[str, Lot, int], ...] = ()
-        if isinstance(layer, LimitLayer) and len(step) == 5:
-            windows = tuple(
-                (state_key(window.key, values), state[0]) for window, state in zip(layer.windows, step[3], strict=True)
-            )
-        elif len(step) == 4:
-            pool = state_key(layer.name, values)
-            lots = tuple((pool, lot, part) for lot, part in step[3])
-        legs.append(Leg(layer.name, layer.kind, step[1], step[2], windows, lots))
+    legs = [leg_of(layer, step, facts) for _, layer, step in drawn(decided)]
+    for occupancy in decided.waterfall.occupies:
+        if occupies(occupancy, facts, decided.accounts):
+            counter = occupancy.counter
+            count = Count(counter.account, key_of(counter, facts), 1, 1)
+            legs.append(Leg(counter.name, counter.account, 0, 1, (count,), ()))
     return tuple(legs)
+
+
+def leg_of(layer: Layer, step: TookStep, facts: Facts) -> Leg:
+    """One draw."""
+    counts = tuple(
+        [
+            Count(account, key, state[GENERATION], amount)
+            for account, key, state, amount in counts_of(layer, step, facts)
+        ]
+    )
+    lots: tuple[tuple[str, Lot, int], ...] = ()
+    if step[DRAWN]:
+        pool = state_key(layer.name, values_of(layer.per, facts))
+        lots = tuple([(pool, lot, part) for lot, part in step[DRAWN]])
+    return Leg(layer.name, layer.account, step[1], step[2], counts, lots)
+
+
+def occupying(decided: Decided) -> Iterator[tuple[int, Effect]]:
+    """(account kind, effect) for each concurrency that a hold of this decision counts in."""
+    facts = decided.raw[4]
+    for occupancy in decided.waterfall.occupies:
+        if occupies(occupancy, facts, decided.accounts):
+            counter = occupancy.counter
+            account = decided.accounts[counter.account]
+            assert account is not None
+            key = key_of(counter, facts)
+            state = window_at(account.windows.get(key), counter.kind, decided.now)
+            yield counter.account, SetWindow(key, counted(state, 1))

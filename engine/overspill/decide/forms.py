@@ -19,18 +19,20 @@ from typing import Any, NamedTuple
 from overspill.plan.functions import ABSENT
 from overspill.plan.plan import (
     ROOT,
+    Bucket,
+    Counter,
     Instant,
     Layer,
     LimitLayer,
     Origin,
     Plan,
     PoolLayer,
+    Sliding,
     Slot,
     Waterfall,
-    Window,
     state_key,
 )
-from overspill.plan.raw import LimitStep, Step
+from overspill.plan.raw import Step, TookStep
 from overspill.records.written import Form, Hole, Value, form_of
 from overspill.words.codec import quoted
 
@@ -52,30 +54,50 @@ ValuesOf = Callable[..., "tuple[Value, ...]"]
 """(decided, decision id, request digest, request JSON, account version, hold JSON, rate card JSON) → the form's values."""
 
 
-def shape_of(steps: Sequence[Step]) -> Shape | None:
+def shape_of(layers: Sequence[Layer], steps: Sequence[Step]) -> Shape | None:
     """The shape of a covered decision, or None when it has no form."""
     last = len(steps) - 1
     shape = []
     for index, step in enumerate(steps):
         if len(step) == 2:
             shape.append(PASSED)
-        elif len(step) == 5 and index == last:
-            shape.append(0)
-        elif len(step[3]) > PARTS_MAX:
+        elif not has_form(layers[index]):
             return None
-        elif len(step) == 5:
-            shape.append(short_of(step))
-        elif bool(step[1]) == bool(step[3]):
-            shape.append(len(step[3]))
+        elif step[4]:
+            if index == last:
+                shape.append(0)
+            elif len(step[3]) > PARTS_MAX:
+                return None
+            else:
+                shape.append(short_of(step))
+        elif len(step[5]) <= PARTS_MAX and bool(step[1]) == bool(step[5]):
+            shape.append(len(step[5]))
         else:
             return None
     return tuple(shape)
 
 
-def short_of(step: LimitStep) -> int:
+def has_forms(waterfall: Waterfall) -> bool:
+    """Whether covered decisions of the waterfall have forms at all."""
+    many = any(slot.origin is Origin.MEMBERS for slot in waterfall.slots)
+    return not (waterfall.fill_whole or waterfall.occupies or many)
+
+
+def has_form(layer: Layer) -> bool:
+    """Whether a layer's draws are told by windows that end, or by lots, alone."""
+    match layer:
+        case LimitLayer():
+            return not layer.caps and not any(isinstance(window.kind, Sliding | Bucket) for window in layer.windows)
+        case PoolLayer():
+            return not layer.counters
+        case _:
+            return False
+
+
+def short_of(step: TookStep) -> int:
     """How a limit fell short, as a number: whether it drew, the window that names the shortfall, and as bits the
-    windows that bind (`shortfall.binding_windows`)."""
-    capacities = step[4]
+    windows that bind (`shortfall.binding_counters`)."""
+    capacities: tuple[int, ...] = step[4]  # type: ignore[assignment]
     least = ends = name = binds = -1
     for number, (_, _, ends_at, used) in enumerate(step[3]):
         room = max(capacities[number] - used, 0)
@@ -104,14 +126,16 @@ class Forms:
         self._writer = _Writer(plan, waterfall, fixed)
         self._passed = passed
         self._made: dict[Shape, tuple[Form, ValuesOf]] = {}
-        self._first = self._make((0,)) if isinstance(waterfall.layers[0], LimitLayer) else None
+        self._layers = waterfall.layers
+        first = waterfall.layers[0]
+        self._first = self._make((0,)) if isinstance(first, LimitLayer) and has_form(first) else None
         """What the first layer's windows cover, as they mostly do."""
 
     def of(self, steps: Sequence[Step]) -> tuple[Form, ValuesOf] | None:
         """The form for a covered decision of these steps and the function that gives its values, or None."""
         if len(steps) == 1 and self._first is not None:
             return self._first
-        shape = shape_of(steps)
+        shape = shape_of(self._layers, steps)
         if shape is None:
             return None
         return self._made.get(shape) or self._make(shape)
@@ -200,6 +224,7 @@ class _Writer:
             return _Visited("", f"«text passed(decided, {index}, t{index}, a{index})»")
         if isinstance(layer, LimitLayer):
             return self.limit(index, layer, code, covers)
+        assert isinstance(layer, PoolLayer)
         return self.pool(index, layer, code, covers)
 
     def limit(self, index: int, layer: LimitLayer, code: int, covers: bool) -> _Visited:
@@ -213,7 +238,7 @@ class _Writer:
         )
         short = "" if covers else f',"cause":"{layer.windows[name].name}","binding":"{layer.windows[name].name}"'
         where = tuple((f'"window":{_key(window.key, layer.per)}', f"m{index}") for window in layer.windows)
-        return self.took(index, layer, f"({states}), ({capacities})", drew, short, f',"windows":[{shown}]', where)
+        return self.took(index, layer, f"({states}), ({capacities}), _", drew, short, f',"windows":[{shown}]', where)
 
     def pool(self, index: int, layer: PoolLayer, lots: int, covers: bool) -> _Visited:
         names = [f"{index}_{number}" for number in range(lots)]
@@ -226,7 +251,7 @@ class _Writer:
         short = "" if covers else ',"cause":"empty","binding":null'
         pool = f'"pool":{_key(layer.name, layer.per)},"lot":'
         where = tuple((f'{pool}"«text i{name}»"', f"p{name}") for name in names)
-        return self.took(index, layer, f"({drawn})", bool(lots), short, f',"lots":[{shown}]', where)
+        return self.took(index, layer, f"_, _, ({drawn})", bool(lots), short, f',"lots":[{shown}]', where)
 
     def took(
         self,
@@ -268,7 +293,7 @@ class _Writer:
         ]
 
     def effect(self, number: int, index: int, where: str, amount: str) -> str:
-        kind = self.waterfall.layers[index].kind
+        kind = self.waterfall.layers[index].account
         account = f'"account":"{self.kinds[kind]}/«text ids[{kind}]»"'
         return f'{{"key":"«text id»/{number}",{account},{where},"amount":"«amount/{index} {amount}»"}}'
 
@@ -300,7 +325,7 @@ def _asked_next(index: int, shape: Shape) -> str:
     return f"a{index + 1} = a{index}" + ("" if shape[index] == PASSED else f" - b{index}")
 
 
-def _window(index: int, number: int, window: Window, drew: bool, binds: bool) -> str:
+def _window(index: int, number: int, window: Counter, drew: bool, binds: bool) -> str:
     name = f"{index}_{number}"
     after = f"u{name} + m{index}" if drew else f"u{name}"
     return (

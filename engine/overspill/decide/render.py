@@ -7,39 +7,40 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 
 from __future__ import annotations
 
+from overspill.decide.clauses import Clauses, fact_json
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
-from overspill.decide.forms import Fixed, Forms
-from overspill.decide.shortfall import Offer, binding, binding_windows, cause, offers, retry_at
-from overspill.plan.evaluate import evaluate
-from overspill.plan.expression import Expr
-from overspill.plan.functions import ABSENT, CelError
-from overspill.plan.interpret import price_table
+from overspill.decide.effects import counts_of
+from overspill.decide.forms import Fixed, Forms, has_forms
+from overspill.decide.shortfall import Offer, binding, binding_counters, binding_of, cause, offers, retry_at
+from overspill.plan.bounds import found_in
+from overspill.plan.interpret import is_charged, key_of, values_of
 from overspill.plan.plan import (
-    Condition,
-    Instant,
     Layer,
-    LimitLayer,
     Plan,
     PoolLayer,
     Pricing,
-    Slot,
     Waterfall,
     state_key,
 )
+from overspill.plan.pricing import look_up, price_table
 from overspill.plan.raw import (
+    BOUNDS,
     COVERED,
+    DRAWN,
     ERROR,
     GUARD_ERROR,
     GUARDED,
+    NOT_ELIGIBLE,
+    OCCUPIED,
     SKIPPED,
+    STATES,
     TOOK,
     ZERO,
     Facts,
-    LimitStep,
-    PoolStep,
     Step,
+    TookStep,
 )
-from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT
+from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, USED
 from overspill.records.written import Written
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import quoted
@@ -76,27 +77,10 @@ def _hold(hold: tuple[str, int] | None) -> str:
     return "null" if hold is None else f'{{"id":"{hold[0]}","expires_at":{end_json(hold[1])}}}'
 
 
-def _value(slot: Slot, value: object) -> str:
-    """A fact as JSON: amounts as decimal text, instants as theirs, what is absent as null."""
-    if value is ABSENT:
-        return "null"
-    if value is True or value is False:
-        return "true" if value else "false"
-    if isinstance(value, int):
-        if slot.input.type is Instant:
-            return end_json(value)
-        unit = slot.input.unit
-        return str(value) if unit is None else f'"{amount_text_of(unit.scale)(value)}"'
-    return quoted(str(value))
-
-
-CLAUSES_MAX = 4096
-
-
 class _LayerText:
     """One layer's fixed text and its own way of writing amounts."""
 
-    __slots__ = ("amount", "draw", "head", "lot_head", "name", "unit", "window_heads")
+    __slots__ = ("amount", "counter_heads", "draw", "head", "name", "unit")
 
     def __init__(self, layer: Layer) -> None:
         self.name = layer.name
@@ -104,8 +88,12 @@ class _LayerText:
         self.unit = layer.unit.name
         self.head = f'{{"step":"layer","layer":"{layer.name}","source":{quoted(layer.place)},"verdict":"'
         self.draw = f'{{"layer":"{layer.name}","base":"'
-        windows = layer.windows if isinstance(layer, LimitLayer) else ()
-        self.window_heads = [f'{{"window":"{window.name}","generation":' for window in windows]
+        self.counter_heads = [
+            f'{{"cap":"{counter.name}","generation":'
+            if number >= layer.caps_from
+            else ('{"generation":' if isinstance(layer, PoolLayer) else f'{{"window":"{counter.name}","generation":')
+            for number, counter in enumerate(layer.counters)
+        ]
 
 
 class _Renderer:
@@ -117,7 +105,7 @@ class _Renderer:
         self.layers = [_LayerText(layer) for layer in waterfall.layers]
         self.policy = f'"policy":{{"name":"{plan.name}","version":{plan.version},"digest":"{plan.digest}","rate_card":'
         self.facts = [f"{quoted(slot.path)}:" for slot in waterfall.slots]
-        self.clauses: dict[tuple[object, ...], str] = {}
+        self.clauses = Clauses(waterfall)
         self.guards = [
             f'{{"step":"guard","guard":"{guard.name}","source":{quoted(guard.place)},"verdict":"'
             for guard in waterfall.guards
@@ -129,7 +117,7 @@ class _Renderer:
         self.card_at = (-1, "")
         """The rate card's version as of the last instant asked about: a batch has one."""
         fixed = Fixed(self.policy, self.not_reached)
-        self.forms = None if waterfall.fill_whole else Forms(plan, waterfall, fixed, self.passed_over)
+        self.forms = Forms(plan, waterfall, fixed, self.passed_over) if has_forms(waterfall) else None
 
     @classmethod
     def made(cls, decided: Decided) -> _Renderer:
@@ -185,7 +173,7 @@ class _Renderer:
         charged: dict[str, tuple[_LayerText, int]] = {}
         for index, layer, step in drawn(decided):
             text = self.layers[index]
-            if isinstance(layer, PoolLayer) and not layer.free:
+            if is_charged(layer):
                 sofar = charged.get(text.unit, (text, 0))[1]
                 charged[text.unit] = (text, sofar + step[2])
         return "{" + ",".join([f'"{unit}":"{text.amount(sum)}"' for unit, (text, sum) in charged.items()]) + "}"
@@ -197,33 +185,45 @@ class _Renderer:
         return [self.part(decided, index, step) for index, step in enumerate(decided.raw[5])]
 
     def part(self, decided: Decided, index: int, step: Step) -> str:
-        drew = index in decided.drawing
         if len(step) == 2:
             return ""
-        if len(step) == 5:
-            covered = decided.raw[0] == COVERED and index == len(decided.raw[5]) - 1
-            return self.windows(self.layers[index], step, drew, not covered)
-        return self.lots(self.layers[index], step, drew)
+        layer, drew = self.waterfall.layers[index], index in decided.drawing
+        covered = decided.raw[0] == COVERED and index == len(decided.raw[5]) - 1
+        binds = () if covered else binding_counters(decided, index, step)
+        amount = step[2] if drew else 0
+        counters = [
+            self.counter(self.layers[index], layer, step, number, amount, number in binds, decided.raw[4])
+            for number in range(len(layer.counters))
+        ]
+        own, caps = counters[: layer.caps_from], counters[layer.caps_from :]
+        shown = self.lots(self.layers[index], step, drew) if isinstance(layer, PoolLayer) else ""
+        if own:
+            shown += f',"overage":{own[0]}' if isinstance(layer, PoolLayer) else f',"windows":[{",".join(own)}]'
+        return f'{shown},"caps":[{",".join(caps)}]' if caps else shown
 
-    def windows(self, text: _LayerText, step: LimitStep, drew: bool, short: bool) -> str:
-        amount, write = step[2] if drew else 0, text.amount
-        binds = binding_windows(step) if short else ()
-        shown = []
-        for index, (generation, _, ends_at, used) in enumerate(step[3]):
-            capacity = step[4][index]
-            shown.append(
-                f'{text.window_heads[index]}{generation},"before":"{write(used)}","after":"{write(used + amount)}",'
-                f'"limit":"{"unlimited" if capacity == UNLIMITED else write(capacity)}","ends_at":{end_json(ends_at)},'
-                f'"binds":{"true" if index in binds else "false"}}}'
-            )
-        return f',"windows":[{",".join(shown)}]'
+    def counter(
+        self, text: _LayerText, layer: Layer, step: TookStep, number: int, amount: int, binds: bool, facts: Facts
+    ) -> str:
+        """A window, a cap or an allowance before and after the draw. A cap says where its bound was found."""
+        write, counter = text.amount, layer.counters[number]
+        generation, _, ends_at, used, *_ = step[STATES][number]
+        bound = step[BOUNDS][number]
+        if isinstance(layer, PoolLayer) and number < layer.caps_from:
+            amount = max(amount - sum(part for _, part in step[DRAWN]), 0)
+        limit = "null" if bound is None else '"unlimited"' if bound == UNLIMITED else f'"{write(bound)}"'
+        found = None if counter.up_to is None else found_in(counter.up_to, facts)
+        source = f',"source":"{found[1]}"' if found is not None and found[1] else ""
+        return (
+            f'{text.counter_heads[number]}{generation},"before":"{write(used)}","after":"{write(used + amount)}",'
+            f'"limit":{limit},"ends_at":{end_json(ends_at)},"binds":{"true" if binds else "false"}{source}}}'
+        )
 
-    def lots(self, text: _LayerText, step: PoolStep, drew: bool) -> str:
+    def lots(self, text: _LayerText, step: TookStep, drew: bool) -> str:
         write = text.amount
         shown = [
             f'{{"lot":"{lot[LOT_ID]}","amount":"{write(part if drew else 0)}","before":"{write(lot[LOT_LEFT])}",'
             f'"after":"{write(lot[LOT_LEFT] - part if drew else lot[LOT_LEFT])}","expires_at":{end_json(lot[LOT_EXPIRES_AT])}}}'
-            for lot, part in step[3]
+            for lot, part in step[DRAWN]
         ]
         return f',"lots":[{",".join(shown)}]'
 
@@ -247,8 +247,14 @@ class _Renderer:
             return "null"
         if ending in (GUARDED, GUARD_ERROR):
             return f'{{"code":"{self.waterfall.guards[at].name}","binding":null,"layers":[]}}'
-        pairs = zip(self.waterfall.layers, decided.raw[5], strict=False)
-        layers = ",".join([f'{{"layer":"{layer.name}","cause":"{cause(layer, step)}"}}' for layer, step in pairs])
+        if ending == OCCUPIED:
+            return f'{{"code":"{self.waterfall.occupies[at].counter.name}","binding":null,"layers":[]}}'
+        layers = ",".join(
+            [
+                f'{{"layer":"{self.waterfall.layers[index].name}","cause":"{cause(decided, index)}"}}'
+                for index in range(len(decided.raw[5]))
+            ]
+        )
         name = binding(decided)
         shown = "null" if name is None else f'"{name}"'
         return f'{{"code":"{self.waterfall.otherwise}","binding":{shown},"layers":[{layers}]}}'
@@ -266,7 +272,7 @@ class _Renderer:
     def inputs(self, decided: Decided, request_json: str, request_digest: str) -> str:
         facts = decided.raw[4]
         shown = [
-            head + _value(slot, value)
+            head + fact_json(slot, value)
             for head, slot, value in zip(self.facts, self.waterfall.slots, facts, strict=True)
         ]
         return (
@@ -279,7 +285,9 @@ class _Renderer:
         ending, at, base, _, facts, steps = decided.raw
         if ending in (GUARDED, GUARD_ERROR):
             return self.guard_denied(at, ending, facts) + self.not_reached[0]
-        shown = [self.guards_passed]
+        shown = [self.guards_passed, self.occupancies(decided)]
+        if ending == OCCUPIED:
+            return "".join(shown) + self.not_reached[0]
         asked = base
         last = len(steps) - 1 if ending == COVERED else -1
         for index, step in enumerate(steps):
@@ -296,92 +304,82 @@ class _Renderer:
         drew = index in decided.drawing
         granted = step[1] if drew else 0
         verdict = "drew" if drew else "exhausted"
-        short = "" if covered else self.short(layer, step)
+        short = "" if covered else self.short(decided, index)
         return (
             f'{text.head}{verdict}","asked":"{write(asked)}","available":"{write(step[1])}",'
             f'"granted":"{write(granted)}"{short}{part}}},'
         )
 
-    def short(self, layer: Layer, step: Step) -> str:
-        name = cause(layer, step)
-        bound = f'"{name}"' if isinstance(layer, LimitLayer) else "null"
-        return f',"cause":"{name}","binding":{bound}'
+    def occupancies(self, decided: Decided) -> str:
+        """A step for each concurrency that was looked at."""
+        occupied = decided.raw[1] if decided.raw[0] == OCCUPIED else len(self.waterfall.occupies)
+        shown = []
+        for index, occupancy in enumerate(self.waterfall.occupies):
+            name, place = occupancy.counter.name, quoted(occupancy.place)
+            verdict = "passed" if index < occupied else "denied" if index == occupied else "not_reached"
+            account = decided.accounts[occupancy.counter.account]
+            numbers = ""
+            if verdict != "not_reached" and account is not None:
+                state = account.windows.get(key_of(occupancy.counter, decided.raw[4]))
+                most = look_up(occupancy.at_most, self.waterfall, decided.raw[4])
+                numbers = f',"holds":{0 if state is None else state[USED]},"at_most":{most}'
+            shown.append(
+                f'{{"step":"concurrency","concurrency":"{name}","source":{place},"verdict":"{verdict}"{numbers}}},'
+            )
+        return "".join(shown)
+
+    def short(self, decided: Decided, index: int) -> str:
+        bound = binding_of(decided, index)
+        return f',"cause":"{cause(decided, index)}","binding":{"null" if bound is None else quoted(bound)}'
 
     def passed(self, layer: Layer, step: Step, facts: Facts) -> str:
         if step[0] == SKIPPED:
             skip = layer.skips[step[1]]
-            return f'skipped","cause":"{skip.name}","binding":null{self.clause(skip.when, facts, True)}'
+            return f'skipped","cause":"{skip.name}","binding":null{self.clauses.of(skip.when, facts, True)}'
+        if step[0] == NOT_ELIGIBLE:
+            return 'not_applicable","cause":"not_eligible","binding":null'
         condition = layer.when if step[1] < 0 else layer.skips[step[1]].when
         verdict = "error" if step[0] == ERROR else "not_applicable"
-        failing = "" if condition is None else self.clause(condition, facts, None if step[0] == ERROR else False)
+        failing = "" if condition is None else self.clauses.of(condition, facts, None if step[0] == ERROR else False)
         return f'{verdict}","cause":"{verdict}","binding":null{failing}'
 
     def guard_denied(self, at: int, ending: int, facts: Facts) -> str:
         condition = self.waterfall.guards[at].when
         passed = "".join(f'{head}passed"}},' for head in self.guards[:at])
         verdict = "denied" if ending == GUARDED else "error"
-        clause = self.clause(condition, facts, True if ending == GUARDED else None)
+        clause = self.clauses.of(condition, facts, True if ending == GUARDED else None)
         after = "".join(f'{head}not_reached"}},' for head in self.guards[at + 1 :])
         return f'{passed}{self.guards[at]}{verdict}"{clause}}},{after}'
-
-    def clause(self, condition: Condition, facts: Facts, verdict: bool | None) -> str:
-        """The clause's text, kept by the values that the condition read: accounts are alike in these."""
-        key = (condition.place, verdict, *[facts[slot] for clause in condition.clauses for slot in clause.slots])
-        text = self.clauses.get(key)
-        if text is None:
-            if len(self.clauses) >= CLAUSES_MAX:
-                self.clauses.clear()
-            text = self.clauses[key] = self.clause_text(condition, facts, verdict)
-        return text
-
-    def clause_text(self, condition: Condition, facts: Facts, verdict: bool | None) -> str:
-        """The first clause that came to `verdict` (None: an error), with the values it read."""
-        for clause in condition.clauses:
-            value, error = _evaluated(clause.expr, facts)
-            if value is verdict or (verdict is None and error is not None):
-                read = ",".join(
-                    [self.facts[slot] + _value(self.waterfall.slots[slot], facts[slot]) for slot in clause.slots]
-                )
-                why = "" if error is None else f',"error":{quoted(error)}'
-                return f',"clause":{{"text":{quoted(clause.text)},"values":{{{read}}}{why}}}'
-        return ""
 
     def ending(self, decided: Decided, id: str) -> str:
         code = {ALLOW: "null", PARTIAL: "null"}.get(decided.outcome)
         if decided.raw[0] == ZERO:
             code = '"rate_zero"'
         if code is None:
-            guarded = decided.raw[0] in (GUARDED, GUARD_ERROR)
-            code = f'"{self.waterfall.guards[decided.raw[1]].name if guarded else self.waterfall.otherwise}"'
+            ending, at = decided.raw[0], decided.raw[1]
+            if ending in (GUARDED, GUARD_ERROR):
+                code = f'"{self.waterfall.guards[at].name}"'
+            elif ending == OCCUPIED:
+                code = f'"{self.waterfall.occupies[at].counter.name}"'
+            else:
+                code = f'"{self.waterfall.otherwise}"'
         effects = ",".join(self.effects(decided, id))
         return f'{self.outcome}{decided.outcome}","code":{code},"effects":[{effects}]}}'
 
     def effects(self, decided: Decided, id: str) -> list[str]:
         """One entry for each window and lot changed, with the key that makes it happen once."""
         shown: list[str] = []
-        kinds = decided.program.plan.kinds
+        names, ids, facts = decided.program.plan.kind_names, decided.admitted.ids, decided.raw[4]
         for index, layer, step in drawn(decided):
-            text = self.layers[index]
-            account = f'"account":"{kinds[layer.kind].name}/{decided.admitted.ids[layer.kind]}"'
-            values = tuple([str(decided.raw[4][slot]) for slot in layer.per])
-            if isinstance(layer, LimitLayer):
-                for window in layer.windows:
-                    where = quoted(state_key(window.key, values))
-                    shown.append(
-                        f'{{"key":"{id}/{len(shown)}",{account},"window":{where},"amount":"{text.amount(step[2])}"}}'
-                    )
-            elif len(step) == 4:
-                where = quoted(state_key(layer.name, values))
-                for lot, part in step[3]:
-                    shown.append(
-                        f'{{"key":"{id}/{len(shown)}",{account},"pool":{where},"lot":"{lot[LOT_ID]}",'
-                        f'"amount":"{text.amount(part)}"}}'
-                    )
+            write = self.layers[index].amount
+            for account, key, _, amount in counts_of(layer, step, facts):
+                if ids[account] is not None:
+                    what = f'"account":"{names[account]}/{ids[account]}","window":{quoted(key)}'
+                    shown.append(f'{{"key":"{id}/{len(shown)}",{what},"amount":"{write(amount)}"}}')
+            if step[DRAWN]:
+                where = quoted(state_key(layer.name, values_of(layer.per, facts)))
+                account_text = f'"account":"{names[layer.account]}/{ids[layer.account]}"'
+                for lot, part in step[DRAWN]:
+                    what = f'{account_text},"pool":{where},"lot":"{lot[LOT_ID]}"'
+                    shown.append(f'{{"key":"{id}/{len(shown)}",{what},"amount":"{write(part)}"}}')
         return shown
-
-
-def _evaluated(expr: Expr, facts: Facts) -> tuple[object, str | None]:
-    try:
-        return evaluate(expr, facts), None
-    except CelError as error:
-        return None, str(error)

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overspill.decide.decide import DENY, Decided, available, outcome_of, run
+from overspill.decide.decide import DENY, Decided, again, available
 from overspill.plan.arithmetic import ceil_ratio
-from overspill.plan.interpret import look_up
-from overspill.plan.plan import Layer, LimitLayer, PoolLayer, Pricing, state_key
-from overspill.plan.raw import NOT_APPLICABLE, SHORT, SKIPPED, TOOK, LimitStep, Step
-from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT, USED, Lot
-from overspill.words.amounts import STEPS_MAX
+from overspill.plan.counting import full_at
+from overspill.plan.interpret import is_charged, lots_of, room_in
+from overspill.plan.plan import EntitlementLayer, Layer, LimitLayer, PoolLayer, Pricing
+from overspill.plan.pricing import look_up
+from overspill.plan.raw import (
+    BOUNDS,
+    NOT_APPLICABLE,
+    NOT_ELIGIBLE,
+    SHORT,
+    SKIPPED,
+    STATES,
+    TOOK,
+    TookStep,
+)
+from overspill.plan.shapes import (
+    BUCKET,
+    ENDS_AT,
+    FORM,
+    LOT_EXPIRES_AT,
+    LOT_GRANTED_AT,
+    LOT_LEFT,
+    SLIDING,
+    USED,
+    Lot,
+    WindowState,
+)
+from overspill.words.amounts import STEPS_MAX, UNLIMITED
 from overspill.words.codec import Struct
+from overspill.words.instants import NEVER
 
 
 class Offer(Struct, frozen=True):
@@ -23,56 +46,146 @@ class Offer(Struct, frozen=True):
     amount: int | None
 
 
-def binding_windows(step: LimitStep) -> tuple[int, ...]:
-    """The indexes of the windows at the least remaining: all of them bind."""
-    remaining = [max(capacity - window[USED], 0) for window, capacity in zip(step[3], step[4], strict=True)]
-    least = min(remaining)
-    return tuple(index for index, room in enumerate(remaining) if room == least)
+# ---- which counters bind
 
 
-def binding_window(step: LimitStep) -> int:
+def rooms_of(layer: Layer, step: TookStep) -> list[int]:
+    """What each counter of the layer let through."""
+    pairs = zip(step[STATES], step[BOUNDS], strict=True)
+    return [room_in(layer, index, state[USED], bound) for index, (state, bound) in enumerate(pairs)]
+
+
+def binding_counters(decided: Decided, index: int, step: TookStep) -> tuple[int, ...]:
+    """The indexes of the layer's counters at the least remaining: all of them bind. None where something else does: the
+    lots of a pool, the layer's own allowance, what the request may be charged."""
+    layer = decided.waterfall.layers[index]
+    rooms = rooms_of(layer, step)
+    named = range(len(rooms)) if isinstance(layer, LimitLayer) else range(layer.caps_from, len(rooms))
+    least = min([rooms[number] for number in named], default=UNLIMITED)
+    if not isinstance(layer, LimitLayer) and (least == UNLIMITED or own_room(decided, layer, rooms) < least):
+        return ()
+    if chargeable(decided, index) < least:
+        return ()
+    return tuple([number for number in named if rooms[number] == least])
+
+
+def binding_counter(decided: Decided, index: int, step: TookStep) -> int | None:
     """The one that names the layer's shortfall: of those that bind the one that ends last, then the first written."""
-    return max(binding_windows(step), key=lambda index: (step[3][index][ENDS_AT], -index))
+    found = binding_counters(decided, index, step)
+    return max(found, key=lambda number: (step[STATES][number][ENDS_AT], -number), default=None)
 
 
-def cause(layer: Layer, step: Step) -> str:
-    """The name of why a visited layer did not cover all that was still asked."""
-    if len(step) == 5:
-        assert isinstance(layer, LimitLayer)
-        return layer.windows[binding_window(step)].name
-    if len(step) == 4:
-        return "empty"
-    if step[0] == NOT_APPLICABLE:
-        return "not_applicable"
-    return layer.skips[step[1]].name if step[0] == SKIPPED else "error"
+def own_room(decided: Decided, layer: Layer, rooms: list[int]) -> int:
+    """What the layer has by itself, whatever its caps say: lots and overage of a pool, an allowance."""
+    own = sum(rooms[: layer.caps_from])
+    return own + usable(decided, layer) if isinstance(layer, PoolLayer) else own
+
+
+def usable(decided: Decided, layer: PoolLayer) -> int:
+    """What the pool's usable lots have left (LANGUAGE.md G1)."""
+    now = decided.now
+    return sum(lot[LOT_LEFT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] <= now < lot[LOT_EXPIRES_AT])
+
+
+def _lots(decided: Decided, layer: PoolLayer) -> tuple[Lot, ...]:
+    account = decided.accounts[layer.account]
+    return () if account is None else tuple(lots_of(layer, decided.raw[4], account))
+
+
+def chargeable(decided: Decided, index: int) -> int:
+    """What the request's own `max_charge` lets through at this layer."""
+    bounds, layers = decided.bounds, decided.waterfall.layers
+    layer = layers[index]
+    most = bounds.max_charge.get(layer.unit.name, UNLIMITED) if is_charged(layer) else UNLIMITED
+    if most == UNLIMITED or decided.waterfall.fill_whole:
+        return most
+    before = [
+        step[2]
+        for other, step in zip(layers[:index], decided.raw[5], strict=False)
+        if len(step) != 2 and is_charged(other) and other.unit == layer.unit
+    ]
+    return most - sum(before)
+
+
+# ---- causes
+
+
+def cause(decided: Decided, index: int) -> str:
+    """The name of why the visited layer at `index` did not cover all that was still asked."""
+    layer, step = decided.waterfall.layers[index], decided.raw[5][index]
+    if len(step) == 2:
+        if step[0] == SKIPPED:
+            return layer.skips[step[1]].name
+        return {NOT_APPLICABLE: "not_applicable", NOT_ELIGIBLE: "not_eligible"}.get(step[0], "error")
+    counter = binding_counter(decided, index, step)
+    if counter is not None:
+        return layer.counters[counter].name
+    rooms = rooms_of(layer, step)
+    if chargeable(decided, index) < own_room(decided, layer, rooms):
+        return "max_charge"
+    if isinstance(layer, PoolLayer) and layer.caps_from and step[BOUNDS][0]:
+        return "overage"
+    return "empty" if isinstance(layer, PoolLayer | EntitlementLayer) else layer.name
+
+
+def binding_of(decided: Decided, index: int) -> str | None:
+    """The window or cap that names the shortfall of the layer at `index`, if one does."""
+    step = decided.raw[5][index]
+    counter = None if len(step) == 2 else binding_counter(decided, index, step)
+    return None if counter is None else decided.waterfall.layers[index].counters[counter].name
 
 
 def binding(decided: Decided) -> str | None:
     """Of the windows that bind in any layer, the one that ends last, then the first written; None if none is short."""
     best: tuple[int, str] | None = None
-    for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
-        if isinstance(layer, LimitLayer) and len(step) == 5:
-            index = binding_window(step)
-            ends_at = step[3][index][ENDS_AT]
+    for index, step in enumerate(decided.raw[5]):
+        counter = None if len(step) == 2 else binding_counter(decided, index, step)
+        if counter is not None and len(step) == 6:
+            ends_at = step[STATES][counter][ENDS_AT]
             if best is None or ends_at > best[0]:
-                best = (ends_at, layer.windows[index].name)
+                best = (ends_at, decided.waterfall.layers[index].counters[counter].name)
     return None if best is None else best[1]
+
+
+# ---- when it would pass
 
 
 def retry_at(decided: Decided) -> int | None:
     """The first instant at which the same request passes with nothing new spent or bought, holds kept; None: never.
 
-    Room only ever grows at an instant where a window ends, a lot becomes usable or a price table comes into force, so
-    the decision is made again at each of these, in order, until it is no denial.
+    Room only ever grows at an instant where a window ends or a sub-window leaves it, a lot becomes usable, a reset, a
+    factor, an allowance or a price table comes into force, so the decision is made again at each of these, in order,
+    until it is no denial. A bucket refills all the time between them: the first instant there is found by halving.
     """
     if decided.outcome != DENY or decided.raw[0] != SHORT:
         return None
-    function = decided.program.function_of(decided.at)
-    for instant in sorted(set(_changes(decided))):
-        raw = run(function, decided.admitted, decided.accounts, instant)
-        if outcome_of(decided.waterfall, raw)[0] != DENY:
+    instants = sorted({instant for instant in _changes(decided) if instant < NEVER})
+    full = max(_fulls(decided), default=0)
+    if not full:
+        return next((instant for instant in instants if _passes(decided, instant)), None)
+    before = decided.now
+    for instant in (*[one for one in instants if one < full], full, *[one for one in instants if one >= full]):
+        if instant - 1 > before and _passes(decided, instant - 1):
+            return _first(decided, before, instant - 1)
+        if _passes(decided, instant):
             return instant
+        before = instant
     return None
+
+
+def _passes(decided: Decided, instant: int) -> bool:
+    return again(decided, instant)[1] != DENY
+
+
+def _first(decided: Decided, low: int, high: int) -> int:
+    """The first instant behind `low` that passes; `high` does."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _passes(decided, middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def _changes(decided: Decided) -> Iterator[int]:
@@ -81,20 +194,33 @@ def _changes(decided: Decided) -> Iterator[int]:
     if isinstance(base, Pricing):
         yield from (table.starts for table in base.tables if table.starts > now)
     for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
-        if len(step) == 5:
-            yield from (window[ENDS_AT] for window in step[3] if window[ENDS_AT] > now)
-            times = layer.capacity_times if isinstance(layer, LimitLayer) else ()
-            yield from (at for one in times for at in (one.starts, one.ends) if at > now)
-        elif isinstance(layer, PoolLayer) and len(step) == 4:
+        if isinstance(layer, EntitlementLayer):
+            yield from (at for at in (layer.starts, layer.ends) if at is not None and at > now)
+        if step[0] != TOOK or len(step) == 2:
+            continue
+        yield from (at for state in step[STATES] for at in _leaves(state) if at > now)
+        if isinstance(layer, LimitLayer):
+            yield from (at for one in layer.capacity_times for at in (one.starts, one.ends) if at > now)
+            yield from (reset.at for reset in layer.resets if reset.at > now)
+        elif isinstance(layer, PoolLayer):
             yield from (lot[LOT_GRANTED_AT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] > now)
 
 
-def _lots(decided: Decided, layer: PoolLayer) -> tuple[Lot, ...]:
-    account = decided.accounts[layer.kind]
-    if account is None:
-        return ()
-    key = state_key(layer.name, tuple(str(decided.raw[4][slot]) for slot in layer.per))
-    return account.pools.get(key, ())
+def _leaves(state: WindowState) -> tuple[int, ...]:
+    """When what is counted leaves a window."""
+    if len(state) == FORM:
+        return (state[ENDS_AT],)
+    return state[FORM + 2 :: 3] if state[FORM] == SLIDING else ()
+
+
+def _fulls(decided: Decided) -> Iterator[int]:
+    """When each bucket would be full again."""
+    for step in decided.raw[5]:
+        if len(step) == 6:
+            yield from (full_at(state, 0) for state in step[STATES] if len(state) > FORM and state[FORM] == BUCKET)
+
+
+# ---- what would help
 
 
 def offers(decided: Decided, until: int | None) -> tuple[Offer, ...]:
@@ -121,16 +247,20 @@ def smallest_purchase(decided: Decided, index: int) -> int | None:
     """The least steps of a new lot in the pool at `index` that make the request pass; None when none would.
 
     The pool covers b base steps out of what it has; to cover b + shortfall it needs ceil((b + shortfall)·r) steps in
-    all, under `fill whole` ceil(base·r).
+    all, under `fill whole` ceil(base·r), and no cap of its own below that.
     """
     layer, steps = decided.waterfall.layers[index], decided.raw[5]
-    if index >= len(steps) or steps[index][0] != TOOK or not isinstance(layer, PoolLayer):
+    if index >= len(steps) or not isinstance(layer, PoolLayer):
+        return None
+    step = steps[index]
+    if len(step) == 2:
         return None
     base = decided.raw[2]
-    needed = base if decided.waterfall.fill_whole else steps[index][1] + base - available(decided)
+    needed = base if decided.waterfall.fill_whole else step[1] + base - available(decided)
     ratio = look_up(layer.ratio, decided.waterfall, decided.raw[4])
-    usable = sum(
-        lot[LOT_LEFT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] <= decided.now < lot[LOT_EXPIRES_AT]
-    )
-    amount = ceil_ratio(needed, *ratio) - usable
+    steps_needed = ceil_ratio(needed, *ratio)
+    rooms = rooms_of(layer, step)
+    if min([chargeable(decided, index), *rooms[layer.caps_from :]]) < steps_needed:
+        return None
+    amount = steps_needed - own_room(decided, layer, rooms)
     return amount if 0 < amount <= STEPS_MAX else None

@@ -20,8 +20,9 @@ from overspill.plan.expression import (
     Present,
     Slot,
 )
-from overspill.plan.functions import FUNCTIONS, dispatcher, map_of, no_such_key
+from overspill.plan.functions import FUNCTIONS, CelError, dispatcher, map_of, no_such_key
 from overspill.plan.loops import LOOPS, absorb
+from overspill.plan.parts import Condition
 from overspill.plan.values import ABSENT
 
 Locals = tuple[object, ...]
@@ -63,3 +64,11 @@ def evaluate(expr: Expr, facts: Sequence[object], local: Locals = ()) -> object:
 def _over(expr: Expr, facts: Sequence[object], local: Locals) -> Callable[[object], object]:
     """The expression as a function of a macro's variable."""
     return lambda item: evaluate(expr, facts, (*local, item))
+
+
+def test(condition: Condition, facts: Sequence[object]) -> bool | None:
+    """True, False, or None for an error."""
+    try:
+        return evaluate(condition.expr, facts) is True
+    except CelError:
+        return None

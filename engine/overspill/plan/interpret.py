@@ -8,59 +8,80 @@ layers as written (L2, L3).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
-from overspill.plan.arithmetic import ceil_ratio, cover, round_quotient
-from overspill.plan.evaluate import evaluate
-from overspill.plan.functions import ABSENT, CelError
-from overspill.plan.periods import window_at
+from overspill.plan.arithmetic import ceil_ratio, cover
+from overspill.plan.bounds import bound_of
+from overspill.plan.counting import counted
+from overspill.plan.evaluate import test
+from overspill.plan.facts import Accounts, read_facts
+from overspill.plan.functions import ABSENT
+from overspill.plan.periods import kind_of, window_at
 from overspill.plan.plan import (
-    ROOT,
+    Bucket,
     CapacityTimes,
-    Condition,
-    Counting,
-    DerivedMeter,
+    Counter,
+    EntitlementLayer,
+    GraceLayer,
     Layer,
     LimitLayer,
-    Origin,
+    Occupancy,
     PoolLayer,
-    PriceTable,
-    Pricing,
-    Row,
     Scalar,
-    Slot,
-    Table,
+    Sliding,
     Waterfall,
+    WindowKind,
     state_key,
 )
+from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.raw import (
     COVERED,
     ERROR,
     GUARD_ERROR,
     GUARDED,
+    OCCUPIED,
     SHORT,
     SKIPPED,
     STEP_NOT_APPLICABLE,
+    STEP_NOT_ELIGIBLE,
     STOPPED,
     TOOK,
     ZERO,
     Drawn,
     Facts,
-    LimitStep,
     PassedStep,
-    PoolStep,
     Raw,
     Step,
 )
-from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT, LOT_ORDER, USED, AccountFacts, Lot
-from overspill.words.amounts import STEPS_MAX, UNLIMITED, text_from_steps
-from overspill.words.failures import Failure
-from overspill.words.instants import instant_text
+from overspill.plan.resets import pending, reset_states
+from overspill.plan.shapes import (
+    ENDS_AT,
+    LOT_EXPIRES_AT,
+    LOT_GRANTED_AT,
+    LOT_LEFT,
+    LOT_ORDER,
+    OPENED_AT,
+    USED,
+    AccountFacts,
+    Lot,
+    WindowState,
+)
+from overspill.words.amounts import STEPS_MAX, UNLIMITED
+from overspill.words.codec import Struct
+from overspill.words.instants import NEVER
 
 V = TypeVar("V")
 
-Accounts = Sequence[AccountFacts | None]
-"""One state for each account kind of the plan, None where the request names no such account."""
+
+class Bounds(Struct, frozen=True):
+    """What a request bounds itself by (LANGUAGE.md L10): the names of the layers that it may draw on, and what it may be
+    charged at most by unit, in steps."""
+
+    only: frozenset[str] | None = None
+    max_charge: Mapping[str, int] = {}
+
+
+NO_BOUNDS = Bounds()
 
 
 def decide(
@@ -70,230 +91,106 @@ def decide(
     ids: Sequence[str | None],
     accounts: Accounts,
     now: int,
+    bounds: Bounds = NO_BOUNDS,
 ) -> Raw:
     """The raw decision on a request whose fields and meters have been admitted. Raises Failure for invalid input."""
     facts = read_facts(waterfall, fields, meters, ids, accounts)
-    return decide_facts(waterfall, facts, accounts, now)
-
-
-def decide_facts(waterfall: Waterfall, facts: Facts, accounts: Accounts, now: int) -> Raw:
-    """The same from facts already read."""
     base = base_amount(waterfall, facts, now)
     for index, guard in enumerate(waterfall.guards):
         verdict = test(guard.when, facts)
         if verdict is not False:
             return (GUARD_ERROR if verdict is None else GUARDED, index, base, base, facts, ())
+    if waterfall.occupies:
+        full = occupied(waterfall, facts, accounts)
+        if full >= 0:
+            return (OCCUPIED, full, base, base, facts, ())
     if base == 0:
         return (ZERO, 0, 0, 0, facts, ())
-    return fill(waterfall, facts, accounts, base, now)
+    return fill(Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, bounds=bounds), base)
 
 
-# ---- facts
+def occupied(waterfall: Waterfall, facts: Facts, accounts: Accounts) -> int:
+    """The index of the first concurrency that is full, -1 where there is room for one hold more. A condition that errs
+    occupies."""
+    for index, occupancy in enumerate(waterfall.occupies):
+        if not occupies(occupancy, facts, accounts):
+            continue
+        account = accounts[occupancy.counter.account]
+        assert account is not None
+        state = account.windows.get(key_of(occupancy.counter, facts))
+        if (0 if state is None else state[USED]) >= look_up(occupancy.at_most, waterfall, facts):
+            return index
+    return -1
 
 
-def read_facts(
-    waterfall: Waterfall,
-    fields: Mapping[str, Scalar],
-    meters: Mapping[str, int],
-    ids: Sequence[str | None],
-    accounts: Accounts,
-) -> Facts:
-    """The waterfall's inputs in slot order, defaults filled in. Raises Failure naming the first that is missing."""
-    return tuple(_read(waterfall, slot, fields, meters, ids, accounts) for slot in waterfall.slots)
-
-
-def _read(
-    waterfall: Waterfall,
-    slot: Slot,
-    fields: Mapping[str, Scalar],
-    meters: Mapping[str, int],
-    ids: Sequence[str | None],
-    accounts: Accounts,
-) -> object:
-    name = slot.input.name
-    value: Scalar | None
-    match slot.origin:
-        case Origin.FIELD:
-            if slot.kind != ROOT and ids[slot.kind] is None:
-                return ABSENT
-            value = fields.get(name, slot.input.default)
-        case Origin.METER:
-            value = meters.get(name, slot.input.default)
-        case Origin.ACCOUNT_ID:
-            value = ids[slot.kind]
-        case Origin.ATTRIBUTE:
-            account = accounts[slot.kind]
-            if account is None:
-                return ABSENT
-            value = account.attributes.get(name, slot.input.default)
-    if value is not None:
-        return value
-    if slot.input.optional or slot.origin is Origin.ACCOUNT_ID:
-        return ABSENT
-    raise _missing(waterfall, slot, ids)
-
-
-def _missing(waterfall: Waterfall, slot: Slot, ids: Sequence[str | None]) -> Failure:
-    if slot.origin is Origin.ATTRIBUTE:
-        return Failure(
-            "missing_attribute",
-            f"account `{slot.path.split('.')[0]}` {ids[slot.kind]} has no `{slot.input.name}`, which waterfall `{waterfall.name}` reads",
-            help=f"set the attribute `{slot.input.name}` of this account first, or give it a default in the policy",
-            pointer="/account",
-        )
-    what, where = ("meter", "meters") if slot.origin is Origin.METER else ("field", "fields")
-    return Failure(
-        f"missing_{what}",
-        f"the request has no {what} `{slot.input.name}`, which waterfall `{waterfall.name}` reads",
-        help=f"send it under `{where}`",
-        pointer=f"/{where}/{slot.input.name}",
-    )
-
-
-# ---- the base amount
-
-
-def base_amount(waterfall: Waterfall, facts: Facts, at: int) -> int:
-    """LANGUAGE.md M2: what the request costs in the waterfall's unit, in steps, by the prices in force at `at`."""
-    match waterfall.base:
-        case Counting(meter=meter):
-            quantity = facts[meter]
-            assert isinstance(quantity, int)
-            base = quantity * waterfall.unit.step
-        case Pricing() as pricing:
-            base = _priced(pricing, waterfall, facts, at)
-    if base > waterfall.base_max:
-        raise Failure(
-            "amount_overflow",
-            f"the request comes to {text_from_steps(base, waterfall.unit.scale)} {waterfall.unit.name}, "
-            "more than amounts can hold",
-            help="ask for less at once",
-            pointer="/meters",
-        )
-    return base
-
-
-def _priced(pricing: Pricing, waterfall: Waterfall, facts: Facts, at: int) -> int:
-    row = look_up(price_table(pricing, at).table, waterfall, facts)
-    quantities = list(facts)
-    for meter in pricing.derived:
-        quantities.append(_derived(meter, quantities))
-    total = 0
-    for slot, price in zip(pricing.meters, row, strict=True):
-        quantity = quantities[slot]
-        assert isinstance(quantity, int)
-        total += quantity * price
-    return round_quotient(total, pricing.denominator, pricing.round)
-
-
-def _derived(meter: DerivedMeter, quantities: Sequence[object]) -> int:
-    try:
-        value = evaluate(meter.expr, quantities)
-    except CelError as error:
-        raise invalid_usage(meter.name, str(error)) from None
-    assert isinstance(value, int)
-    if value < 0:
-        raise invalid_usage(meter.name, f"it comes to {value}")
-    return value
-
-
-def invalid_usage(meter: str, why: str) -> Failure:
-    return Failure(
-        "invalid_usage",
-        f"the meters make `{meter}` impossible: {why}",
-        help="correct the meters: a part cannot exceed its whole",
-        pointer="/meters",
-    )
-
-
-def price_table(pricing: Pricing, at: int) -> PriceTable:
-    """The table in force at `at`. Raises Failure `no_price_yet` before the first."""
-    for table in pricing.tables:
-        if table.starts <= at:
-            return table
-    first = pricing.tables[-1].starts
-    raise Failure("no_price_yet", f"rate card `{pricing.card}` has no prices before {instant_text(first)}")
-
-
-def look_up(table: Table[V], waterfall: Waterfall, facts: Facts) -> V:
-    """The row of the facts' values. Raises Failure `unknown_NAME` where there is neither row nor default."""
-    found = table.rows.get(row_of(table.by, facts)) if table.by else None
-    if found is None:
-        found = table.default
-    if found is None:
-        raise unknown_row(table, waterfall, facts)
-    return found
-
-
-def raise_(failure: Failure) -> NoReturn:
-    """`raise` as an expression, for generated code."""
-    raise failure
-
-
-def row_of(by: tuple[int, ...], facts: Facts) -> Row:
-    """The key of the facts' row: the one value, or a tuple of them."""
-    values = tuple(str(facts[slot]) for slot in by)
-    return values[0] if len(values) == 1 else values
-
-
-def unknown_row(table: Table[V], waterfall: Waterfall, facts: Facts) -> Failure:
-    """What to raise for values that a table has no row for."""
-    slots = [waterfall.slots[slot] for slot in table.by]
-    known = sorted({row if isinstance(row, str) else ", ".join(row) for row in table.rows})
-    got = ", ".join(f"`{facts[slot]}`" for slot in table.by)
-    return Failure(
-        f"unknown_{slots[0].input.name}",
-        f"{' and '.join(f'`{slot.path}`' for slot in slots)} is {got}, which the policy has no row for",
-        help=f"known: {', '.join(known[:20])}{' …' if len(known) > 20 else ''}",
-        pointer=f"/fields/{slots[0].input.name}" if slots[0].origin is Origin.FIELD else "/account",
-    )
-
-
-def test(condition: Condition, facts: Facts) -> bool | None:
-    """True, False, or None for an error."""
-    try:
-        return evaluate(condition.expr, facts) is True
-    except CelError:
-        return None
+def occupies(occupancy: Occupancy, facts: Facts, accounts: Accounts) -> bool:
+    """Whether a hold of these facts counts in the concurrency."""
+    if accounts[occupancy.counter.account] is None:
+        return False
+    return occupancy.when is None or test(occupancy.when, facts) is not False
 
 
 # ---- the layers
 
 
-def fill(waterfall: Waterfall, facts: Facts, accounts: Accounts, asked: int, now: int) -> Raw:
+class Meeting(Struct, kw_only=True):
+    """What a run down the layers meets.
+
+    `admitted_at` is set for what a capture asks beyond its hold: counters are met as of the admission, whatever has
+    begun since (LANGUAGE.md T2). `bounds` are the request's own.
+    """
+
+    waterfall: Waterfall
+    facts: Facts
+    accounts: Accounts
+    now: int
+    steps: Sequence[Step] = ()
+    """Those of the layers before."""
+    admitted_at: int | None = None
+    bounds: Bounds = NO_BOUNDS
+
+
+def fill(meeting: Meeting, asked: int) -> Raw:
     """Runs `asked` base steps down the layers (LANGUAGE.md L2, L3)."""
+    waterfall, facts = meeting.waterfall, meeting.facts
     left = asked
+    charged: dict[str, int] = {}
     steps: list[Step] = []
+    meeting.steps = steps
     for index, layer in enumerate(waterfall.layers):
-        step = visit(layer, waterfall, facts, accounts, left, now)
+        step = visit(meeting, layer, left, charged)
         steps.append(step)
         if step[0] == ERROR and layer.on_error != "skip":
             ending = STOPPED if layer.on_error == "deny" else SHORT
             return (ending, index if ending == STOPPED else 0, asked, left, facts, tuple(steps))
-        if step[0] != TOOK:
+        if len(step) == 2:
             continue
         if step[1] == left:
             return (COVERED, 0, asked, 0, facts, tuple(steps))
         if not waterfall.fill_whole:
             left -= step[1]
+            if is_charged(layer):
+                charged[layer.unit.name] = charged.get(layer.unit.name, 0) + step[2]
     return (SHORT, 0, asked, left, facts, tuple(steps))
 
 
-def visit(layer: Layer, waterfall: Waterfall, facts: Facts, accounts: Accounts, asked: int, now: int) -> Step:
-    """What one layer can cover of `asked`, or why it is passed by (LANGUAGE.md L9)."""
-    account = accounts[layer.kind]
-    passed = _passed(layer, facts, account)
+def is_charged(layer: Layer) -> bool:
+    """LANGUAGE.md S7: whether what the layer gives is a charge."""
+    return isinstance(layer, PoolLayer) and not layer.free
+
+
+def visit(meeting: Meeting, layer: Layer, asked: int, charged: Mapping[str, int]) -> Step:
+    """What one layer can cover of `asked`, or why it is passed by (LANGUAGE.md L9). `charged` by unit so far."""
+    passed = _passed(layer, meeting.facts, meeting.accounts[layer.account])
     if passed is not None:
         return passed
-    assert account is not None
-    ratio = look_up(layer.ratio, waterfall, facts)
-    key_values = tuple(str(facts[slot]) for slot in layer.per)
-    match layer:
-        case LimitLayer():
-            return _visit_limit(layer, waterfall, facts, account, key_values, ratio, asked, now)
-        case PoolLayer():
-            lots = account.pools.get(state_key(layer.name, key_values), ())
-            return draw_lots(in_order(lots, layer.order), ratio, asked, now)
+    bounds = meeting.bounds
+    if bounds.only is not None and layer.name not in bounds.only:
+        return STEP_NOT_APPLICABLE
+    most = UNLIMITED
+    if bounds.max_charge and is_charged(layer):
+        most = bounds.max_charge.get(layer.unit.name, UNLIMITED) - charged.get(layer.unit.name, 0)
+    return take_from(meeting, layer, asked, most)
 
 
 def _passed(layer: Layer, facts: Facts, account: AccountFacts | None) -> PassedStep | None:
@@ -310,23 +207,134 @@ def _passed(layer: Layer, facts: Facts, account: AccountFacts | None) -> PassedS
     return None
 
 
-def _visit_limit(
-    layer: LimitLayer,
-    waterfall: Waterfall,
-    facts: Facts,
-    account: AccountFacts,
-    key_values: tuple[str, ...],
-    ratio: tuple[int, int],
-    asked: int,
-    now: int,
-) -> LimitStep:
-    capacities = capacities_at(look_up(layer.capacity, waterfall, facts), layer.capacity_times, now)
-    windows = tuple(
-        window_at(account.windows.get(state_key(window.key, key_values)), window.kind, now) for window in layer.windows
-    )
-    room = min(capacity - window[USED] for capacity, window in zip(capacities, windows, strict=True))
-    base, amount = cover(asked, room, *ratio)
-    return (TOOK, base, amount, windows, capacities)
+def visited(
+    waterfall: Waterfall, layer: Layer, facts: Facts, accounts: Accounts, asked: int, now: int, steps: Sequence[Step]
+) -> Step:
+    """The same for generated code, which has looked at the layer's conditions."""
+    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, steps=steps)
+    return take_from(meeting, layer, asked, UNLIMITED)
+
+
+def take_from(meeting: Meeting, layer: Layer, asked: int, most: int) -> Step:
+    """What a layer that applies covers of `asked`, at most `most` of its own steps (LANGUAGE.md M3)."""
+    facts = meeting.facts
+    account = meeting.accounts[layer.account]
+    assert account is not None
+    if isinstance(layer, EntitlementLayer) and not _in_force(layer, meeting):
+        return STEP_NOT_APPLICABLE
+    if isinstance(layer, GraceLayer) and not _eligible(layer, facts, account, meeting.now):
+        return STEP_NOT_ELIGIBLE
+    ratio = look_up(layer.ratio, meeting.waterfall, facts)
+    states = tuple([state_of(meeting, layer, index) for index in range(len(layer.counters))])
+    bounds = bounds_of(meeting, layer)
+    settles = meeting.admitted_at is not None
+    rooms = [
+        room_in(layer, index, state[USED], bound, settles)
+        for index, (state, bound) in enumerate(zip(states, bounds, strict=True))
+    ]
+    room = min([most, *rooms[layer.caps_from :]])
+    if not isinstance(layer, PoolLayer):
+        base, amount = cover(asked, min([room, *rooms[: layer.caps_from]]), *ratio)
+        return (TOOK, base, amount, states, bounds, ())
+    beyond = rooms[0] if layer.caps_from else 0
+    lots = lots_of(layer, facts, account)
+    wanted = min(ceil_ratio(asked, *ratio), max(room, 0))
+    drawn, found = take(lots, wanted, meeting.now)
+    base, amount = cover(asked, min(found + beyond, room), *ratio)
+    if amount < found:
+        drawn, _ = take(lots, amount, meeting.now)
+    return (TOOK, base, amount, states, bounds, drawn)
+
+
+def lots_of(layer: PoolLayer, facts: Facts, account: AccountFacts) -> Sequence[Lot]:
+    """The pool's lots in its order."""
+    return in_order(account.pools.get(state_key(layer.name, values_of(layer.per, facts)), ()), layer.order)
+
+
+def values_of(per: tuple[int, ...], facts: Facts) -> tuple[str, ...]:
+    """What something is kept per beside its account."""
+    return tuple([str(facts[slot]) for slot in per])
+
+
+def _in_force(layer: EntitlementLayer, meeting: Meeting) -> bool:
+    at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
+    return (layer.starts is None or layer.starts <= at) and (layer.ends is None or at < layer.ends)
+
+
+def _eligible(layer: GraceLayer, facts: Facts, account: AccountFacts, now: int) -> bool:
+    """LANGUAGE.md L12. That a key was funded is its counter's being there."""
+    if any(facts[slot] is ABSENT for slot in layer.per):
+        return False
+    if not layer.started_funded:
+        return True
+    state = account.windows.get(key_of(layer.counters[0], facts))
+    return state is not None and now < state[ENDS_AT]
+
+
+# ---- counters
+
+
+def key_of(counter: Counter, facts: Facts) -> str:
+    """The counter's key in its account's state."""
+    return state_key(counter.key, values_of(counter.per, facts)) if counter.per else counter.key
+
+
+def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
+    """A counter as a draw would find it, with what earlier layers count in it for this request; of an account that the
+    request does not name nothing is counted."""
+    counter, facts = layer.counters[index], meeting.facts
+    account = meeting.accounts[counter.account]
+    if account is None:
+        return (0, 0, NEVER, 0)
+    state = account.windows.get(key_of(counter, facts))
+    kind = kind_of(counter.kind, facts)
+    if isinstance(layer, LimitLayer) and layer.resets and index < layer.caps_from:
+        at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
+        resets = [reset for reset in layer.resets if index in reset.windows]
+        state = reset_states(state, kind, pending(resets, account.since, facts, at))
+    if meeting.admitted_at is not None:
+        state = as_admitted(state, kind, meeting.admitted_at, meeting.now)
+    else:
+        state = window_at(state, kind, meeting.now)
+    if index >= layer.caps_from and not meeting.waterfall.fill_whole:
+        for earlier, step in zip(meeting.waterfall.layers, meeting.steps, strict=False):
+            if len(step) == 6 and step[1] and any(cap.key == counter.key for cap in earlier.caps):
+                state = counted(state, step[2])
+    return state
+
+
+def as_admitted(state: WindowState | None, kind: WindowKind, admitted_at: int, now: int) -> WindowState:
+    """The counter as a late draw may use it: in the generation of the admission, closed or not; where a later one has
+    begun there is no room (LANGUAGE.md T2). What fills up again by itself has no later one."""
+    if isinstance(kind, Sliding | Bucket):
+        return window_at(state, kind, now)
+    if state is not None and admitted_at < state[OPENED_AT]:
+        return (*state[:USED], UNLIMITED)
+    return window_at(state, kind, admitted_at)
+
+
+def bounds_of(meeting: Meeting, layer: Layer) -> tuple[int | None, ...]:
+    """The bounds of the layer's counters, in their order."""
+    facts = meeting.facts
+    if not isinstance(layer, LimitLayer):
+        return tuple([_bound(counter, facts) for counter in layer.counters])
+    at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
+    capacities = capacities_at(look_up(layer.capacity, meeting.waterfall, facts), layer.capacity_times, at)
+    return (*capacities, *[_bound(counter, facts) for counter in layer.caps]) if layer.caps else capacities
+
+
+def _bound(counter: Counter, facts: Facts) -> int | None:
+    assert counter.up_to is not None
+    return bound_of(counter.up_to, facts)
+
+
+def room_in(layer: Layer, index: int, used: int, bound: int | None, settles: bool = False) -> int:
+    """What the counter at `index` lets through (LANGUAGE.md L8, L11). A cap without bound does not apply, an allowance
+    without one is none."""
+    if bound is None:
+        return 0 if index < layer.caps_from else UNLIMITED
+    room = max(bound - used, 0)
+    return UNLIMITED if layer.counters[index].finish_started and (room or settles) else room
 
 
 def capacities_at(capacities: tuple[int, ...], times: tuple[CapacityTimes, ...], now: int) -> tuple[int, ...]:
@@ -347,16 +355,6 @@ def in_order(lots: tuple[Lot, ...], order: tuple[str, ...]) -> Sequence[Lot]:
         return lots
     places = [LOT_ORDER[key] for key in order]
     return sorted(lots, key=lambda lot: [lot[place] for place in places])
-
-
-def draw_lots(lots: Sequence[Lot], ratio: tuple[int, int], asked: int, now: int) -> PoolStep:
-    """What usable lots (LANGUAGE.md G1) cover of `asked`, taken in their order."""
-    wanted = ceil_ratio(asked, *ratio)
-    drawn, found = take(lots, wanted, now)
-    base, amount = cover(asked, found, *ratio)
-    if amount < found:
-        drawn, _ = take(lots, amount, now)
-    return (TOOK, base, amount, drawn)
 
 
 def take(lots: Sequence[Lot], wanted: int, now: int) -> tuple[Drawn, int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Generic, TypeVar
 
+from overspill.plan.bounds import Source
 from overspill.plan.expression import Expr
 from overspill.words.amounts import Unit
 from overspill.words.codec import Struct
@@ -29,6 +30,8 @@ class Origin(Enum):
     METER = "meter"
     ATTRIBUTE = "attribute"
     ACCOUNT_ID = "account_id"
+    MEMBERS = "members"
+    """Of all accounts of a many-valued kind together: themselves, or one attribute of those that have it."""
 
 
 class Instant:
@@ -61,6 +64,8 @@ class Slot(Struct, frozen=True, kw_only=True):
     origin: Origin
     kind: int
     input: Input
+    many: AccountKind | None = None
+    """What the accounts are that stand in it."""
 
 
 class Clause(Struct, frozen=True, kw_only=True):
@@ -125,15 +130,31 @@ class CalendarPeriod(Struct, frozen=True, kw_only=True):
     zone: str
 
 
+class Forever(Struct, frozen=True, kw_only=True):
+    """One generation that never ends."""
+
+
 Period = Schedule | ScheduleBy | CalendarPeriod
-WindowKind = FirstUse | Period | Sliding | Bucket
+WindowKind = FirstUse | Period | Sliding | Bucket | Forever
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class Counter(Struct, frozen=True, kw_only=True):
+    """What counts draws up to a bound, and begins anew: a window of a limit, the period of a cap or an allowance, what a
+    grace has given for one key."""
+
     name: str
+    """What a shortfall calls it."""
     key: str
-    """`limit.window`: the window's key in the account's state."""
+    """`limit.window`: its key in the account's state."""
+    account: int
+    """The index of the account kind that keeps it."""
+    per: tuple[int, ...]
+    """Slots of the request fields it is further kept per."""
     kind: WindowKind
+    up_to: Source | None
+    """None for a limit's window, whose bound is in the limit's table."""
+    finish_started: bool = False
+    """LANGUAGE.md L8: while anything is left of it, it bounds nothing."""
 
 
 class Skip(Struct, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, assert_never
 
-from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Schedule, ScheduleBy, Sliding, WindowKind
-from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
+from overspill.plan.counting import bucket_at, sliding_at
+from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Forever, Schedule, ScheduleBy, Sliding, WindowKind
+from overspill.plan.shapes import ENDS_AT, FORM, GENERATION, WindowState
 from overspill.plan.zones import zone_of
 from overspill.words.instants import NEVER, SECOND
 from overspill.words.lengths import Length, instant_after
@@ -24,10 +25,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def window_at(state: WindowState | None, kind: WindowKind, now: int) -> WindowState:
     """The window as a draw at `now` would find it: the open generation, or the next one, unused."""
+    match kind:
+        case Sliding(length=length):
+            return sliding_at(state, length.micros, now)
+        case Bucket(refill=refill, per=per):
+            return bucket_at(state, refill, per.micros, now)
     if state is not None and now < state[ENDS_AT]:
-        return state
+        return state if len(state) == FORM else state[:FORM]
     generation = 1 if state is None else state[GENERATION] + 1
     match kind:
+        case Forever():
+            return (generation, now, NEVER, 0)
         case FirstUse(length=length):
             return (generation, now, instant_after(now, length), 0)
         case CalendarPeriod(period=period, zone=zone):
@@ -36,10 +44,19 @@ def window_at(state: WindowState | None, kind: WindowKind, now: int) -> WindowSt
         case Schedule(length=length, anchor=anchor):
             start, end = scheduled_period(anchor, length, now)
             return (generation, start, end, 0)
-        case ScheduleBy() | Sliding() | Bucket():
-            raise NotImplementedError("a waterfall with such a window is carried, not decided on")
+        case ScheduleBy():
+            raise AssertionError("its anchor stands in the facts: `kind_of` first")
         case _:
             assert_never(kind)
+
+
+def kind_of(kind: WindowKind, facts: tuple[object, ...]) -> WindowKind:
+    """The kind with its anchor, where that is one of the facts."""
+    if not isinstance(kind, ScheduleBy):
+        return kind
+    anchor = facts[kind.anchor]
+    assert isinstance(anchor, int)
+    return Schedule(length=kind.length, anchor=anchor)
 
 
 def scheduled_period(anchor: int, length: Length, now: int) -> tuple[int, int]:

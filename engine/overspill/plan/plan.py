@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from overspill.plan.bounds import Choice, Members, SlotAmount, Source
 from overspill.plan.carried import Carried, Invariant
 from overspill.plan.expression import Expr
 from overspill.plan.parts import (
     ROOT,
     AccountKind,
+    Bucket,
     CalendarPeriod,
     Clause,
     Condition,
+    Counter,
     FirstUse,
+    Forever,
     Input,
     Instant,
     Origin,
@@ -25,10 +29,11 @@ from overspill.plan.parts import (
     Row,
     Scalar,
     Schedule,
+    ScheduleBy,
     Skip,
+    Sliding,
     Slot,
     Table,
-    Window,
     WindowKind,
     state_key,
 )
@@ -39,19 +44,28 @@ from overspill.words.lengths import Length
 __all__ = [
     "ROOT",
     "AccountKind",
+    "BankedReset",
+    "Bucket",
     "CalendarPeriod",
     "CapacityTimes",
+    "Choice",
     "Clause",
     "Condition",
+    "Counter",
     "Counting",
     "DerivedMeter",
     "Dispatch",
+    "EntitlementLayer",
     "FirstUse",
+    "Forever",
+    "GraceLayer",
     "Guard",
     "Input",
     "Instant",
     "Layer",
     "LimitLayer",
+    "Members",
+    "Occupancy",
     "Offer",
     "Origin",
     "Plan",
@@ -60,14 +74,18 @@ __all__ = [
     "PriceTable",
     "Pricing",
     "Ratio",
+    "Reset",
     "Row",
     "Scalar",
     "Schedule",
+    "ScheduleBy",
     "Skip",
+    "Sliding",
     "Slot",
+    "SlotAmount",
+    "Source",
     "Table",
     "Waterfall",
-    "Window",
     "WindowKind",
     "state_key",
 ]
@@ -112,46 +130,99 @@ class CapacityTimes(Struct, frozen=True, kw_only=True):
     factor: Ratio
 
 
-class LimitLayer(Struct, frozen=True, kw_only=True):
-    """Draws on windows: covers the least remaining of them, counts in each (LANGUAGE.md W4)."""
+class Reset(Struct, frozen=True, kw_only=True):
+    """LANGUAGE.md W6; `windows` are indexes of the limit's."""
+
+    name: str
+    label: str | None
+    windows: tuple[int, ...]
+    at: int
+    restart: bool
+    when: Condition | None
+
+
+class BankedReset(Struct, frozen=True, kw_only=True):
+    """Resets that are granted, kept, and redeemed within `valid`."""
+
+    valid: Length
+    restart: bool
+
+
+class LayerBase(Struct, frozen=True, kw_only=True):
+    """What all layers have in common.
+
+    `counters` are its own first (a limit's windows; the one of an entitlement, a grace, an overage), then those of its
+    caps, from `caps_from` on: a decision's step has their states and bounds in this order.
+    """
 
     name: str
     label: str | None
     place: str
     unit: Unit
-    kind: int
-    """The account kind that keeps it."""
+    account: int
+    """The index of the account kind that keeps it."""
     per: tuple[int, ...]
     ratio: Table[Ratio]
     when: Condition | None
     skips: tuple[Skip, ...]
     on_error: str
-    windows: tuple[Window, ...]
+    counters: tuple[Counter, ...]
+    caps_from: int
+
+    @property
+    def windows(self) -> tuple[Counter, ...]:
+        """Its own counters."""
+        return self.counters[: self.caps_from]
+
+    @property
+    def caps(self) -> tuple[Counter, ...]:
+        return self.counters[self.caps_from :]
+
+
+class LimitLayer(LayerBase, frozen=True, kw_only=True):
+    """Draws on windows: covers the least remaining of them, counts in each (LANGUAGE.md W4)."""
+
     capacity: Table[tuple[int, ...]]
     capacity_times: tuple[CapacityTimes, ...]
+    resets: tuple[Reset, ...]
+    """In the order of their instants."""
+    banked_reset: BankedReset | None
     warn_at: tuple[int, ...]
     """Percentages of a capacity, ascending."""
 
 
-class PoolLayer(Struct, frozen=True, kw_only=True):
-    """Draws on lots, in the pool's order (LANGUAGE.md G2)."""
+class PoolLayer(LayerBase, frozen=True, kw_only=True):
+    """Draws on lots, in the pool's order (LANGUAGE.md G2), then on its overage where it has one."""
 
-    name: str
-    label: str | None
-    place: str
-    unit: Unit
-    kind: int
-    per: tuple[int, ...]
-    ratio: Table[Ratio]
-    when: Condition | None
-    skips: tuple[Skip, ...]
-    on_error: str
     order: tuple[str, ...]
     """Empty: the default order, which the state keeps."""
     free: bool
 
 
-Layer = LimitLayer | PoolLayer
+class EntitlementLayer(LayerBase, frozen=True, kw_only=True):
+    """An allowance without lots, in [`starts`, `ends`) (LANGUAGE.md L11); None: open."""
+
+    starts: int | None
+    ends: int | None
+    billed_in_arrears: bool
+
+
+class GraceLayer(LayerBase, frozen=True, kw_only=True):
+    """Covers up to its amount per key (LANGUAGE.md L12); `per` are the slots of the key, any of them may be absent."""
+
+    started_funded: bool
+
+
+Layer = LimitLayer | PoolLayer | EntitlementLayer | GraceLayer
+
+
+class Occupancy(Struct, frozen=True, kw_only=True):
+    """A hold counts in this concurrency, of which so many may be open at once."""
+
+    counter: Counter
+    at_most: Table[int]
+    when: Condition | None
+    place: str
 
 
 class Guard(Struct, frozen=True, kw_only=True):
@@ -179,6 +250,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     base_max: int
     """The largest base amount of which no layer's amount overflows."""
     guards: tuple[Guard, ...]
+    occupies: tuple[Occupancy, ...]
     layers: tuple[Layer, ...]
     otherwise: str
     otherwise_place: str
@@ -186,8 +258,12 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     fill_whole: bool
     partial: bool
     """`on shortfall partial`."""
+    verify_only: bool
+    """LANGUAGE.md S5: a reservation holds nothing."""
     hold_length: Length
     late_length: Length
+    has_funded: bool
+    """Whether a grace asks for what was funded before: then requests leave a mark."""
     carried: tuple[Carried, ...]
     """What it says and this version cannot decide on; with any of these it decides nothing."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from overspill.plan.interpret import Accounts, decide
+from overspill.plan.facts import Accounts
+from overspill.plan.interpret import decide
 from overspill.plan.plan import Plan, Scalar, Waterfall
 from overspill.plan.raw import Raw
 from overspill.words.failures import Failure

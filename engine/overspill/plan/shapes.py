@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 Scalar = str | int | bool
+Attribute = Scalar | tuple[str, ...]
+"""What an account keeps under a name: a value, or the ids of accounts that it is a member of."""
 
-WindowState = tuple[int, int, int, int]
-"""(generation, opened_at, ends_at, used): one window's latest generation; `used` counts held amounts too."""
+WindowState = tuple[int, ...]
+"""(generation, opened_at, ends_at, used): one window's latest generation; `used` counts held amounts too.
+
+Windows that fill up again by themselves have more behind it: `SLIDING`, then (generation, counts until, amount) for
+each sub-window; or `BUCKET`, then (at, rest, refill, per). Theirs is the `ends_at` of the next room.
+"""
 GENERATION: Final = 0
 OPENED_AT: Final = 1
 ENDS_AT: Final = 2
 USED: Final = 3
+FORM: Final = 4
+SLIDING: Final = 1
+BUCKET: Final = 2
 
 Lot = tuple[str, int, int, int, int, int, int]
 """(id, left, granted_at, expires_at, priority, category, amount): one grant; `left` is what is free to draw."""
@@ -45,7 +54,9 @@ class AccountFacts(Protocol):
     """The part of an account's state that decisions read."""
 
     @property
-    def attributes(self) -> Mapping[str, Scalar]: ...
+    def since(self) -> int: ...
+    @property
+    def attributes(self) -> Mapping[str, object]: ...
     @property
     def windows(self) -> Mapping[str, WindowState]: ...
     @property

@@ -16,15 +16,42 @@ from overspill.words.codec import json_decoder
 
 
 class WindowDraw(msgspec.Struct, frozen=True, kw_only=True):
-    """What a draw does to one window: `before` and `after` count use, held amounts included."""
+    """What a draw does to one window, or to the allowance of an entitlement or a grace: `before` and `after` count use,
+    held amounts included. `limit` None: the bound is absent; `source` is where it was found among the inputs."""
 
     window: str
     generation: int
     before: str
     after: str
-    limit: str
+    limit: str | None
     ends_at: str | None
     binds: bool
+    source: str | None = None
+
+
+class CapDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for a cap on the layer; one whose bound is absent (`limit` None) does not apply."""
+
+    cap: str
+    generation: int
+    before: str
+    after: str
+    limit: str | None
+    ends_at: str | None
+    binds: bool
+    source: str | None = None
+
+
+class OverageDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for what a pool is drawn beyond its lots."""
+
+    generation: int
+    before: str
+    after: str
+    limit: str | None
+    ends_at: str | None
+    binds: bool
+    source: str | None = None
 
 
 class LotDraw(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +73,8 @@ class Draw(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     windows: tuple[WindowDraw, ...] = ()
     lots: tuple[LotDraw, ...] = ()
+    overage: OverageDraw | None = None
+    caps: tuple[CapDraw, ...] = ()
 
 
 class LayerCause(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +114,15 @@ class PolicyName(msgspec.Struct, frozen=True, kw_only=True):
     rate_card: str | None
 
 
+FactShown = str | int | bool | tuple[Any, ...] | None
+"""A value as it was read: amounts and instants as text, what is absent as null; of many accounts a list."""
+
+
 class Clause(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a condition that decided, with the values it read (null: absent)."""
 
     text: str
-    values: dict[str, str | int | bool | None]
+    values: dict[str, FactShown]
     error: str | None = None
 
 
@@ -100,7 +133,7 @@ class InputsStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", ta
     source: str
     request: dict[str, Any]
     request_digest: str
-    facts: dict[str, str | int | bool | None]
+    facts: dict[str, FactShown]
 
 
 class GuardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="guard"):
@@ -108,6 +141,16 @@ class GuardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag
     source: str
     verdict: Literal["passed", "denied", "error", "not_reached"]
     clause: Clause | None = None
+
+
+class ConcurrencyStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="concurrency"):
+    """How many holds were open of those that may be; None where it does not count this one."""
+
+    concurrency: str
+    source: str
+    verdict: Literal["passed", "denied", "not_reached"]
+    holds: int | None = None
+    at_most: int | None = None
 
 
 class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="layer"):
@@ -123,6 +166,8 @@ class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag
     binding: str | None = None
     windows: tuple[WindowDraw, ...] | None = None
     lots: tuple[LotDraw, ...] | None = None
+    overage: OverageDraw | None = None
+    caps: tuple[CapDraw, ...] | None = None
     clause: Clause | None = None
 
 
@@ -144,7 +189,7 @@ class OutcomeStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", t
     effects: tuple[EffectEntry, ...]
 
 
-Step = InputsStep | GuardStep | LayerStep | OutcomeStep
+Step = InputsStep | GuardStep | ConcurrencyStep | LayerStep | OutcomeStep
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):

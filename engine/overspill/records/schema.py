@@ -20,15 +20,27 @@ def decision_schema() -> dict[str, Any]:
 def request_schema() -> dict[str, Any]:
     """What `decide`, `reserve` and `preview` take: one object for each request."""
     meter = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]{1,19}$"}]}
+    amount = {"type": "string", "pattern": "^[0-9]{1,19}([.][0-9]{1,18})?$"}
     properties = {
         "id": {**_ID, "description": "the idempotency key: the same again answers the same"},
         "account": {"type": "object", "additionalProperties": _ID, "minProperties": 1},
         "fields": {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}},
         "meters": {"type": "object", "additionalProperties": meter},
         "initiator": {"enum": ["user", "automation", "background"]},
-        "only": {"type": "null", "description": "not supported yet"},
-        "max_charge": {"type": "null", "description": "not supported yet"},
-        "at_least": {"type": "null", "description": "not supported yet"},
+        "only": {
+            "type": ["array", "null"],
+            "items": {"type": "string"},
+            "description": "the layers that it may be drawn from; null: all",
+        },
+        "max_charge": {
+            "type": ["object", "null"],
+            "additionalProperties": amount,
+            "description": "what it may be charged at most, by unit",
+        },
+        "at_least": {
+            "anyOf": [amount, {"type": "null"}],
+            "description": "the least part that is worth having, in the unit that it is priced in",
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -14,8 +14,23 @@ from typing import Any
 from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError
-from overspill.plan.interpret import look_up, row_of
-from overspill.plan.plan import ROOT, Condition, Input, Instant, Layer, LimitLayer, Plan, Row, Waterfall
+from overspill.plan.members import IDS, together
+from overspill.plan.plan import (
+    ROOT,
+    AccountKind,
+    Condition,
+    EntitlementLayer,
+    GraceLayer,
+    Input,
+    Instant,
+    Layer,
+    LimitLayer,
+    Plan,
+    Row,
+    Slot,
+    Waterfall,
+)
+from overspill.plan.pricing import look_up, row_of
 from overspill.review.vocabulary import layers_of
 from overspill.words.amounts import UNLIMITED, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_decoder
@@ -72,11 +87,12 @@ def _verdicts(layer: Layer) -> Iterator[str]:
     least = [min(row) for _, row in _capacities(layer)]
     if not least or any(least):
         yield "drew"
-    if not least or any(capacity != UNLIMITED for capacity in least):
+    if not least or layer.caps or any(capacity != UNLIMITED for capacity in least):
         yield "exhausted"
     if layer.skips:
         yield "skipped"
-    if layer.when is not None or layer.kind != ROOT:
+    dated = isinstance(layer, EntitlementLayer) and (layer.starts is not None or layer.ends is not None)
+    if layer.when is not None or layer.account != ROOT or dated or isinstance(layer, GraceLayer):
         yield "not_applicable"
     if any(condition.can_fail for condition in _layer_conditions(layer)):
         yield "error"
@@ -94,6 +110,8 @@ def _outcomes(waterfall: Waterfall) -> Iterator[str]:
     if waterfall.partial:
         yield "partial"
     yield waterfall.otherwise
+    for occupancy in waterfall.occupies:
+        yield occupancy.counter.name
     for guard in waterfall.guards:
         yield guard.name
         if guard.when.can_fail:
@@ -150,7 +168,8 @@ def seen_by(plan: Plan, decisions: Iterable[bytes]) -> set[Point]:
         decision = _decode(data)
         inputs = decision["trace"][0]
         waterfall = waterfalls[inputs["waterfall"]]
-        facts = tuple([_fact(slot.input, inputs["facts"][slot.path]) for slot in waterfall.slots])
+        facts = tuple([_fact(slot, inputs["facts"][slot.path]) for slot in waterfall.slots])
+        only = inputs["request"].get("only")
         guards = {step["guard"]: step["verdict"] for step in decision["trace"] if step["step"] == "guard"}
         layers = {step["layer"]: step for step in decision["trace"] if step["step"] == "layer"}
         found.add(Point("outcome", waterfall.name, _outcome(decision, guards)))
@@ -158,14 +177,31 @@ def seen_by(plan: Plan, decisions: Iterable[bytes]) -> set[Point]:
             if guards.get(guard.name, "not_reached") != "not_reached":
                 found |= _sides_seen(f"{waterfall.name} deny {guard.name}", guard.when, facts)
         for layer in waterfall.layers:
-            found |= _layer_seen(waterfall, layer, layers[layer.name], facts)
+            if only is None or layer.name in only:
+                found |= _layer_seen(waterfall, layer, layers[layer.name], facts)
     return found
 
 
-def _fact(input: Input, value: Any) -> object:
-    """A fact of a trace as the plan holds it: amounts in steps, instants in microseconds."""
+def _fact(slot: Slot, value: Any) -> object:
+    """A fact of a trace as the plan holds it."""
+    if slot.many is not None:
+        members = [(one[IDS], _attributes(slot.many, one)) for one in value]
+        return together(slot.many, members)[slot.many.name]
+    if isinstance(value, list):
+        return tuple([_value_of(slot.input, one) for one in value])
+    return _value_of(slot.input, value)
+
+
+def _attributes(kind: AccountKind, shown: Mapping[str, Any]) -> Mapping[str, object]:
+    return {name: _value_of(input, shown[name]) for name, input in kind.attributes.items() if shown[name] is not None}
+
+
+def _value_of(input: Input, value: Any) -> object:
+    """Amounts in steps, instants in microseconds."""
     if value is None:
         return ABSENT
+    if value == "unlimited" and input.unit and input.type is int:
+        return UNLIMITED
     if input.type is Instant:
         return instant_from_text(value)
     return steps_from_text(value, input.unit) if input.unit and input.type is int else value

@@ -14,8 +14,8 @@ from overspill.syntax.yaml_nodes import Node, Scalar
 
 T = TypeVar("T")
 
-PARTS = ("at", "account", "attributes", "windows", "lots", "holds")
-LATER = ("counters", "banked_resets", "caps", "overage", "grace", "top_ups")
+PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds")
+LATER = ("banked_resets", "top_ups")
 """What the engine does not keep yet: named as such, never left out in silence."""
 
 HoldReader = Callable[[Scalar, Node], Step]
@@ -36,7 +36,11 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
         at=leaves.moment(found["at"]) if "at" in found else None,
         account=_account(leaves, found["account"]) if "account" in found else None,
         attributes=dict(_each(leaves, found.get("attributes"), leaves.attribute)),
-        windows=dict(_each(leaves, found.get("windows"), lambda key, value: _window(leaves, key, value))),
+        windows={
+            key: window
+            for part in ("windows", "counters")
+            for key, window in _each(leaves, found.get(part), lambda key, value: _window(leaves, key, value))
+        },
         lots=dict(_each(leaves, found.get("lots"), lambda key, value: _lots(leaves, key, value))),
         holds=dict(_each(leaves, found.get("holds"), lambda key, value: (key.value, hold(key, value)))),
     )

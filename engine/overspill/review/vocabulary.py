@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from overspill.plan.plan import AccountKind, Input, Layer, LimitLayer, Plan
+from overspill.plan.plan import AccountKind, Input, Layer, Plan, WindowKind
 from overspill.words.amounts import Unit
 from overspill.words.codec import Struct
 
 
 class Kept(Struct, frozen=True):
-    """What an account of kind `kind` keeps, in `unit`."""
+    """What an account of kind `kind` keeps, in `unit`; `window` is how a counter begins anew."""
 
     kind: int
     unit: Unit
+    window: WindowKind | None = None
+
+
+HOLDS = Unit("holds", 0, "hold")
+"""What a concurrency counts."""
 
 
 class Vocabulary(Struct, frozen=True):
@@ -40,15 +45,11 @@ def vocabulary_of(plan: Plan) -> Vocabulary:
     pools = {pool.name: Kept(pool.kind, pool.unit) for pool in plan.pools.values()}
     units = [*(layer.unit for layer in layers), *(waterfall.unit for waterfall in plan.waterfalls)]
     units += [kept.unit for kept in pools.values()]
+    units += [HOLDS] if any(waterfall.occupies for waterfall in plan.waterfalls) else []
     return Vocabulary(
         plan=plan,
         layers=tuple(dict.fromkeys(layer.name for layer in layers)),
-        windows={
-            window.key: Kept(layer.kind, layer.unit)
-            for layer in layers
-            if isinstance(layer, LimitLayer)
-            for window in layer.windows
-        },
+        windows=dict(_counters(plan)),
         pools=pools,
         units={name: unit for unit in units for name in (unit.name, unit.singular) if name is not None},
         offers=tuple(dict.fromkeys(offer.name for waterfall in plan.waterfalls for offer in waterfall.offers)),
@@ -59,6 +60,16 @@ def layers_of(plan: Plan) -> Iterator[Layer]:
     """All layers, as often as they are drawn."""
     for waterfall in plan.waterfalls:
         yield from waterfall.layers
+
+
+def _counters(plan: Plan) -> Iterator[tuple[str, Kept]]:
+    """All that is counted, by key: windows, caps, allowances, graces, concurrency."""
+    for waterfall in plan.waterfalls:
+        for layer in waterfall.layers:
+            for counter in layer.counters:
+                yield counter.key, Kept(counter.account, layer.unit, counter.kind)
+        for occupancy in waterfall.occupies:
+            yield occupancy.counter.key, Kept(occupancy.counter.account, HOLDS, occupancy.counter.kind)
 
 
 def base_key(key: str) -> str:

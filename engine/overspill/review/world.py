@@ -12,9 +12,19 @@ from overspill.account.effects import default_order
 from overspill.account.holds import due
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
-from overspill.plan.plan import ROOT, Input, Plan
+from overspill.plan.periods import window_at
+from overspill.plan.plan import ROOT, Bucket, Input, Plan, Sliding, WindowKind
 from overspill.plan.program import Program
-from overspill.plan.shapes import ENDS_AT, LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, USED
+from overspill.plan.shapes import (
+    ENDS_AT,
+    LOT_EXPIRES_AT,
+    LOT_GRANTED_AT,
+    LOT_ID,
+    LOT_LEFT,
+    USED,
+    Attribute,
+    WindowState,
+)
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
 from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, ReleaseHold, SetValues
@@ -225,7 +235,8 @@ class World:
         return found
 
     def _used(self, state: Account) -> dict[str, int]:
-        return {key: window[USED] if self.now < window[ENDS_AT] else 0 for key, window in state.windows.items()}
+        kinds = self.words.windows
+        return {key: used_at(window, kinds[base_key(key)].window, self.now) for key, window in state.windows.items()}
 
     def _left(self, state: Account) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -250,8 +261,8 @@ class World:
             return ABSENT if id is None else id
         declared = self.words.attribute(owner, name)
         assert declared is not None
-        value = self.state(f"{TENANT}/{owner}/{id}").attributes.get(name, declared.default)
-        return ABSENT if value is None else value
+        kept = self.state(f"{TENANT}/{owner}/{id}").attributes.get(name, declared.default)
+        return ABSENT if kept is None else kept
 
 
 def _sent(declared: Input | None, text: str) -> str | int | bool:
@@ -275,9 +286,18 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             for key, listed in given.lots.items()
             if _owns(words.pools, key, index)
         }
-        attributes = {attribute: value for (kind, attribute), value in given.attributes.items() if kind == name}
-        states[f"{TENANT}/{name}/{account[name]}"] = Account(1, now, attributes, windows, lots)
+        attributes: dict[str, Attribute] = {
+            attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
+        }
+        states[f"{TENANT}/{name}/{account[name]}"] = Account(1, now, attributes, windows, lots, since=now)
     return states
+
+
+def used_at(state: WindowState, kind: WindowKind | None, now: int) -> int:
+    """What a window has counted that still counts."""
+    if isinstance(kind, Sliding | Bucket):
+        return window_at(state, kind, now)[USED]
+    return state[USED] if now < state[ENDS_AT] else 0
 
 
 def _owns(kept: Mapping[str, Kept], key: str, kind: int) -> bool:

@@ -8,15 +8,16 @@ from overspill.account.effects import Effect, SetAttribute, SetLot
 from overspill.account.state import Account
 from overspill.plan.plan import AccountKind, Input, Instant, Plan, Pool, state_key
 from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
-from overspill.step.commands import Grant, SetAttributes
+from overspill.step.commands import Grant, SetAttributes, Value
 from overspill.step.keys import Identified
-from overspill.words.amounts import STEPS_MAX, AmountError, steps_from_text, text_from_steps
+from overspill.step.resets import settled_resets
+from overspill.words.amounts import STEPS_MAX, UNLIMITED, AmountError, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, InstantError, instant_from_text, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
-from overspill.words.names import IDENTIFIER
+from overspill.words.names import IDENTIFIER, is_identifier
 
 PRIORITY_MAX = 10**6
 
@@ -104,10 +105,21 @@ def _per(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(values[name] for name in pool.per)
 
 
-def attributes(plan: Plan, command: SetAttributes, identified: Identified, now: int) -> Change:
-    """Attributes of one account, as its declaration types them. Raises Failure for unknown names and wrong types."""
+def attributes(
+    plan: Plan, command: SetAttributes, account_of: Callable[[str], Account], identified: Identified, now: int
+) -> Change:
+    """Attributes of one account, as its declaration types them, and the accounts that it is a member of. Raises Failure
+    for unknown names and wrong types.
+
+    A reset's condition asks for the attributes at its instant: those in force are settled in the windows before these
+    attributes are no more (LANGUAGE.md W6)."""
     kind, id = _one_account(plan, command.account)
-    effects = tuple(SetAttribute(name, _attribute(kind, name, value)) for name, value in command.attributes.items())
+    key = f"{command.tenant}/{kind.name}/{id}"
+    memberships = {many.name for many in plan.many if many.of == kind.name}
+    changed = [
+        SetAttribute(name, _members(name, value) if name in memberships else _attribute(kind, name, value))
+        for name, value in command.attributes.items()
+    ]
     answer = {
         "set": identified.id,
         "at": instant_text_micros(now),
@@ -115,10 +127,22 @@ def attributes(plan: Plan, command: SetAttributes, identified: Identified, now: 
         "attributes": dict(command.attributes),
         "actor": command.actor,
     }
-    return Change(f"{command.tenant}/{kind.name}/{id}", effects, json_bytes(answer))
+    account = account_of(key)
+    effects = (*settled_resets(plan, kind.name, account, now), *changed)
+    return Change(key, effects, json_bytes(answer))
 
 
-def _attribute(kind: AccountKind, name: str, value: Scalar | None) -> Scalar | None:
+def _members(name: str, value: Value | None) -> tuple[str, ...] | None:
+    """Ids in their order, each once."""
+    if value is None:
+        return None
+    if not isinstance(value, tuple | list) or not all(map(is_identifier, value)):
+        help = "send a list of ids"
+        raise Failure("invalid_attribute", f"`{name}` are accounts", help=help, pointer=f"/attributes/{name}")
+    return tuple(sorted(set(value)))
+
+
+def _attribute(kind: AccountKind, name: str, value: Value | None) -> Scalar | None:
     declared = kind.attributes.get(name)
     pointer = f"/attributes/{name}"
     if declared is None:
@@ -128,6 +152,8 @@ def _attribute(kind: AccountKind, name: str, value: Scalar | None) -> Scalar | N
         )
     if value is None:
         return None
+    if isinstance(value, tuple | list):
+        raise Failure("invalid_attribute", f"`{name}` is one value", help="send it as declared", pointer=pointer)
     if declared.unit is not None:
         return _amount(declared, value, pointer)
     if declared.type is Instant:
@@ -158,6 +184,8 @@ def _amount(declared: Input, value: Scalar, pointer: str) -> int:
     assert declared.unit is not None
     if not isinstance(value, str):
         raise Failure("invalid_attribute", f"`{declared.name}` is an amount", help="send decimal text", pointer=pointer)
+    if value == "unlimited":
+        return UNLIMITED
     try:
         return steps_from_text(value, declared.unit)
     except AmountError as error:
@@ -168,9 +196,10 @@ def _one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, s
     if len(account) != 1:
         raise Failure("wrong_account", "name exactly one account", help='such as {"user": "u_ana"}', pointer="/account")
     name, id = next(iter(account.items()))
-    kind = next((kind for kind in plan.kinds if kind.name == name), None)
+    kinds = (*plan.kinds, *plan.many)
+    kind = next((kind for kind in kinds if kind.name == name), None)
     if kind is None:
-        help = did_you_mean(name, [kind.name for kind in plan.kinds])
+        help = did_you_mean(name, [kind.name for kind in kinds])
         raise Failure("unknown_account", f"the policy declares no account `{name[:64]}`", help=help, pointer="/account")
     if not isinstance(id, str) or IDENTIFIER.fullmatch(id) is None:
         raise Failure("invalid_id", f"`{ascii(id)[:60]}` is no identifier", pointer=f"/account/{name}")

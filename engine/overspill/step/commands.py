@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from overspill.records.request import Request
 from overspill.words.codec import Light
 
-Value = str | int | bool
+Value = str | int | bool | tuple[str, ...]
+"""What an attribute may be set to; ids of accounts for those that one is a member of."""
 
 
 class Preview(Light, frozen=True, kw_only=True):

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow, apply
-from overspill.account.holds import Kept, given_back, lots_used
+from overspill.account.draft import AccountOf, Draft
+from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow
+from overspill.account.holds import Kept, give_back, lots_used
 from overspill.account.kernel import kept
-from overspill.account.state import Account, Hold, Leg
+from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
+from overspill.decide.effects import layer_effects, leg_of
 from overspill.plan.functions import ABSENT
-from overspill.plan.interpret import base_amount, fill, look_up
-from overspill.plan.plan import ROOT, Layer, LimitLayer, Origin, PoolLayer, Waterfall, state_key
+from overspill.plan.interpret import Meeting, fill, is_charged
+from overspill.plan.plan import ROOT, Layer, Origin, Plan, PoolLayer, Waterfall
+from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
-from overspill.plan.shapes import ENDS_AT, LOT_LEFT, OPENED_AT, Lot, WindowState
 from overspill.records.usage import USAGE
+from overspill.step import facts as facts_kept
 from overspill.step.keys import Identified
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
-from overspill.words.instants import NEVER, instant_text_micros
+from overspill.words.instants import instant_text_micros
 from overspill.words.texts import amount_text_of
 
-AccountOf = Callable[[str], Account]
 Effects = dict[str, list[Effect]]
 
 
@@ -35,16 +37,6 @@ class Settled(Struct, frozen=True):
     answer: bytes
     effects: Effects
     events: tuple[str, ...]
-
-
-class Excess(Struct, frozen=True):
-    """What one layer covers beyond the hold."""
-
-    layer: Layer
-    base: int
-    amount: int
-    windows: tuple[tuple[str, WindowState], ...]
-    lots: tuple[tuple[str, Lot, int], ...]
 
 
 def hold_of(account: Account, hold_id: str, now: int) -> Hold:
@@ -62,21 +54,21 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
 
 def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
     """The time-out: everything goes back; the hold stays behind, closed, for a late capture."""
-    effects = _returns(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
+    draft = _unwound(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
     closed = replace(hold, legs=(), open=False)
     for key in _holders(hold):
         # Only the account that answers for it takes a late capture.
         kept_closed = key == hold.accounts[ROOT] and now < hold.late_until
-        effects.setdefault(key, []).append(SetHold(closed) if kept_closed else EndHold(hold.id))
-    return Settled(_answer("expire", identified, hold, now, {}), effects, ())
+        draft.add(key, SetHold(closed) if kept_closed else EndHold(hold.id))
+    return Settled(_answer("expire", identified, hold, now, {}), draft.effects(), ())
 
 
 def released(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
     """Everything goes back and the hold is over."""
-    effects = _returns(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
+    draft = _unwound(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
     for key in _holders(hold):
-        effects.setdefault(key, []).append(EndHold(hold.id))
-    return Settled(_answer("release", identified, hold, now, {}), effects, ())
+        draft.add(key, EndHold(hold.id))
+    return Settled(_answer("release", identified, hold, now, {}), draft.effects(), ())
 
 
 def captured(
@@ -85,57 +77,51 @@ def captured(
     """The actual usage, refilled in the order of the admission; ends the hold."""
     admit_meters(program.plan, meters)
     waterfall = next(one for one in program.plan.waterfalls if one.name == hold.waterfall)
-    facts = _facts(waterfall, hold, meters)
+    facts = _facts(program.plan, waterfall, hold, meters)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
-    effects = _returns(hold, inside, account_of)
-    excess, absorbed = _excess(
-        waterfall, facts, hold, base - sum(part.base for part in inside), account_of, effects, now
-    )
-    for part in excess:
-        key = hold.accounts[part.layer.kind]
-        assert key is not None
-        effects.setdefault(key, []).extend(_excess_effects(part))
+    draft = _unwound(hold, inside, account_of)
+    excess, absorbed = _excess(waterfall, facts, hold, base - sum(part.base for part in inside), draft, now)
     for key in _holders(hold):
-        effects.setdefault(key, []).append(EndHold(hold.id))
+        draft.add(key, EndHold(hold.id))
     write = amount_text_of(waterfall.unit.scale)
+    inside = [part for part in inside if part.leg.base]
     shown = {
         "late": not hold.open,
         "used": write(base),
         "covered": write(base - absorbed),
         "absorbed": write(absorbed),
         "unit": waterfall.unit.name,
-        "charge": _charge(waterfall, inside, excess),
-        "draws": [*_inside_draws(waterfall, hold, inside), *_excess_draws(waterfall, hold, excess)],
+        "charge": _charge(waterfall, [*inside, *excess]),
+        "draws": [
+            *[_draw(waterfall, hold, part, "hold") for part in inside],
+            *[_draw(waterfall, hold, part, "free") for part in excess],
+        ],
     }
-    return Settled(_answer("capture", identified, hold, now, shown), effects, USAGE)
+    return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE)
 
 
 def _holders(hold: Hold) -> list[str]:
     """The accounts that know the hold: the one that answers for it, and those its legs were drawn from."""
-    keys = [hold.accounts[ROOT], *(hold.accounts[leg.kind] for leg in hold.legs)]
-    return list(dict.fromkeys(key for key in keys if key is not None))
+    kinds = [ROOT, *(leg.kind for leg in hold.legs), *(count.kind for leg in hold.legs for count in leg.counts)]
+    return list(dict.fromkeys(key for kind in kinds if (key := hold.accounts[kind]) is not None))
 
 
-def _returns(hold: Hold, parts: Sequence[Kept], account_of: AccountOf) -> Effects:
-    effects: Effects = {}
+def _unwound(hold: Hold, parts: Sequence[Kept], account_of: AccountOf) -> Draft:
+    """The accounts when all of the hold but these parts has gone back."""
+    draft = Draft(account_of)
     for part in parts:
-        key = hold.accounts[part.leg.kind]
-        assert key is not None
-        changed = given_back(part, account_of(key))
-        if changed:
-            effects.setdefault(key, []).extend(changed)
-    return effects
+        give_back(draft, hold, part)
+    return draft
 
 
 # ---- capture
 
 
-def _facts(waterfall: Waterfall, hold: Hold, meters: dict[str, int]) -> Facts:
+def _facts(plan: Plan, waterfall: Waterfall, hold: Hold, meters: dict[str, int]) -> Facts:
     """The admission's facts with the capture's meters in place of the estimate's."""
-    facts: list[object] = []
-    for slot, fact in zip(waterfall.slots, hold.facts, strict=True):
-        value: object = fact
+    found = facts_kept.read(plan, waterfall, hold.facts)
+    for index, slot in enumerate(waterfall.slots):
         if slot.origin is Origin.METER:
             value = meters.get(slot.input.name, slot.input.default)
             if value is None and not slot.input.optional:
@@ -145,18 +131,21 @@ def _facts(waterfall: Waterfall, hold: Hold, meters: dict[str, int]) -> Facts:
                     help="send it under `meters`",
                     pointer=f"/meters/{slot.input.name}",
                 )
-        facts.append(ABSENT if value is None else value)
-    return tuple(facts)
+            found[index] = ABSENT if value is None else value
+    return tuple(found)
 
 
-def _layer(waterfall: Waterfall, leg: Leg) -> Layer:
-    return next(layer for layer in waterfall.layers if layer.name == leg.layer)
+def _layer(waterfall: Waterfall, name: str) -> Layer:
+    return next(layer for layer in waterfall.layers if layer.name == name)
 
 
 def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[Kept]:
     asked, parts = base, []
     for leg in hold.legs:
-        ratio = look_up(_layer(waterfall, leg).ratio, waterfall, facts)
+        if not leg.base:  # a concurrency
+            parts.append(Kept(leg, 0, 0))
+            continue
+        ratio = look_up(_layer(waterfall, leg.layer).ratio, waterfall, facts)
         used, amount = kept(asked, leg.base, leg.amount, *ratio)
         parts.append(Kept(leg, used, amount))
         asked -= used
@@ -164,113 +153,73 @@ def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[K
 
 
 def _excess(
-    waterfall: Waterfall, facts: Facts, hold: Hold, asked: int, account_of: AccountOf, effects: Effects, now: int
-) -> tuple[list[Excess], int]:
-    """(what free layers cover of `asked`, what nobody covers)."""
+    waterfall: Waterfall, facts: Facts, hold: Hold, asked: int, draft: Draft, now: int
+) -> tuple[list[Kept], int]:
+    """(what free layers cover of `asked`, what nobody covers); what they give is drawn in the draft."""
     if asked == 0:
         return [], 0
-    states = {key: apply(account_of(key), effects.get(key, ()), now) for key in hold.accounts if key is not None}
-    accounts = [
-        None if key is None else _as_admitted(states[key], _window_keys(waterfall, kind, facts), hold.at)
-        for kind, key in enumerate(hold.accounts)
+    accounts = [None if key is None else draft.after(key, now) for key in hold.accounts]
+    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at)
+    steps = [
+        (layer, step)
+        for layer, step in zip(waterfall.layers, fill(meeting, asked)[5], strict=False)
+        if len(step) == 6 and step[1]
     ]
-    raw = fill(waterfall, facts, accounts, asked, now)
-    found = []
-    for layer, step in zip(waterfall.layers, raw[5], strict=False):
-        if len(step) == 2 or not step[1]:
-            continue
-        values = tuple(str(facts[slot]) for slot in layer.per)
-        key = hold.accounts[layer.kind]
-        assert key is not None
-        if isinstance(layer, LimitLayer):
-            keys = [state_key(window.key, values) for window in layer.windows]
-            windows = tuple((name, states[key].windows[name]) for name in keys)
-            found.append(Excess(layer, step[1], step[2], windows, ()))
-        elif len(step) == 4:
-            pool = state_key(layer.name, values)
-            found.append(Excess(layer, step[1], step[2], (), tuple((pool, lot, part) for lot, part in step[3])))
-    if waterfall.fill_whole and found:  # one layer takes it, not several beside each other (LANGUAGE.md L3)
-        found = [max(found, key=lambda part: part.base)]
+    if waterfall.fill_whole and steps:  # one layer takes it, not several beside each other (LANGUAGE.md L3)
+        steps = [max(steps, key=lambda pair: pair[1][1])]
+    for layer, step in steps:
+        for kind, effect in layer_effects(layer, step, facts):
+            account = hold.accounts[kind]
+            if account is not None:
+                _draw_in(draft, account, effect)
+    found = [Kept(leg_of(layer, step, facts), step[1], step[2]) for layer, step in steps]
     return found, asked - sum(part.base for part in found)
 
 
-def _window_keys(waterfall: Waterfall, kind: int, facts: Facts) -> list[str]:
-    """The keys of all windows that the waterfall's limits keep in accounts of this kind."""
-    return [
-        state_key(window.key, tuple(str(facts[slot]) for slot in layer.per))
-        for layer in waterfall.layers
-        if isinstance(layer, LimitLayer) and layer.kind == kind
-        for window in layer.windows
-    ]
-
-
-def _as_admitted(account: Account, keys: Sequence[str], at: int) -> Account:
-    """The state with its windows as a late draw may use them: the generation of the admission has room whether it is
-    closed or not, another one has none (LANGUAGE.md T2)."""
-    windows: dict[str, WindowState] = dict.fromkeys(keys, (0, 0, NEVER, NEVER))
-    for key, state in account.windows.items():
-        admitted = state[OPENED_AT] <= at < state[ENDS_AT]
-        windows[key] = (state[0], state[1], NEVER, state[3] if admitted else NEVER)
-    return Account(account.version, account.at, account.attributes, windows, account.pools, account.holds)
-
-
-def _excess_effects(part: Excess) -> list[Effect]:
-    windows = [SetWindow(key, (*state[:3], state[3] + part.amount)) for key, state in part.windows]
-    lots = [SetLot(pool, (lot[0], lot[LOT_LEFT] - drawn, *lot[2:])) for pool, lot, drawn in part.lots]
-    return [*windows, *lots]
+def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
+    if isinstance(effect, SetWindow):
+        draft.set_window(account, effect.key, effect.state)
+    elif isinstance(effect, SetLot):
+        draft.set_lot(account, effect.pool, effect.lot)
+    else:
+        raise AssertionError("layers change windows and lots")
 
 
 # ---- answers
 
 
-def _charge(waterfall: Waterfall, inside: Sequence[Kept], excess: Sequence[Excess]) -> dict[str, str]:
-    amounts = [(_layer(waterfall, part.leg), part.amount) for part in inside]
-    amounts += [(part.layer, part.amount) for part in excess]
+def _charge(waterfall: Waterfall, parts: Sequence[Kept]) -> dict[str, str]:
+    """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
     totals: dict[str, int] = {}
-    writes = {layer.unit.name: amount_text_of(layer.unit.scale) for layer, _ in amounts}
-    for layer, amount in amounts:
-        if isinstance(layer, PoolLayer) and not layer.free and amount:
-            totals[layer.unit.name] = totals.get(layer.unit.name, 0) + amount
+    writes: dict[str, Callable[[int], str]] = {}
+    for part in parts:
+        layer = _layer(waterfall, part.leg.layer)
+        if is_charged(layer) and part.amount:
+            writes[layer.unit.name] = amount_text_of(layer.unit.scale)
+            totals[layer.unit.name] = totals.get(layer.unit.name, 0) + part.amount
     return {unit: writes[unit](total) for unit, total in totals.items()}
 
 
-def _inside_draws(waterfall: Waterfall, hold: Hold, inside: Sequence[Kept]) -> list[dict[str, object]]:
-    shown = []
-    for part in inside:
-        layer = _layer(waterfall, part.leg)
-        back = part.leg.amount - part.amount
-        shown.append(_draw(waterfall, hold, layer, "hold", part.base, part.amount, lots_used(part), back))
-    return shown
-
-
-def _excess_draws(waterfall: Waterfall, hold: Hold, excess: Sequence[Excess]) -> list[dict[str, object]]:
-    return [_draw(waterfall, hold, part.layer, "free", part.base, part.amount, part.lots, 0) for part in excess]
-
-
-def _draw(
-    waterfall: Waterfall,
-    hold: Hold,
-    layer: Layer,
-    source: str,
-    base: int,
-    amount: int,
-    lots: Sequence[tuple[str, Lot, int]],
-    back: int,
-) -> dict[str, object]:
+def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str) -> dict[str, object]:
+    layer = _layer(waterfall, part.leg.layer)
     write = amount_text_of(layer.unit.scale)
     shown: dict[str, object] = {
         "layer": layer.name,
         "from": source,
-        "base": amount_text_of(waterfall.unit.scale)(base),
-        "amount": write(amount),
-        "returned": write(back),
+        "base": amount_text_of(waterfall.unit.scale)(part.base),
+        "amount": write(part.amount),
+        "returned": write(part.leg.amount - part.amount),
         "unit": layer.unit.name,
     }
     if isinstance(layer, PoolLayer):
-        account = (hold.accounts[layer.kind] or "").split("/", 1)[1]
+        account = (hold.accounts[layer.account] or "").split("/", 1)[1]
+        lots = lots_used(part)
         shown["lots"] = [
-            {"account": account, "pool": pool, "lot": lot[0], "amount": write(part)} for pool, lot, part in lots
+            {"account": account, "pool": pool, "lot": lot[0], "amount": write(drawn)} for pool, lot, drawn in lots
         ]
+        beyond = part.amount - sum(drawn for _, _, drawn in lots)
+        if beyond:
+            shown["overage"] = write(beyond)
     return shown
 
 

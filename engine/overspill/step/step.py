@@ -11,18 +11,18 @@ from typing import Protocol, assert_never
 
 from overspill.account.effects import Effect, SetHold, apply
 from overspill.account.holds import due
-from overspill.account.state import Account, Hold
+from overspill.account.state import Account, Hold, Leg
 from overspill.decide.admit import Admitted, admit
 from overspill.decide.decide import DENY, Decided, decide
-from overspill.decide.effects import effects_of, legs_of
+from overspill.decide.effects import effects_of, legs_of, occupying
 from overspill.decide.render import render
-from overspill.plan.functions import ABSENT
-from overspill.plan.plan import ROOT
+from overspill.plan.members import together
+from overspill.plan.plan import ROOT, Plan
 from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, settle
+from overspill.step import changes, facts, settle
 from overspill.step.commands import (
     Capture,
     Consume,
@@ -124,9 +124,8 @@ class Batch:
                 change = changes.grant(self._plans.active().plan, grant, self.account, self.now, command)
                 return self.change(command, change)
             case SetAttributes() as attributes:
-                return self.change(
-                    command, changes.attributes(self._plans.active().plan, attributes, command, self.now)
-                )
+                plan = self._plans.active().plan
+                return self.change(command, changes.attributes(plan, attributes, self.account, command, self.now))
             case _:
                 assert_never(asked)
 
@@ -174,6 +173,8 @@ class Batch:
         admitted = admit(program.plan, asked.request)
         keys = account_keys(program, asked.tenant, admitted)
         accounts = self.meet(keys)
+        if program.plan.many:
+            accounts = (*accounts, *self.members(program.plan, asked.tenant, accounts))
         decided = decide(program, admitted, accounts, self.now)
         denied = decided.outcome == DENY
         hold = _hold(command, decided, keys) if isinstance(asked, Reserve) and not denied else None
@@ -189,9 +190,16 @@ class Batch:
         )
         if isinstance(asked, Preview):
             return written
-        effects = effects_of(decided, keys)
+        if hold is not None and decided.waterfall.verify_only:
+            effects: dict[str, list[Effect]] = {}
+        else:
+            effects = effects_of(decided, keys)
         if hold is None:
             return self.record(command, written, effects, () if denied else USAGE)
+        for kind, effect in occupying(decided):
+            owner = keys[kind]
+            assert owner is not None
+            effects.setdefault(owner, []).append(effect)
         for key in (keys[ROOT], *effects):
             if key is not None and not _has_hold(effects.get(key, ())):
                 effects.setdefault(key, []).append(SetHold(hold))
@@ -209,6 +217,17 @@ class Batch:
                 return self.meet(keys)
             met.append(account)
         return tuple(met)
+
+    def members(self, plan: Plan, tenant: str, accounts: Sequence[Account | None]) -> list[Account]:
+        """For each many-valued kind its accounts together, as one (`plan.members`)."""
+        found = []
+        for kind in plan.many:
+            owner = accounts[plan.kind_names.index(kind.of)] if kind.of in plan.kind_names else None
+            ids = () if owner is None else owner.attributes.get(kind.name, ())
+            assert isinstance(ids, tuple)
+            states = [(id, self.account(f"{tenant}/{kind.name}/{id}").attributes) for id in ids]
+            found.append(Account(attributes=together(kind, states)))  # type: ignore[arg-type]
+        return found
 
     def time_out(self, keys: Sequence[str | None]) -> bool:
         """Ends the holds that are due on these accounts; whether there were any."""
@@ -273,9 +292,15 @@ def _hold(command: Identified, decided: Decided, keys: tuple[str | None, ...]) -
         expires_at=expires_at,
         late_until=instant_after(expires_at, waterfall.late_length),
         base=decided.granted,
-        facts=tuple(None if fact is ABSENT else fact for fact in decided.raw[4]),  # type: ignore[misc]
+        facts=facts.kept(decided.raw[4]),
         request=decided.admitted.request.id,
         decision=command.id,
-        legs=legs_of(decided),
+        legs=_held(decided),
         open=True,
     )
+
+
+def _held(decided: Decided) -> tuple[Leg, ...]:
+    """What the hold holds: under `verify_only` nothing but its place in a concurrency (LANGUAGE.md S5)."""
+    legs = legs_of(decided)
+    return tuple([leg for leg in legs if not leg.base]) if decided.waterfall.verify_only else legs

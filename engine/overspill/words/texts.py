@@ -34,7 +34,7 @@ def limit_text_of(scale: int) -> Callable[[int], str]:
 
 def quantity_json_of(scale: int) -> Callable[[int | None], str]:
     """Steps, or None for what is absent → JSON."""
-    amount = amount_text_of(scale)
+    amount = limit_text_of(scale)
     return lambda steps: "null" if steps is None else f'"{amount(steps)}"'
 
 
