@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from overspill.decide.bounds import bounds_of
 from overspill.plan.evaluate import test
 from overspill.plan.facts import Accounts, read_facts
+from overspill.plan.interpret import Bounds
 from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
 from overspill.records.request import INITIATORS, Request
 from overspill.words.codec import Light
@@ -23,12 +25,12 @@ _TYPES = {str: "a string of at most 256 printable characters", int: "a whole num
 
 
 class Admitted(Light, frozen=True):
-    """`ids` has one account id for each kind of the plan, None where the request names none; `bounded`: the request
-    bounds what it may draw."""
+    """`ids` has one account id for each kind of the plan, None where the request names none;
+    `bounds` is None where the request sets itself none."""
 
     request: Request
     ids: tuple[str | None, ...]
-    bounded: bool = False
+    bounds: Bounds | None = None
 
 
 def admit(plan: Plan, request: Request) -> Admitted:
@@ -43,8 +45,10 @@ def admit(plan: Plan, request: Request) -> Admitted:
         )
     admit_fields(plan, request.fields)
     admit_meters(plan, request.meters)
-    bounded = request.only is not None or request.max_charge is not None or request.at_least is not None
-    return Admitted(request, account_ids(plan, request.account), bounded)
+    ids = account_ids(plan, request.account)
+    if request.only is None and request.max_charge is None and request.at_least is None:
+        return Admitted(request, ids)
+    return Admitted(request, ids, bounds_of(plan, request))
 
 
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:

@@ -6,7 +6,7 @@ The raw decision says what each layer could cover; here it becomes an outcome (L
 from __future__ import annotations
 
 from overspill.decide.admit import Admitted, waterfall_of
-from overspill.decide.bounds import bounded, bounds_of, least_of
+from overspill.decide.bounds import bounded, least_of
 from overspill.plan.facts import Accounts
 from overspill.plan.interpret import NO_BOUNDS, Bounds
 from overspill.plan.plan import Layer, Waterfall
@@ -35,34 +35,37 @@ class Decided(Light, frozen=True):
     outcome: str
     granted: int
     drawing: tuple[int, ...]
-    bounds: Bounds = NO_BOUNDS
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the request bounds itself by."""
+        return self.admitted.bounds or NO_BOUNDS
 
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
     plan, request = program.plan, admitted.request
-    index = program.sole.get(request.fields.get(plan.dispatch.field))  # type: ignore[arg-type]
+    index = program.sole.get(request.fields.get(program.field))  # type: ignore[arg-type]
     if index is None:
         index = waterfall_of(plan, admitted, accounts)
     waterfall = plan.waterfalls[index]
-    function, bounds, least = program.function_of(index), NO_BOUNDS, 0
-    if admitted.bounded:
-        least = least_of(waterfall, request)
-        bounds = bounds_of(plan, request)
-        function = bounded(waterfall, bounds)
+    function = program.functions[index] or program.function_of(index)
+    if admitted.bounds is not None:
+        least_of(waterfall, request)  # wrong text is named whatever the outcome
+        function = bounded(waterfall, admitted.bounds)
     raw = function(request.fields, request.meters, admitted.ids, accounts, now)
     if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
-        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST, bounds)
-    outcome, granted, drawing = outcome_of(waterfall, raw, least)
-    return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing, bounds)
+        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)
+    outcome, granted, drawing = outcome_of(waterfall, raw, least_of(waterfall, request))
+    return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
 
 
 def again(decided: Decided, now: int, accounts: Accounts | None = None) -> tuple[Raw, str]:
     """(raw, outcome) of the same request at another instant, or on other states."""
     waterfall, request = decided.waterfall, decided.admitted.request
     function = decided.program.function_of(decided.at)
-    if decided.admitted.bounded:
-        function = bounded(waterfall, decided.bounds)
+    if decided.admitted.bounds is not None:
+        function = bounded(waterfall, decided.admitted.bounds)
     states = decided.accounts if accounts is None else accounts
     raw = function(request.fields, request.meters, decided.admitted.ids, states, now)
     return raw, outcome_of(waterfall, raw, least_of(waterfall, request))[0]

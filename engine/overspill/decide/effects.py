@@ -32,8 +32,13 @@ def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[E
             step: TookStep = steps[index]  # type: ignore[assignment]
             for account, effect in layer_effects(layer, step, facts):
                 _add(effects, keys[account], [effect])
+            continue
+        key, found = keys[layer.account], write(steps[index], facts)
+        assert key is not None
+        if key in effects:
+            effects[key] += found
         else:
-            _add(effects, keys[layer.account], write(steps[index], facts))
+            effects[key] = found
     if waterfall.has_funded:
         for account, effect in _funded(decided):
             _add(effects, keys[account], [effect])

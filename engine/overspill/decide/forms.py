@@ -54,14 +54,14 @@ ValuesOf = Callable[..., "tuple[Value, ...]"]
 """(decided, decision id, request digest, request JSON, account version, hold JSON, rate card JSON) → the form's values."""
 
 
-def shape_of(layers: Sequence[Layer], steps: Sequence[Step]) -> Shape | None:
-    """The shape of a covered decision, or None when it has no form."""
+def shape_of(formed: Sequence[bool], steps: Sequence[Step]) -> Shape | None:
+    """The shape of a covered decision, or None when it has no form; `formed` says of each layer whether it may have."""
     last = len(steps) - 1
     shape = []
     for index, step in enumerate(steps):
         if len(step) == 2:
             shape.append(PASSED)
-        elif not has_form(layers[index]):
+        elif not formed[index]:
             return None
         elif step[4]:
             if index == last:
@@ -126,16 +126,14 @@ class Forms:
         self._writer = _Writer(plan, waterfall, fixed)
         self._passed = passed
         self._made: dict[Shape, tuple[Form, ValuesOf]] = {}
-        self._layers = waterfall.layers
+        self._formed = [has_form(layer) for layer in waterfall.layers]
         first = waterfall.layers[0]
-        self._first = self._make((0,)) if isinstance(first, LimitLayer) and has_form(first) else None
+        self.first = self._make((0,)) if isinstance(first, LimitLayer) and self._formed[0] else None
         """What the first layer's windows cover, as they mostly do."""
 
     def of(self, steps: Sequence[Step]) -> tuple[Form, ValuesOf] | None:
         """The form for a covered decision of these steps and the function that gives its values, or None."""
-        if len(steps) == 1 and self._first is not None:
-            return self._first
-        shape = shape_of(self._layers, steps)
+        shape = shape_of(self._formed, steps)
         if shape is None:
             return None
         return self._made.get(shape) or self._make(shape)

@@ -62,7 +62,8 @@ def render(
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     raw, forms = decided.raw, renderer.forms
     if raw[0] == COVERED and forms is not None and not plainly:
-        formed = forms.of(raw[5])
+        steps = raw[5]
+        formed = (forms.first if len(steps) == 1 else None) or forms.of(steps)
         if formed is not None:
             card_at, card = renderer.card_at
             if card_at != decided.now:

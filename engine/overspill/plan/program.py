@@ -29,7 +29,7 @@ def interpreted(waterfall: Waterfall) -> DecideFunction:
 class Program:
     """`plan` and its functions; `function_of` makes each at first use. Safe to share: a function made twice is equal."""
 
-    __slots__ = ("_functions", "_make", "effects", "plan", "renderers", "sole")
+    __slots__ = ("_make", "effects", "field", "functions", "plan", "renderers", "sole")
 
     def __init__(self, plan: Plan, make: Callable[[Waterfall], DecideFunction] = interpreted) -> None:
         self.plan = plan
@@ -38,22 +38,25 @@ class Program:
         self.effects: dict[int, object] = {}
         """What `decide` keeps for each waterfall: how its decisions are written, and what its draws change."""
         dispatch = plan.dispatch
+        self.field = dispatch.field
+        """The field that waterfalls are told apart by."""
         self.sole = {
             value: found[0]
             for value, found in dispatch.by_value.items()
             if len(found) == 1 and not dispatch.always and plan.waterfalls[found[0]].serves is None
         }
         """Value of the field that waterfalls are told apart by → the one that serves it, where nothing else is asked."""
-        self._functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
+        self.functions: list[DecideFunction | None] = [None] * len(plan.waterfalls)
+        """Those made so far: `function_of` makes the others."""
 
     def function_of(self, index: int) -> DecideFunction:
         """The function of the waterfall at `index`. Raises Failure `not_supported` for one that is not all understood."""
-        function = self._functions[index]
+        function = self.functions[index]
         if function is None:
             waterfall = self.plan.waterfalls[index]
             if waterfall.carried:
                 raise _not_supported(waterfall)
-            function = self._functions[index] = self._make(waterfall)
+            function = self.functions[index] = self._make(waterfall)
         return function
 
 
