@@ -68,7 +68,7 @@ STEP_FAULTS = [
         "`reset` cannot be run yet: this version's engine has no resets",
         "leave the step out",
     ),
-    ("redeem: {}", "OSP201", 5, "`redeem` cannot be run yet: this version's engine has no banked resets", None),
+    ("redeem: plan_limit", "OSP210", 5, "unknown limit with banked resets `plan_limit`", None),
     ("extend: {}", "OSP201", 5, "`extend` cannot be run yet: this version's engine has no extended holds", None),
     ("reverse: {}", "OSP201", 5, "`reverse` cannot be run yet: this version's engine has no reversals", None),
 ]
@@ -100,7 +100,7 @@ FILE_FAULTS = [
     ("a: &x 1\n" + CASE, "OSP121", "YAML's anchors are not read here", None),
     ("given: {}\ngiven: {}\n" + CASE, "OSP123", "the key `given` is there twice", None),
     ("given: {att: x}\n" + CASE, "OSP201", "unknown part of `given` `att`", "did you mean `at`?"),
-    ("given: {banked_resets: {}}\n" + CASE, "OSP201", "`banked_resets` cannot be given yet", None),
+    ("given: {top_ups: {}}\n" + CASE, "OSP201", "`top_ups` cannot be given yet", None),
     ("given: {account: {usr: u}}\n" + CASE, "OSP210", "unknown account `usr`", None),
     ("given: {account: {}}\n" + CASE, "OSP202", "the account names no `user`", "add `user: …`"),
     ("given: {account: {user: a/b}}\n" + CASE, "OSP205", "`a/b` is no identifier", None),

@@ -22,6 +22,10 @@ def main(path: str) -> None:
                     answer = copy.set_attributes(payload["account"], payload["attributes"], id=payload["id"])
                 case "grant":
                     answer = copy.grant(payload["account"], payload["pool"], payload["amount"], id=payload["id"])
+                case "grant_reset":
+                    answer = copy.grant_reset(payload["account"], payload["limit"], id=payload["id"])
+                case "redeem":
+                    answer = copy.redeem(payload["account"], payload["limit"], id=payload["id"])
                 case "capture":
                     answer = copy.capture(payload["hold"], payload["meters"], id=payload["id"])
                 case "reserve":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from overspill.account.state import Account, Hold, Value
+from overspill.account.state import Account, Banked, Hold, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
     LOT_EXPIRES_AT,
@@ -50,7 +50,14 @@ class SetAttribute(Light, frozen=True, array_like=True, tag="attribute"):
     value: Value | None
 
 
-Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute
+class SetBanked(Light, frozen=True, array_like=True, tag="banked"):
+    """The resets of a limit that the account may redeem now."""
+
+    limit: str
+    resets: tuple[Banked, ...]
+
+
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked
 
 
 def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
@@ -67,7 +74,7 @@ def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
-    since = account.since if account.version else at
+    since, banked = account.since if account.version else at, account.banked
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -84,9 +91,11 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
         elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
             since = at
+        elif isinstance(effect, SetBanked):
+            banked = {**banked, effect.limit: effect.resets}
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked)
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

@@ -6,7 +6,7 @@ reads them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from overspill.plan.shapes import Attribute, Lot, WindowState
 from overspill.words.codec import Light, packed_bytes, packed_decoder
@@ -65,6 +65,12 @@ class Hold(Light, frozen=True, array_like=True):
     """False once timed out: nothing is held any more, a late capture still finds it."""
 
 
+Banked = tuple[str, int, int]
+"""(id, granted_at, expires_at): a reset that an account may redeem."""
+BANKED_ID: Final = 0
+BANKED_EXPIRES_AT: Final = 2
+
+
 class Account(Light, frozen=True, array_like=True):
     """`at` is the instant of the last change; time never runs backwards for an account (LANGUAGE.md T3)."""
 
@@ -79,6 +85,8 @@ class Account(Light, frozen=True, array_like=True):
     since: int = NEVER
     """When its attributes were last what they are not now, or when it came into being: every reset up to then is settled
     in its windows."""
+    banked: dict[str, tuple[Banked, ...]] = {}
+    """By limit: the resets that were granted and not redeemed, the earliest expiry first."""
 
 
 EMPTY = Account()

@@ -26,6 +26,7 @@ _COMMANDS = {
     "release": "decide",
     "grant": "operate",
     "account": "operate",
+    "reset": "resets",
     "explain": "audit",
     "reconcile": "audit",
     "diff": "audit",

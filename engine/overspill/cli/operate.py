@@ -148,6 +148,11 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
         "attributes": _attributes(plan, target, state),
         "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
         "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
+        "banked_resets": {
+            limit: [{"reset": id, "expires_at": _end(expires_at)} for id, _, expires_at in resets]
+            for limit, resets in sorted(state.banked.items())
+            if resets
+        },
         "holds": [
             {"hold": hold.id, "request": hold.request, "expires_at": _end(hold.expires_at)}
             for hold in state.holds.values()

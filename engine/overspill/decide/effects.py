@@ -172,7 +172,7 @@ def leg_of(layer: Layer, step: TookStep, facts: Facts) -> Leg:
     return Leg(layer.name, layer.account, step[1], step[2], counts, lots)
 
 
-def occupying(decided: Decided) -> Iterator[tuple[int, Effect]]:
+def occupying(decided: Decided) -> Iterator[tuple[int, SetWindow]]:
     """(account kind, effect) for each concurrency that a hold of this decision counts in."""
     facts = decided.raw[4]
     for occupancy in decided.waterfall.occupies:

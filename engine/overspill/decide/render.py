@@ -61,6 +61,7 @@ def render(
     `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     raw, forms = decided.raw, renderer.forms
+    plainly = plainly or (hold is not None and decided.waterfall.verify_only)
     if raw[0] == COVERED and forms is not None and not plainly:
         steps = raw[5]
         formed = (forms.first if len(steps) == 1 else None) or forms.of(steps)
@@ -156,7 +157,7 @@ class _Renderer:
             f'"retry_at":{"null" if until is None else end_json(until)},"hold":{_hold(hold)},'
             f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
             f'"trace":[{self.inputs(decided, request_json, request_digest)},{self.steps(decided, parts)}'
-            f"{self.ending(decided, id)}]}}"
+            f"{self.ending(decided, id, hold is not None)}]}}"
         )
 
     def rate_card(self, decided: Decided) -> str:
@@ -352,7 +353,7 @@ class _Renderer:
         after = "".join(f'{head}not_reached"}},' for head in self.guards[at + 1 :])
         return f'{passed}{self.guards[at]}{verdict}"{clause}}},{after}'
 
-    def ending(self, decided: Decided, id: str) -> str:
+    def ending(self, decided: Decided, id: str, reserved: bool) -> str:
         code = {ALLOW: "null", PARTIAL: "null"}.get(decided.outcome)
         if decided.raw[0] == ZERO:
             code = '"rate_zero"'
@@ -364,14 +365,15 @@ class _Renderer:
                 code = f'"{self.waterfall.occupies[at].counter.name}"'
             else:
                 code = f'"{self.waterfall.otherwise}"'
-        effects = ",".join(self.effects(decided, id))
+        effects = ",".join(self.effects(decided, id, reserved))
         return f'{self.outcome}{decided.outcome}","code":{code},"effects":[{effects}]}}'
 
-    def effects(self, decided: Decided, id: str) -> list[str]:
-        """One entry for each window and lot changed, with the key that makes it happen once."""
+    def effects(self, decided: Decided, id: str, reserved: bool) -> list[str]:
+        """One entry for each window and lot changed, with the key that makes it happen once; a reservation that only
+        verifies changes none."""
         shown: list[str] = []
         names, ids, facts = decided.program.plan.kind_names, decided.admitted.ids, decided.raw[4]
-        for index, layer, step in drawn(decided):
+        for index, layer, step in () if reserved and self.waterfall.verify_only else drawn(decided):
             write = self.layers[index].amount
             for account, key, _, amount in counts_of(layer, step, facts):
                 if ids[account] is not None:

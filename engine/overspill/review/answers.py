@@ -111,7 +111,7 @@ def _offers(answer: Answer) -> Found:
 
 
 ASKS = ("decide", "preview", "reserve")
-COMMANDS = (*ASKS, "capture", "release", "grant", "set")
+COMMANDS = (*ASKS, "capture", "release", "grant", "set", "redeem")
 EVERY = (*COMMANDS, "wait", "at")
 VERDICTS = ("drew", "exhausted", "skipped", "not_applicable", "error", "not_reached")
 _FLAGS = ("true", "false")

@@ -8,14 +8,14 @@ from typing import TypeVar
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
 from overspill.review.plan_leaves import PlanLeaves
-from overspill.review.suite import Given, GivenLot, GivenWindow, Step
+from overspill.review.suite import Given, GivenLot, GivenReset, GivenWindow, Step
 from overspill.review.vocabulary import Kept, base_key
 from overspill.syntax.yaml_nodes import Node, Scalar
 
 T = TypeVar("T")
 
-PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds")
-LATER = ("banked_resets", "top_ups")
+PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds", "banked_resets")
+LATER = ("top_ups",)
 """What the engine does not keep yet: named as such, never left out in silence."""
 
 HoldReader = Callable[[Scalar, Node], Step]
@@ -42,6 +42,7 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
             for key, window in _each(leaves, found.get(part), lambda key, value: _window(leaves, key, value))
         },
         lots=dict(_each(leaves, found.get("lots"), lambda key, value: _lots(leaves, key, value))),
+        banked_resets=dict(_each(leaves, found.get("banked_resets"), lambda key, value: _resets(leaves, key, value))),
         holds=dict(_each(leaves, found.get("holds"), lambda key, value: (key.value, hold(key, value)))),
     )
 
@@ -83,6 +84,17 @@ def _lots(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, tuple[Given
     if len(set(ids)) < len(ids):
         raise leaves.refuse("OSP211", node.span, f"two lots of `{key.value}` have one id", "give each its own")
     return key.value, lots
+
+
+def _resets(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, tuple[GivenReset, ...]]:
+    _kept(leaves, "limit with banked resets", key, leaves.words.banking)
+    return key.value, tuple(_reset(leaves, item) for item in leaves.listing(node, "the banked resets of a limit"))
+
+
+def _reset(leaves: PlanLeaves, node: Node) -> GivenReset:
+    parts = leaves.parts(node, "a banked reset", required=("id",), optional=("expires_at",))
+    expires_at = leaves.moment(parts["expires_at"]) if "expires_at" in parts else None
+    return GivenReset(leaves.identifier(parts["id"], "a reset's id"), expires_at)
 
 
 def _lot(leaves: PlanLeaves, kept: Kept, node: Node) -> GivenLot:

@@ -59,8 +59,12 @@ def denials_change_nothing(decision: Decision, effects: Iterable[str]) -> str | 
 
 
 def twin_is_equal(decision: Decision, twin: Decision) -> str | None:
-    """LANGUAGE.md S1: preview is the same decision as decide; `twin` is the other's, under this one's id."""
-    names = [name for name in decision if name != "hold" and decision[name] != twin.get(name)]
+    """LANGUAGE.md S1: preview is the same decision as decide; `twin` is the other's, under this one's id. A reservation
+    that only verifies has no effects (S5)."""
+    shown, other = dict(decision), dict(twin)
+    if shown.pop("hold", None) and not shown["trace"][-1]["effects"]:
+        shown["trace"], other["trace"] = shown["trace"][:-1], other["trace"][:-1]
+    names = [name for name, value in shown.items() if value != other.get(name)]
     return f"preview and decide differ in {', '.join(names)}" if names else None
 
 

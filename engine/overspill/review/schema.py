@@ -50,6 +50,8 @@ _GIVEN = _record(
         "account": _ACCOUNT,
         "attributes": _VALUES,
         "windows": _mapping(_record(_WINDOW, "used")),
+        "counters": _mapping(_record(_WINDOW, "used")),
+        "banked_resets": _mapping(_listing(_record({"id": _TEXT, "expires_at": _INSTANT}, "id"))),
         "lots": _mapping(_listing(_record({"id": _TEXT, "amount": _AMOUNT, **_LOT}, "id", "amount"))),
         "holds": _mapping(_VALUES),
     }
@@ -58,6 +60,7 @@ _WORDS: Mapping[str, Schema] = {
     **dict.fromkeys(("decide", "preview", "reserve", "capture", "set"), _VALUES),
     "release": _record({}),
     "grant": _record(_GRANT, "pool", "id", "amount"),
+    "redeem": _TEXT,
     "wait": _LENGTH,
     "at": _INSTANT,
 }

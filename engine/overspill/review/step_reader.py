@@ -16,6 +16,7 @@ from overspill.review.suite import (
     CaptureHold,
     Expected,
     GrantLot,
+    RedeemReset,
     ReleaseHold,
     SetValues,
     Step,
@@ -38,12 +39,12 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "release": ("hold", "id"),
     "grant": ("account",),
     "set": ("account",),
+    "redeem": ("account", "id"),
     "wait": (),
     "at": (),
 }
 LATER = {
     "reset": "resets",
-    "redeem": "banked resets",
     "extend": "extended holds",
     "reverse": "reversals",
     "purchase": "purchases",
@@ -161,6 +162,10 @@ class StepReader:
             kind, values[name] = owner, leaves.plain(value, f"`{name}`")
         return SetValues(kind, values, self.account(beside))
 
+    def redeem(self, word: Scalar, beside: Beside) -> RedeemReset:
+        limit = self.leaves.one_of(beside[word.value], "limit with banked resets", self.leaves.words.banking)
+        return RedeemReset(limit, self.account(beside), self.id(beside))
+
     def wait(self, word: Scalar, beside: Beside) -> Wait:
         return Wait(self.leaves.length(beside[word.value]))
 
@@ -234,6 +239,7 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "release": StepReader.release,
     "grant": StepReader.grant,
     "set": StepReader.set,
+    "redeem": StepReader.redeem,
     "wait": StepReader.wait,
     "at": StepReader.at,
 }

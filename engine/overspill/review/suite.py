@@ -54,6 +54,7 @@ class Given(Struct, frozen=True, kw_only=True):
     windows: Mapping[str, GivenWindow] = {}
     lots: Mapping[str, tuple[GivenLot, ...]] = {}
     holds: Mapping[str, Step] = {}
+    banked_resets: Mapping[str, tuple[GivenReset, ...]] = {}
 
     def over(self, shared: Given) -> Given:
         """This laid over what all cases share: the instant and the accounts as a whole, the rest name by name."""
@@ -64,6 +65,7 @@ class Given(Struct, frozen=True, kw_only=True):
             windows={**shared.windows, **self.windows},
             lots={**shared.lots, **self.lots},
             holds={**shared.holds, **self.holds},
+            banked_resets={**shared.banked_resets, **self.banked_resets},
         )
 
 
@@ -108,6 +110,21 @@ class GrantLot(Struct, frozen=True, kw_only=True):
     account: Mapping[str, str] | None
 
 
+class GivenReset(Struct, frozen=True):
+    """A banked reset; None: it does not expire."""
+
+    id: str
+    expires_at: int | None
+
+
+class RedeemReset(Struct, frozen=True):
+    """The redemption of a banked reset of `limit`."""
+
+    limit: str
+    account: Mapping[str, str] | None
+    id: str | None
+
+
 class SetValues(Struct, frozen=True):
     """Attributes of the account of one kind, as written."""
 
@@ -124,7 +141,7 @@ class Advance(Struct, frozen=True):
     at: int
 
 
-Action = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues | Wait | Advance
+Action = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues | RedeemReset | Wait | Advance
 
 
 class Expected(Struct, frozen=True):

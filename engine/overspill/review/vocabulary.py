@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from overspill.plan.plan import AccountKind, Input, Layer, Plan, WindowKind
+from overspill.plan.plan import AccountKind, Input, Layer, LimitLayer, Plan, WindowKind
 from overspill.words.amounts import Unit
 from overspill.words.codec import Struct
 
@@ -28,6 +28,8 @@ class Vocabulary(Struct, frozen=True):
     layers: tuple[str, ...]
     windows: Mapping[str, Kept]
     pools: Mapping[str, Kept]
+    banking: Mapping[str, Kept]
+    """Limits whose resets can be kept."""
     units: Mapping[str, Unit]
     offers: tuple[str, ...]
 
@@ -51,6 +53,11 @@ def vocabulary_of(plan: Plan) -> Vocabulary:
         layers=tuple(dict.fromkeys(layer.name for layer in layers)),
         windows=dict(_counters(plan)),
         pools=pools,
+        banking={
+            layer.name: Kept(layer.account, layer.unit)
+            for layer in layers
+            if isinstance(layer, LimitLayer) and layer.banked_reset is not None
+        },
         units={name: unit for unit in units for name in (unit.name, unit.singular) if name is not None},
         offers=tuple(dict.fromkeys(offer.name for waterfall in plan.waterfalls for offer in waterfall.offers)),
     )

@@ -27,7 +27,7 @@ from overspill.plan.shapes import (
 )
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
-from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, ReleaseHold, SetValues
+from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, RedeemReset, ReleaseHold, SetValues
 from overspill.review.vocabulary import Kept, Vocabulary, base_key
 from overspill.step.commands import (
     Capture,
@@ -36,6 +36,7 @@ from overspill.step.commands import (
     Expire,
     Grant,
     Preview,
+    Redeem,
     Release,
     Reserve,
     SetAttributes,
@@ -45,7 +46,7 @@ from overspill.step.keys import identify
 from overspill.step.step import step
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
-from overspill.words.instants import instant_from_text
+from overspill.words.instants import NEVER, instant_from_text
 
 TENANT = "case"
 START = instant_from_text("2026-10-05T10:00:00Z")
@@ -58,7 +59,7 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
     "reserve": Reserve,
 }
 
-Did = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues
+Did = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues | RedeemReset
 
 
 class Ran(NamedTuple):
@@ -158,6 +159,9 @@ class World:
                 return Release(tenant=TENANT, account=key, hold=hold, id=id or f"r{number}")
             case GrantLot():
                 return self.grant(action)
+            case RedeemReset(limit=limit, account=account, id=id):
+                kind = self.program.plan.kind_names[self.words.banking[limit].kind]
+                return Redeem(tenant=TENANT, account=self.one(kind, account), limit=limit, id=id or f"b{number}")
             case SetValues(kind=kind, values=values, account=account):
                 typed = {name: self.value(kind, name, text) for name, text in values.items()}
                 return SetAttributes(tenant=TENANT, account=self.one(kind, account), id=f"s{number}", attributes=typed)
@@ -286,10 +290,17 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             for key, listed in given.lots.items()
             if _owns(words.pools, key, index)
         }
+        banked = {
+            limit: tuple(sorted([(one.id, now, one.expires_at or NEVER) for one in resets], key=lambda one: one[2]))
+            for limit, resets in given.banked_resets.items()
+            if _owns(words.banking, limit, index)
+        }
         attributes: dict[str, Attribute] = {
             attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
         }
-        states[f"{TENANT}/{name}/{account[name]}"] = Account(1, now, attributes, windows, lots, since=now)
+        states[f"{TENANT}/{name}/{account[name]}"] = Account(
+            1, now, attributes, windows, lots, since=now, banked=banked
+        )
     return states
 
 

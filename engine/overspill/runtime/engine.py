@@ -15,7 +15,19 @@ from overspill.records.request import Request
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.runtime.policies import Policies
-from overspill.step.commands import Capture, Command, Consume, Grant, Preview, Release, Reserve, SetAttributes, Value
+from overspill.step.commands import (
+    Capture,
+    Command,
+    Consume,
+    Grant,
+    GrantReset,
+    Preview,
+    Redeem,
+    Release,
+    Reserve,
+    SetAttributes,
+    Value,
+)
 from overspill.step.keys import identify, owner_of
 from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import Failure
@@ -193,6 +205,16 @@ class Engine:
             tenant=self._tenant, account=dict(account), id=id, attributes=dict(attributes), actor=actor
         )
         return _receipt(self._run(command))
+
+    def grant_reset(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "operator") -> Receipt:
+        """Lets an account reset the windows of `limit` once, within the length that the policy states."""
+        return _receipt(
+            self._run(GrantReset(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor))
+        )
+
+    def redeem(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "user") -> Receipt:
+        """Redeems the account's reset of `limit` that expires first: its windows begin anew."""
+        return _receipt(self._run(Redeem(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor)))
 
     def account(self, account: Mapping[str, str]) -> Account:
         """The state of one account as of the last command, lots in draw order. One never met is empty."""

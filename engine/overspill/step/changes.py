@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from overspill.account.effects import Effect, SetAttribute, SetLot
+from overspill.account.effects import SetAttribute, SetLot
 from overspill.account.state import Account
 from overspill.plan.plan import AccountKind, Input, Instant, Plan, Pool, state_key
 from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
+from overspill.step.accounts import Change, one_account
 from overspill.step.commands import Grant, SetAttributes, Value
 from overspill.step.keys import Identified
 from overspill.step.resets import settled_resets
 from overspill.words.amounts import STEPS_MAX, UNLIMITED, AmountError, steps_from_text, text_from_steps
-from overspill.words.codec import Struct, json_bytes
+from overspill.words.codec import json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, InstantError, instant_from_text, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
-from overspill.words.names import IDENTIFIER, is_identifier
+from overspill.words.names import is_identifier
 
 PRIORITY_MAX = 10**6
-
-
-class Change(Struct, frozen=True):
-    account: str
-    effects: tuple[Effect, ...]
-    answer: bytes
 
 
 def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
@@ -34,7 +29,7 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
     if pool is None:
         help = did_you_mean(command.pool, plan.pools) or f"pools: {', '.join(sorted(plan.pools))}"
         raise Failure("unknown_pool", f"the policy has no pool `{command.pool[:64]}`", help=help, pointer="/pool")
-    kind, id = _one_account(plan, command.account)
+    kind, id = one_account(plan, command.account)
     if kind.name != plan.kinds[pool.kind].name:
         owner = plan.kinds[pool.kind].name
         raise Failure(
@@ -113,7 +108,7 @@ def attributes(
 
     A reset's condition asks for the attributes at its instant: those in force are settled in the windows before these
     attributes are no more (LANGUAGE.md W6)."""
-    kind, id = _one_account(plan, command.account)
+    kind, id = one_account(plan, command.account)
     key = f"{command.tenant}/{kind.name}/{id}"
     memberships = {many.name for many in plan.many if many.of == kind.name}
     changed = [
@@ -190,17 +185,3 @@ def _amount(declared: Input, value: Scalar, pointer: str) -> int:
         return steps_from_text(value, declared.unit)
     except AmountError as error:
         raise Failure("invalid_attribute", str(error), help="send decimal text", pointer=pointer) from None
-
-
-def _one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, str]:
-    if len(account) != 1:
-        raise Failure("wrong_account", "name exactly one account", help='such as {"user": "u_ana"}', pointer="/account")
-    name, id = next(iter(account.items()))
-    kinds = (*plan.kinds, *plan.many)
-    kind = next((kind for kind in kinds if kind.name == name), None)
-    if kind is None:
-        help = did_you_mean(name, [kind.name for kind in kinds])
-        raise Failure("unknown_account", f"the policy declares no account `{name[:64]}`", help=help, pointer="/account")
-    if not isinstance(id, str) or IDENTIFIER.fullmatch(id) is None:
-        raise Failure("invalid_id", f"`{ascii(id)[:60]}` is no identifier", pointer=f"/account/{name}")
-    return kind, id

@@ -86,4 +86,24 @@ class SetAttributes(Light, frozen=True, kw_only=True):
     actor: str = "operator"
 
 
-Command = Preview | Consume | Reserve | Capture | Release | Expire | Grant | SetAttributes
+class GrantReset(Light, frozen=True, kw_only=True):
+    """A banked reset of a limit, to be redeemed within the length that the policy states."""
+
+    tenant: str
+    account: Mapping[str, str]
+    limit: str
+    id: str
+    actor: str = "operator"
+
+
+class Redeem(Light, frozen=True, kw_only=True):
+    """Uses up the banked reset of a limit that expires first."""
+
+    tenant: str
+    account: Mapping[str, str]
+    limit: str
+    id: str
+    actor: str = "user"
+
+
+Command = Preview | Consume | Reserve | Capture | Release | Expire | Grant | SetAttributes | GrantReset | Redeem

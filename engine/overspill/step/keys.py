@@ -12,7 +12,9 @@ from overspill.step.commands import (
     Consume,
     Expire,
     Grant,
+    GrantReset,
     Preview,
+    Redeem,
     Release,
     Reserve,
     SetAttributes,
@@ -52,7 +54,7 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
-def _of_account(command: Grant | SetAttributes) -> tuple[str, str, object]:
+def _of_account(command: Grant | SetAttributes | GrantReset | Redeem) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
 
@@ -65,6 +67,8 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Expire: ("expire", "exp", _of_timeout),
     Grant: ("grant", "grt", _of_account),
     SetAttributes: ("set", "set", _of_account),
+    GrantReset: ("grant_reset", "grr", _of_account),
+    Redeem: ("redeem", "rdm", _of_account),
 }
 """Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""
 

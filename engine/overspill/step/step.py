@@ -22,13 +22,16 @@ from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, facts, settle
+from overspill.step import changes, facts, resets, settle
+from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
     Consume,
     Expire,
     Grant,
+    GrantReset,
     Preview,
+    Redeem,
     Release,
     Reserve,
     SetAttributes,
@@ -112,7 +115,9 @@ class Batch:
             del self.records[count:]
             raise
 
-    def _run(self, command: Identified, asked: Capture | Release | Expire | Grant | SetAttributes) -> Written:
+    def _run(
+        self, command: Identified, asked: Capture | Release | Expire | Grant | SetAttributes | GrantReset | Redeem
+    ) -> Written:
         match asked:
             case Capture() as capture:
                 return self.follow_up(command, capture.account, capture.hold, dict(capture.meters))
@@ -126,6 +131,12 @@ class Batch:
             case SetAttributes() as attributes:
                 plan = self._plans.active().plan
                 return self.change(command, changes.attributes(plan, attributes, self.account, command, self.now))
+            case GrantReset() as banked:
+                plan = self._plans.active().plan
+                return self.change(command, resets.grant(plan, banked, self.account, self.now, command))
+            case Redeem() as redeemed:
+                plan = self._plans.active().plan
+                return self.change(command, resets.redeem(plan, redeemed, self.account, self.now, command))
             case _:
                 assert_never(asked)
 
@@ -261,7 +272,7 @@ class Batch:
 
     # ---- grants and attributes
 
-    def change(self, command: Identified, change: changes.Change) -> Written:
+    def change(self, command: Identified, change: Change) -> Written:
         return self.record(command, Written(change.answer), {change.account: change.effects})
 
 

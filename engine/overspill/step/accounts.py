@@ -1,0 +1,33 @@
+"""What changes one account: which one is meant, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from overspill.account.effects import Effect
+from overspill.plan.plan import AccountKind, Plan
+from overspill.words.codec import Struct
+from overspill.words.diagnostics import did_you_mean
+from overspill.words.failures import Failure
+from overspill.words.names import IDENTIFIER
+
+
+class Change(Struct, frozen=True):
+    account: str
+    effects: tuple[Effect, ...]
+    answer: bytes
+
+
+def one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, str]:
+    """Its kind, one of the many-valued too, and its id. Raises Failure for none, several, and unknown ones."""
+    if len(account) != 1:
+        raise Failure("wrong_account", "name exactly one account", help='such as {"user": "u_ana"}', pointer="/account")
+    name, id = next(iter(account.items()))
+    kinds = (*plan.kinds, *plan.many)
+    kind = next((kind for kind in kinds if kind.name == name), None)
+    if kind is None:
+        help = did_you_mean(name, [kind.name for kind in kinds])
+        raise Failure("unknown_account", f"the policy declares no account `{name[:64]}`", help=help, pointer="/account")
+    if not isinstance(id, str) or IDENTIFIER.fullmatch(id) is None:
+        raise Failure("invalid_id", f"`{ascii(id)[:60]}` is no identifier", pointer=f"/account/{name}")
+    return kind, id
