@@ -27,7 +27,10 @@ def main(path: str) -> None:
                 case "redeem":
                     answer = copy.redeem(payload["account"], payload["limit"], id=payload["id"])
                 case "capture":
-                    answer = copy.capture(payload["hold"], payload["meters"], id=payload["id"])
+                    final = payload.get("final", True)
+                    answer = copy.capture(payload["hold"], payload["meters"], id=payload["id"], final=final)
+                case "extend":
+                    answer = copy.extend(payload["hold"], id=payload["id"])
                 case "reserve":
                     answer = copy.reserve(Request(**payload))
                 case _:

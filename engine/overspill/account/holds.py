@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from overspill.account.draft import Draft
 from overspill.account.kernel import freed, still_counted
-from overspill.account.state import Account, Hold, Leg
+from overspill.account.state import Account, Count, Hold, Leg
 from overspill.plan.counting import given_back
 from overspill.plan.shapes import LOT_LEFT, Lot
 from overspill.words.codec import Struct
@@ -49,6 +49,22 @@ def _lots_back(draft: Draft, hold: Hold, kept: Kept) -> None:
         if back:
             now = draft.lot(account, pool, lot[0])
             draft.set_lot(account, pool, (lot[0], (0 if now is None else now[LOT_LEFT]) + back, *lot[2:]))
+
+
+def trimmed(kept: Kept) -> Leg:
+    """The leg with only what is used of it."""
+    leg = kept.leg
+    counts = [
+        Count(count.kind, count.key, count.generation, still_counted(count.amount, leg.amount, kept.amount))
+        for count in leg.counts
+    ]
+    left = tuple([count for count in counts if count.amount])
+    return Leg(leg.layer, leg.kind, kept.base, kept.amount, left, tuple(lots_used(kept)), kept.base, kept.amount)
+
+
+def booked(leg: Leg) -> Kept:
+    """What captures have booked of the leg so far."""
+    return Kept(leg, leg.used_base, leg.used)
 
 
 def lots_used(kept: Kept) -> list[tuple[str, Lot, int]]:

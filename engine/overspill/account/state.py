@@ -40,6 +40,9 @@ class Leg(Light, frozen=True, array_like=True):
     counts: tuple[Count, ...]
     lots: tuple[tuple[str, Lot, int], ...]
     """(pool key, the lot as it was, amount drawn), in the order drawn."""
+    used_base: int = 0
+    used: int = 0
+    """What captures have booked of it so far; the rest is held."""
 
 
 class Hold(Light, frozen=True, array_like=True):
@@ -63,6 +66,10 @@ class Hold(Light, frozen=True, array_like=True):
     legs: tuple[Leg, ...]
     open: bool
     """False once timed out: nothing is held any more, a late capture still finds it."""
+    meters: dict[str, int] = {}
+    """What captures have used so far: the next is priced with it (LANGUAGE.md S2)."""
+    absorbed: int = 0
+    """What of it no layer covered, in base steps."""
 
 
 Banked = tuple[str, int, int]

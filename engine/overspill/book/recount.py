@@ -37,6 +37,8 @@ def recount(records: Iterable[Record]) -> Recount:
     """What the answers add up to, per lot."""
     lots: dict[LotKey, Decimal] = {}
     holds: dict[str, list[tuple[LotKey, Decimal]]] = {}
+    booked: dict[str, list[tuple[LotKey, Decimal]]] = {}
+    """What captures have used of a hold that goes on."""
     decisions = entries = 0
     for record in records:
         answer = _decode(record.answer)
@@ -51,11 +53,23 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] -= amount
             if answer["hold"] is not None:
                 holds[answer["hold"]["id"]] = drawn
+        elif "extend" in answer:
+            continue
         elif "hold" in answer:
             entries += 1
-            for key, amount in holds.pop(answer["hold"], ()):
+            hold = answer["hold"]
+            if answer.get("final") is False:
+                for key, amount, is_free in _captured(answer):
+                    booked.setdefault(hold, []).append((key, amount))
+                    if is_free:  # it is drawn at once, and goes on as part of the hold
+                        lots[key] -= amount
+                        holds.setdefault(hold, []).append((key, amount))
+                continue
+            for key, amount in holds.pop(hold, ()):
                 lots[key] += amount
-            for key, amount in _captured(answer, record):
+            for key, amount in booked.pop(hold, ()):
+                lots[key] -= amount
+            for key, amount, _ in _captured(answer):
                 lots[key] -= amount
     return Recount(decisions, entries, lots)
 
@@ -70,10 +84,11 @@ def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
     ]
 
 
-def _captured(answer: Mapping[str, Any], record: Record) -> Iterable[tuple[LotKey, Decimal]]:
+def _captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:
+    """(lot, amount, whether from what was free) of a capture."""
     for draw in answer.get("draws", ()):
         for lot in draw.get("lots", ()):
-            yield (lot["account"], lot["pool"], lot["lot"]), Decimal(lot["amount"])
+            yield (lot["account"], lot["pool"], lot["lot"]), Decimal(lot["amount"]), draw["from"] == "free"
 
 
 def differences(counted: Recount, stated: Mapping[LotKey, Decimal]) -> list[Finding]:

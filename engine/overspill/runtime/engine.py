@@ -19,6 +19,7 @@ from overspill.step.commands import (
     Capture,
     Command,
     Consume,
+    Extend,
     Grant,
     GrantReset,
     Preview,
@@ -148,10 +149,20 @@ class Engine:
 
     # ---- what follows a hold
 
-    def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1") -> Receipt:
-        """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold."""
+    def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1", final: bool = True) -> Receipt:
+        """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold.
+
+        `final=False` books a part, as a stream goes on: all parts together are priced as one, and each books what it adds.
+        """
         account = self._account_of_hold(hold)
-        return _receipt(self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters))))
+        return _receipt(
+            self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters), final=final))
+        )
+
+    def extend(self, hold: str, *, id: str) -> Receipt:
+        """Lets an open hold last as long again from now as one that is made now."""
+        account = self._account_of_hold(hold)
+        return _receipt(self._run(Extend(tenant=self._tenant, account=account, hold=hold, id=id)))
 
     def release(self, hold: str, *, id: str = "1") -> Receipt:
         """Gives everything back that a hold still holds."""

@@ -32,14 +32,25 @@ class Reserve(Light, frozen=True, kw_only=True):
     request: Request
 
 
-class Capture(Light, frozen=True, kw_only=True):
-    """Usage against a hold; `id` is the caller's key within the hold, `account` the key of the account that holds."""
+class Capture(Light, frozen=True, kw_only=True, omit_defaults=True):
+    """Usage against a hold; `id` is the caller's key within the hold, `account` the key of the account that holds. It ends
+    the hold unless `final` is false."""
 
     tenant: str
     account: str
     hold: str
     id: str
     meters: Mapping[str, int]
+    final: bool = True
+
+
+class Extend(Light, frozen=True, kw_only=True):
+    """A hold shall last as long again from now."""
+
+    tenant: str
+    account: str
+    hold: str
+    id: str
 
 
 class Release(Light, frozen=True, kw_only=True):
@@ -106,4 +117,6 @@ class Redeem(Light, frozen=True, kw_only=True):
     actor: str = "user"
 
 
-Command = Preview | Consume | Reserve | Capture | Release | Expire | Grant | SetAttributes | GrantReset | Redeem
+Command = (
+    Preview | Consume | Reserve | Capture | Extend | Release | Expire | Grant | SetAttributes | GrantReset | Redeem
+)

@@ -11,6 +11,7 @@ from overspill.step.commands import (
     Command,
     Consume,
     Expire,
+    Extend,
     Grant,
     GrantReset,
     Preview,
@@ -46,7 +47,7 @@ def _of_request(command: Preview | Consume | Reserve) -> tuple[str, str, object]
     return owner_of(command.request.account), command.request.id, command.request
 
 
-def _of_hold(command: Capture | Release) -> tuple[str, str, object]:
+def _of_hold(command: Capture | Extend | Release) -> tuple[str, str, object]:
     return command.hold, command.id, command
 
 
@@ -63,6 +64,7 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Consume: ("consume", "dec", _of_request),
     Reserve: ("reserve", "dec", _of_request),
     Capture: ("capture", "cap", _of_hold),
+    Extend: ("extend", "ext", _of_hold),
     Release: ("release", "rel", _of_hold),
     Expire: ("expire", "exp", _of_timeout),
     Grant: ("grant", "grt", _of_account),

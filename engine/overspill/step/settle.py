@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from overspill.account.draft import AccountOf, Draft
 from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow
-from overspill.account.holds import Kept, give_back, lots_used
+from overspill.account.holds import Kept, booked, give_back, lots_used, trimmed
 from overspill.account.kernel import kept
 from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
@@ -27,7 +27,8 @@ from overspill.step import facts as facts_kept
 from overspill.step.keys import Identified
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
-from overspill.words.instants import instant_text_micros
+from overspill.words.instants import NEVER, instant_text, instant_text_micros
+from overspill.words.lengths import instant_after
 from overspill.words.texts import amount_text_of
 
 Effects = dict[str, list[Effect]]
@@ -53,9 +54,10 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
 
 
 def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
-    """The time-out: everything goes back; the hold stays behind, closed, for a late capture."""
-    draft = _unwound(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
-    closed = replace(hold, legs=(), open=False)
+    """The time-out: what is held goes back; the hold stays behind, closed, for a late capture."""
+    parts = [booked(leg) for leg in hold.legs]
+    draft = _unwound(hold, parts, account_of)
+    closed = replace(hold, legs=tuple([trimmed(part) for part in parts if part.base]), open=False)
     for key in _holders(hold):
         # Only the account that answers for it takes a late capture.
         kept_closed = key == hold.accounts[ROOT] and now < hold.late_until
@@ -64,41 +66,81 @@ def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified)
 
 
 def released(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
-    """Everything goes back and the hold is over."""
-    draft = _unwound(hold, [Kept(leg, 0, 0) for leg in hold.legs], account_of)
+    """What is held goes back and the hold is over."""
+    draft = _unwound(hold, [booked(leg) for leg in hold.legs], account_of)
     for key in _holders(hold):
         draft.add(key, EndHold(hold.id))
     return Settled(_answer("release", identified, hold, now, {}), draft.effects(), ())
 
 
+def extended(program: Program, hold: Hold, now: int, identified: Identified) -> Settled:
+    """The hold lasts as long again from now as one that is made now. Raises Failure for one that has timed out."""
+    if not hold.open:
+        message = f"hold `{hold.id}` has timed out, so there is nothing to extend"
+        raise Failure("hold_closed", message, help="capture what was used, and reserve again")
+    waterfall = _waterfall(program, hold)
+    expires_at = max(hold.expires_at, instant_after(now, waterfall.hold_length))
+    later = replace(hold, expires_at=expires_at, late_until=instant_after(expires_at, waterfall.late_length))
+    effects: Effects = {key: [SetHold(later)] for key in _holders(hold)}
+    shown: dict[str, object] = {"expires_at": None if expires_at == NEVER else instant_text(expires_at)}
+    return Settled(_answer("extend", identified, hold, now, shown), effects, ())
+
+
 def captured(
-    program: Program, hold: Hold, meters: dict[str, int], account_of: AccountOf, now: int, identified: Identified
+    program: Program,
+    hold: Hold,
+    meters: dict[str, int],
+    account_of: AccountOf,
+    now: int,
+    identified: Identified,
+    *,
+    final: bool,
 ) -> Settled:
-    """The actual usage, refilled in the order of the admission; ends the hold."""
+    """The actual usage, refilled in the order of the admission. All captures of a hold are priced, rounded and refilled
+    together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
     admit_meters(program.plan, meters)
-    waterfall = next(one for one in program.plan.waterfalls if one.name == hold.waterfall)
-    facts = _facts(program.plan, waterfall, hold, meters)
+    waterfall = _waterfall(program, hold)
+    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in {**hold.meters, **meters}}
+    facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
-    draft = _unwound(hold, inside, account_of)
+    draft = _unwound(hold, inside, account_of) if final else Draft(account_of)
     excess, absorbed = _excess(waterfall, facts, hold, base - sum(part.base for part in inside), draft, now)
-    for key in _holders(hold):
-        draft.add(key, EndHold(hold.id))
+    after = hold if final else _going_on(hold, inside, excess, total, absorbed)
+    for key in _holders(after) if hold.open else [_root(hold)]:
+        draft.add(key, EndHold(hold.id) if final else SetHold(after))
     write = amount_text_of(waterfall.unit.scale)
-    inside = [part for part in inside if part.leg.base]
+    before = sum(leg.used_base for leg in hold.legs) + hold.absorbed
+    added = [*[(part, "hold") for part in inside if part.leg.base], *[(part, "free") for part in excess]]
     shown = {
         "late": not hold.open,
-        "used": write(base),
-        "covered": write(base - absorbed),
-        "absorbed": write(absorbed),
+        "used": write(base - before),
+        "covered": write(base - before - absorbed + hold.absorbed),
+        "absorbed": write(absorbed - hold.absorbed),
         "unit": waterfall.unit.name,
-        "charge": _charge(waterfall, [*inside, *excess]),
-        "draws": [
-            *[_draw(waterfall, hold, part, "hold") for part in inside],
-            *[_draw(waterfall, hold, part, "free") for part in excess],
-        ],
+        **({} if final and not hold.meters else {"total": write(base), "final": final}),
+        "charge": _charge(waterfall, [part for part, _ in added]),
+        "draws": [_draw(waterfall, hold, part, source, final) for part, source in added],
     }
     return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE)
+
+
+def _going_on(
+    hold: Hold, inside: Sequence[Kept], excess: Sequence[Kept], meters: dict[str, int], absorbed: int
+) -> Hold:
+    """The hold behind a capture that is not the last: what was drawn from free beyond it is part of it, used whole."""
+    legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
+    return replace(hold, legs=(*legs, *[trimmed(part) for part in excess]), meters=meters, absorbed=absorbed)
+
+
+def _waterfall(program: Program, hold: Hold) -> Waterfall:
+    return next(one for one in program.plan.waterfalls if one.name == hold.waterfall)
+
+
+def _root(hold: Hold) -> str:
+    root = hold.accounts[ROOT]
+    assert root is not None
+    return root
 
 
 def _holders(hold: Hold) -> list[str]:
@@ -194,30 +236,37 @@ def _charge(waterfall: Waterfall, parts: Sequence[Kept]) -> dict[str, str]:
     writes: dict[str, Callable[[int], str]] = {}
     for part in parts:
         layer = _layer(waterfall, part.leg.layer)
-        if is_charged(layer) and part.amount:
+        added = part.amount - part.leg.used
+        if is_charged(layer) and added:
             writes[layer.unit.name] = amount_text_of(layer.unit.scale)
-            totals[layer.unit.name] = totals.get(layer.unit.name, 0) + part.amount
+            totals[layer.unit.name] = totals.get(layer.unit.name, 0) + added
     return {unit: writes[unit](total) for unit, total in totals.items()}
 
 
-def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str) -> dict[str, object]:
-    layer = _layer(waterfall, part.leg.layer)
+def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str, final: bool) -> dict[str, object]:
+    """What the capture adds to a layer's part."""
+    leg = part.leg
+    layer = _layer(waterfall, leg.layer)
     write = amount_text_of(layer.unit.scale)
     shown: dict[str, object] = {
         "layer": layer.name,
         "from": source,
-        "base": amount_text_of(waterfall.unit.scale)(part.base),
-        "amount": write(part.amount),
-        "returned": write(part.leg.amount - part.amount),
+        "base": amount_text_of(waterfall.unit.scale)(part.base - leg.used_base),
+        "amount": write(part.amount - leg.used),
+        "returned": write(leg.amount - part.amount if final else 0),
         "unit": layer.unit.name,
     }
     if isinstance(layer, PoolLayer):
         account = (hold.accounts[layer.account] or "").split("/", 1)[1]
-        lots = lots_used(part)
+        lots = {(pool, lot[0]): drawn for pool, lot, drawn in lots_used(part)}
+        before = {(pool, lot[0]): drawn for pool, lot, drawn in lots_used(booked(leg))}
+        added = {key: lots.get(key, 0) - before.get(key, 0) for key in {**lots, **before}}
         shown["lots"] = [
-            {"account": account, "pool": pool, "lot": lot[0], "amount": write(drawn)} for pool, lot, drawn in lots
+            {"account": account, "pool": pool, "lot": lot, "amount": write(amount)}
+            for (pool, lot), amount in added.items()
+            if amount
         ]
-        beyond = part.amount - sum(drawn for _, _, drawn in lots)
+        beyond = part.amount - leg.used - sum(added.values())
         if beyond:
             shown["overage"] = write(beyond)
     return shown

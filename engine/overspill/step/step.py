@@ -28,6 +28,7 @@ from overspill.step.commands import (
     Capture,
     Consume,
     Expire,
+    Extend,
     Grant,
     GrantReset,
     Preview,
@@ -116,13 +117,13 @@ class Batch:
             raise
 
     def _run(
-        self, command: Identified, asked: Capture | Release | Expire | Grant | SetAttributes | GrantReset | Redeem
+        self,
+        command: Identified,
+        asked: Capture | Extend | Release | Expire | Grant | SetAttributes | GrantReset | Redeem,
     ) -> Written:
         match asked:
-            case Capture() as capture:
-                return self.follow_up(command, capture.account, capture.hold, dict(capture.meters))
-            case Release() as release:
-                return self.follow_up(command, release.account, release.hold, None)
+            case Capture() | Extend() | Release():
+                return self.follow_up(command, asked)
             case Expire() as expire:
                 return self.timed_out(command, expire)
             case Grant() as grant:
@@ -254,13 +255,18 @@ class Batch:
 
     # ---- what follows a hold
 
-    def follow_up(self, command: Identified, account: str, hold_id: str, meters: dict[str, int] | None) -> Written:
-        self.meet([account])
-        hold = settle.hold_of(self.account(account), hold_id, self.now)
-        if meters is None:
-            return self.settled(command, settle.released(hold, self.account, self.now, command))
-        program = self._plans.of(hold.digest)
-        return self.settled(command, settle.captured(program, hold, meters, self.account, self.now, command))
+    def follow_up(self, command: Identified, asked: Capture | Extend | Release) -> Written:
+        self.meet([asked.account])
+        hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
+        match asked:
+            case Capture(meters=meters, final=final):
+                program = self._plans.of(hold.digest)
+                settled = settle.captured(program, hold, dict(meters), self.account, self.now, command, final=final)
+            case Extend():
+                settled = settle.extended(self._plans.of(hold.digest), hold, self.now, command)
+            case Release():
+                settled = settle.released(hold, self.account, self.now, command)
+        return self.settled(command, settled)
 
     def timed_out(self, command: Identified, expire: Expire) -> Written:
         """Only replay commands this by itself; the engine's own time-outs come through `meet`."""
