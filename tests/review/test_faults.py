@@ -69,7 +69,7 @@ STEP_FAULTS = [
         "leave the step out",
     ),
     ("redeem: plan_limit", "OSP210", 5, "unknown limit with banked resets `plan_limit`", None),
-    ("extend: {}", "OSP201", 5, "`extend` cannot be run yet: this version's engine has no extended holds", None),
+    ("extend: {}", "OSP202", 5, "`extend` follows no `reserve`", None),
     ("reverse: {}", "OSP201", 5, "`reverse` cannot be run yet: this version's engine has no reversals", None),
 ]
 

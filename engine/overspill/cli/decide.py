@@ -71,10 +71,11 @@ def reserve(requests: str, policy: str, db: str, fail_on_deny: bool, format_: st
 @click.argument("hold")
 @click.argument("meters", nargs=-1, required=True, metavar="METER=QUANTITY…")
 @click.option("--id", "id_", default="1", show_default=True, help="Your key for this capture, within the hold.")
+@click.option("--part", is_flag=True, help="More follows: the hold goes on, and all parts are priced as one.")
 @policy_option
 @existing_db_option
 @format_option("json", "text", default="json")
-def capture(hold: str, meters: tuple[str, ...], id_: str, policy: str, db: str, format_: str) -> int:
+def capture(hold: str, meters: tuple[str, ...], id_: str, part: bool, policy: str, db: str, format_: str) -> int:
     """Book the actual usage of HOLD and end it; what was not used goes back.
 
     \b
@@ -82,7 +83,20 @@ def capture(hold: str, meters: tuple[str, ...], id_: str, policy: str, db: str, 
     """
     quantities = {name: meter_of(name, value) for name, value in pairs(meters).items()}
     with Engine.open(policy, db=db) as engine:
-        _receipt(engine.capture(hold, quantities, id=id_), format_)
+        _receipt(engine.capture(hold, quantities, id=id_, final=not part), format_)
+    return 0
+
+
+@click.command()
+@click.argument("hold")
+@click.option("--id", "id_", required=True, help="Your key for this extension.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def extend(hold: str, id_: str, policy: str, db: str, format_: str) -> int:
+    """Let HOLD last as long again from now as one that is made now."""
+    with Engine.open(policy, db=db) as engine:
+        _receipt(engine.extend(hold, id=id_), format_)
     return 0
 
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "decide": "decide",
     "reserve": "decide",
     "capture": "decide",
+    "extend": "decide",
     "release": "decide",
     "grant": "operate",
     "account": "operate",

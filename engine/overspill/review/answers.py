@@ -111,7 +111,7 @@ def _offers(answer: Answer) -> Found:
 
 
 ASKS = ("decide", "preview", "reserve")
-COMMANDS = (*ASKS, "capture", "release", "grant", "set", "redeem")
+COMMANDS = (*ASKS, "capture", "extend", "release", "grant", "set", "redeem")
 EVERY = (*COMMANDS, "wait", "at")
 VERDICTS = ("drew", "exhausted", "skipped", "not_applicable", "error", "not_reached")
 _FLAGS = ("true", "false")
@@ -134,6 +134,8 @@ PARTS: Mapping[str, Part] = {
     "used": Part(("capture",), "amount", _amount("used")),
     "covered": Part(("capture",), "amount", _amount("covered")),
     "absorbed": Part(("capture",), "amount", _amount("absorbed")),
+    "total": Part(("capture",), "amount", _amount("total")),
+    "expires_at": Part(("extend",), "text", lambda answer: answer.json.get("expires_at") or NOTHING),
     "late": Part(("capture",), "word", _flag("late"), choices=_FLAGS),
     "balance": Part(("grant",), "amount", _amount("balance")),
     "replayed": Part(COMMANDS, "word", lambda answer: str(answer.replayed).lower(), choices=_FLAGS),

@@ -59,6 +59,7 @@ _GIVEN = _record(
 _WORDS: Mapping[str, Schema] = {
     **dict.fromkeys(("decide", "preview", "reserve", "capture", "set"), _VALUES),
     "release": _record({}),
+    "extend": _record({}),
     "grant": _record(_GRANT, "pool", "id", "amount"),
     "redeem": _TEXT,
     "wait": _LENGTH,
@@ -67,6 +68,7 @@ _WORDS: Mapping[str, Schema] = {
 _BESIDE: Mapping[str, Schema] = {
     "id": _TEXT,
     "hold": _TEXT,
+    "final": {"type": "boolean"},
     "account": _ACCOUNT,
     "initiator": {"enum": [*INITIATORS]},
     "only": _listing(_TEXT),

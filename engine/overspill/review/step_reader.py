@@ -15,6 +15,7 @@ from overspill.review.suite import (
     Ask,
     CaptureHold,
     Expected,
+    ExtendHold,
     GrantLot,
     RedeemReset,
     ReleaseHold,
@@ -35,7 +36,8 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "decide": _ASKED,
     "preview": _ASKED,
     "reserve": (*_ASKED, "hold"),
-    "capture": ("hold", "id"),
+    "capture": ("hold", "id", "final"),
+    "extend": ("hold", "id"),
     "release": ("hold", "id"),
     "grant": ("account",),
     "set": ("account",),
@@ -45,7 +47,6 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
 }
 LATER = {
     "reset": "resets",
-    "extend": "extended holds",
     "reverse": "reversals",
     "purchase": "purchases",
 }
@@ -114,7 +115,12 @@ class StepReader:
 
     def capture(self, word: Scalar, beside: Beside) -> CaptureHold:
         meters = self.leaves.texts(beside[word.value], "the meters of a capture")
-        return CaptureHold(meters, self.held(word, beside), self.id(beside))
+        final = self.leaves.flag(beside["final"]) if "final" in beside else True
+        return CaptureHold(meters, self.held(word, beside), self.id(beside), final)
+
+    def extend(self, word: Scalar, beside: Beside) -> ExtendHold:
+        self.leaves.texts(beside[word.value], "an extension")
+        return ExtendHold(self.held(word, beside), self.id(beside))
 
     def release(self, word: Scalar, beside: Beside) -> ReleaseHold:
         self.leaves.texts(beside[word.value], "a release")
@@ -236,6 +242,7 @@ class StepReader:
 _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     **dict.fromkeys(ASKS, StepReader.ask),
     "capture": StepReader.capture,
+    "extend": StepReader.extend,
     "release": StepReader.release,
     "grant": StepReader.grant,
     "set": StepReader.set,

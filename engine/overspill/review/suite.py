@@ -92,6 +92,12 @@ class CaptureHold(Struct, frozen=True):
     meters: Mapping[str, str]
     hold: str | None
     id: str | None
+    final: bool = True
+
+
+class ExtendHold(Struct, frozen=True):
+    hold: str | None
+    id: str | None
 
 
 class ReleaseHold(Struct, frozen=True):
@@ -141,7 +147,7 @@ class Advance(Struct, frozen=True):
     at: int
 
 
-Action = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues | RedeemReset | Wait | Advance
+Action = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | Wait | Advance
 
 
 class Expected(Struct, frozen=True):

@@ -27,13 +27,14 @@ from overspill.plan.shapes import (
 )
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
-from overspill.review.suite import Ask, CaptureHold, Given, GrantLot, RedeemReset, ReleaseHold, SetValues
+from overspill.review.suite import Ask, CaptureHold, ExtendHold, Given, GrantLot, RedeemReset, ReleaseHold, SetValues
 from overspill.review.vocabulary import Kept, Vocabulary, base_key
 from overspill.step.commands import (
     Capture,
     Command,
     Consume,
     Expire,
+    Extend,
     Grant,
     Preview,
     Redeem,
@@ -59,7 +60,7 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
     "reserve": Reserve,
 }
 
-Did = Ask | CaptureHold | ReleaseHold | GrantLot | SetValues | RedeemReset
+Did = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset
 
 
 class Ran(NamedTuple):
@@ -150,10 +151,13 @@ class World:
         match action:
             case Ask(word=word):
                 return _MAKE[word](tenant=TENANT, request=self.request(action, number))
-            case CaptureHold(meters=meters, hold=name, id=id):
+            case CaptureHold(meters=meters, hold=name, id=id, final=final):
                 hold, key = self.hold(name)
                 sent = {meter: meter_of(meter, text) for meter, text in meters.items()}
-                return Capture(tenant=TENANT, account=key, hold=hold, id=id or f"c{number}", meters=sent)
+                return Capture(tenant=TENANT, account=key, hold=hold, id=id or f"c{number}", meters=sent, final=final)
+            case ExtendHold(hold=name, id=id):
+                hold, key = self.hold(name)
+                return Extend(tenant=TENANT, account=key, hold=hold, id=id or f"e{number}")
             case ReleaseHold(hold=name, id=id):
                 hold, key = self.hold(name)
                 return Release(tenant=TENANT, account=key, hold=hold, id=id or f"r{number}")
