@@ -160,6 +160,8 @@ _TESTS: Mapping[str, str] = {
     "release": "Gives a hold back.",
     "extend": "Lets a hold last as long again from now.",
     "final": "Whether the capture ends the hold: `false` for a part of a stream.",
+    "refunded": "The overshoot that was debited from the last lot drawn and given back to it.",
+    "repaid": "What of the grant went to the pool's debt.",
     "total": "What all captures of the hold came to.",
     "expect.expires_at": "When the hold ends now.",
     "grant": "Puts a lot into a pool.",

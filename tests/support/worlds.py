@@ -130,8 +130,9 @@ def _pool(draw: st.DrawFn, index: int) -> str:
     skip = draw(st.sampled_from(["", 'skip opted_out when user.opted == "no";', "skip odd when user.bound == 1;"]))
     order = draw(st.sampled_from(["", "order granted_at, id;", "order expires_at, priority, id;"]))
     free = draw(st.sampled_from(["", "free;"]))
+    debt = draw(st.sampled_from(["", "", "on overshoot debt up to 3 credits;"]))
     overage = draw(_allowance("overage")) if draw(st.booleans()) else ""
-    return f"pool p{index} {{ per {owner}; unit credits; {order} {draw(_multiplier())} {free} {skip} {overage} }}"
+    return f"pool p{index} {{ per {owner}; unit credits; {order} {draw(_multiplier())} {free} {skip} {overage} {debt} }}"
 
 
 @st.composite

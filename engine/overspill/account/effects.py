@@ -57,7 +57,14 @@ class SetBanked(Light, frozen=True, array_like=True, tag="banked"):
     resets: tuple[Banked, ...]
 
 
-Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked
+class SetDebt(Light, frozen=True, array_like=True, tag="debt"):
+    """What the pool owes now."""
+
+    pool: str
+    amount: int
+
+
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt
 
 
 def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
@@ -74,7 +81,7 @@ def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
-    since, banked = account.since if account.version else at, account.banked
+    since, banked, debts = account.since if account.version else at, account.banked, account.debts
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -93,9 +100,13 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             since = at
         elif isinstance(effect, SetBanked):
             banked = {**banked, effect.limit: effect.resets}
+        elif isinstance(effect, SetDebt):
+            debts = {key: owed for key, owed in debts.items() if key != effect.pool}
+            if effect.amount:
+                debts[effect.pool] = effect.amount
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts)
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

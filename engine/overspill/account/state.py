@@ -69,7 +69,10 @@ class Hold(Light, frozen=True, array_like=True):
     meters: dict[str, int] = {}
     """What captures have used so far: the next is priced with it (LANGUAGE.md S2)."""
     absorbed: int = 0
-    """What of it no layer covered, in base steps."""
+    """What of it nobody covered, in base steps."""
+    owed_base: int = 0
+    owed: int = 0
+    """What of it is a debt of the last eligible pool, in base steps and in the pool's."""
 
 
 Banked = tuple[str, int, int]
@@ -94,6 +97,8 @@ class Account(Light, frozen=True, array_like=True):
     in its windows."""
     banked: dict[str, tuple[Banked, ...]] = {}
     """By limit: the resets that were granted and not redeemed, the earliest expiry first."""
+    debts: dict[str, int] = {}
+    """By pool key: what was used and is owed, in steps; the next purchase repays it first."""
 
 
 EMPTY = Account()

@@ -44,7 +44,9 @@ def recount(records: Iterable[Record]) -> Recount:
         answer = _decode(record.answer)
         if "grant" in answer:
             entries += 1
-            lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"])
+            lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
+                answer.get("repaid", "0")
+            )
         elif "decision" in answer:
             decisions += 1
             drawn = _drawn(answer)

@@ -148,6 +148,7 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
         "attributes": _attributes(plan, target, state),
         "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
         "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
+        "debts": {key: _amount(key, owed, scales) for key, owed in sorted(state.debts.items())},
         "banked_resets": {
             limit: [{"reset": id, "expires_at": _end(expires_at)} for id, _, expires_at in resets]
             for limit, resets in sorted(state.banked.items())
@@ -198,6 +199,11 @@ def _window(key: str, state: Account, now: int, scales: dict[str, tuple[int, str
         "open": now < ends_at,
         "ends_at": _end(ends_at),
     }
+
+
+def _amount(key: str, steps: int, scales: dict[str, tuple[int, str]]) -> str:
+    scale, unit = scales.get(key.split("|")[0], (0, "steps"))
+    return f"{text_from_steps(steps, scale)} {unit}"
 
 
 def _pool(key: str, state: Account, now: int, scales: dict[str, tuple[int, str]]) -> dict[str, Any]:

@@ -211,7 +211,10 @@ class _Build:
                 )
             case r.Pool():
                 return p.PoolLayer(
-                    **common, order=() if layer.order == r.DEFAULT_ORDER else layer.order, free=layer.free
+                    **common,
+                    order=() if layer.order == r.DEFAULT_ORDER else layer.order,
+                    free=layer.free,
+                    debt=layer.on_overshoot.up_to or 0,
                 )
             case r.Entitlement():
                 return p.EntitlementLayer(

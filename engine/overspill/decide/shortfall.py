@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from overspill.decide.decide import DENY, Decided, again, available
 from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.counting import full_at
-from overspill.plan.interpret import is_charged, lots_of, room_in
-from overspill.plan.plan import EntitlementLayer, Layer, LimitLayer, PoolLayer, Pricing
+from overspill.plan.interpret import is_charged, lots_of, room_in, values_of
+from overspill.plan.plan import EntitlementLayer, Layer, LimitLayer, PoolLayer, Pricing, state_key
 from overspill.plan.pricing import look_up
 from overspill.plan.raw import (
     BOUNDS,
@@ -90,6 +90,12 @@ def usable(decided: Decided, layer: PoolLayer) -> int:
 def _lots(decided: Decided, layer: PoolLayer) -> tuple[Lot, ...]:
     account = decided.accounts[layer.account]
     return () if account is None else tuple(lots_of(layer, decided.raw[4], account))
+
+
+def _debt(decided: Decided, layer: PoolLayer) -> int:
+    """What a purchase repays first."""
+    account, facts = decided.accounts[layer.account], decided.raw[4]
+    return 0 if account is None else account.debts.get(state_key(layer.name, values_of(layer.per, facts)), 0)
 
 
 def chargeable(decided: Decided, index: int) -> int:
@@ -262,5 +268,5 @@ def smallest_purchase(decided: Decided, index: int) -> int | None:
     rooms = rooms_of(layer, step)
     if min([chargeable(decided, index), *rooms[layer.caps_from :]]) < steps_needed:
         return None
-    amount = steps_needed - own_room(decided, layer, rooms)
+    amount = steps_needed + _debt(decided, layer) - own_room(decided, layer, rooms)
     return amount if 0 < amount <= STEPS_MAX else None

@@ -181,7 +181,7 @@ def is_charged(layer: Layer) -> bool:
 
 def visit(meeting: Meeting, layer: Layer, asked: int, charged: Mapping[str, int]) -> Step:
     """What one layer can cover of `asked`, or why it is passed by (LANGUAGE.md L9). `charged` by unit so far."""
-    passed = _passed(layer, meeting.facts, meeting.accounts[layer.account])
+    passed = passed_by(layer, meeting.facts, meeting.accounts[layer.account])
     if passed is not None:
         return passed
     bounds = meeting.bounds
@@ -193,7 +193,8 @@ def visit(meeting: Meeting, layer: Layer, asked: int, charged: Mapping[str, int]
     return take_from(meeting, layer, asked, most)
 
 
-def _passed(layer: Layer, facts: Facts, account: AccountFacts | None) -> PassedStep | None:
+def passed_by(layer: Layer, facts: Facts, account: AccountFacts | None) -> PassedStep | None:
+    """Why a layer is passed by, None when it applies."""
     if account is None:
         return STEP_NOT_APPLICABLE
     if layer.when is not None:

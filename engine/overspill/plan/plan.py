@@ -197,6 +197,8 @@ class PoolLayer(LayerBase, frozen=True, kw_only=True):
     order: tuple[str, ...]
     """Empty: the default order, which the state keeps."""
     free: bool
+    debt: int
+    """What of an overshoot may be owed, in steps (`on overshoot debt up to`); 0: it is refunded (LANGUAGE.md S3)."""
 
 
 class EntitlementLayer(LayerBase, frozen=True, kw_only=True):

@@ -75,6 +75,11 @@ def _charge(answer: Answer) -> Found:
     return {unit: f"{number} {unit}" for unit, number in answer.json.get("charge", {}).items()}
 
 
+def _refunded(answer: Answer) -> str | None:
+    refund = answer.json.get("refunded")
+    return None if refund is None else f"{refund['amount']} {refund['unit']}"
+
+
 def _draws(answer: Answer) -> Found:
     """By layer; a capture may draw on one layer inside its hold and from what is free."""
     found: dict[str, str] = {}
@@ -134,6 +139,8 @@ PARTS: Mapping[str, Part] = {
     "used": Part(("capture",), "amount", _amount("used")),
     "covered": Part(("capture",), "amount", _amount("covered")),
     "absorbed": Part(("capture",), "amount", _amount("absorbed")),
+    "refunded": Part(("capture",), "amount", _refunded),
+    "repaid": Part(("grant",), "amount", _amount("repaid")),
     "total": Part(("capture",), "amount", _amount("total")),
     "expires_at": Part(("extend",), "text", lambda answer: answer.json.get("expires_at") or NOTHING),
     "late": Part(("capture",), "word", _flag("late"), choices=_FLAGS),

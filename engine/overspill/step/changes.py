@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from overspill.account.effects import SetAttribute, SetLot
+from overspill.account.effects import Effect, SetAttribute, SetDebt, SetLot
 from overspill.account.state import Account
+from overspill.decide.effects import lot_with
 from overspill.plan.plan import AccountKind, Input, Instant, Plan, Pool, state_key
 from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
 from overspill.step.accounts import Change, one_account
@@ -41,8 +42,13 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
     lot = _lot(pool, command, now)
     key = f"{command.tenant}/{kind.name}/{id}"
     pool_key = state_key(pool.name, _per(pool, command.per or {}))
-    balance = sum(other[LOT_LEFT] for other in account_of(key).pools.get(pool_key, ())) + lot[LOT_LEFT]
+    account = account_of(key)
+    owed = account.debts.get(pool_key, 0)
+    repaid = min(owed, lot[LOT_LEFT])
     amount = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
+    if repaid:
+        lot = lot_with(lot, lot[LOT_LEFT] - repaid)
+    balance = sum(other[LOT_LEFT] for other in account.pools.get(pool_key, ())) + lot[LOT_LEFT] - (owed - repaid)
     answer = {
         "grant": identified.id,
         "at": instant_text_micros(now),
@@ -51,13 +57,17 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
         "lot": command.id,
         "amount": amount,
         "unit": pool.unit.name,
+        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
         "balance": text_from_steps(balance, pool.unit.scale),
         "priority": command.priority,
         "category": command.category,
         "expires_at": None if lot[3] == NEVER else instant_text(lot[3]),
         "actor": command.actor,
     }
-    return Change(key, (SetLot(pool_key, lot),), json_bytes(answer))
+    effects: tuple[Effect, ...] = (SetLot(pool_key, lot),)
+    if repaid:
+        effects = (SetDebt(pool_key, owed - repaid), *effects)
+    return Change(key, effects, json_bytes(answer))
 
 
 def _lot(pool: Pool, command: Grant, now: int) -> Lot:

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from overspill.account.draft import AccountOf, Draft
-from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow
+from overspill.account.effects import Effect, EndHold, SetDebt, SetHold, SetLot, SetWindow
 from overspill.account.holds import Kept, booked, give_back, lots_used, trimmed
 from overspill.account.kernel import kept
 from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
 from overspill.decide.effects import layer_effects, leg_of
+from overspill.plan.arithmetic import ceil_ratio, cover
 from overspill.plan.functions import ABSENT
-from overspill.plan.interpret import Meeting, fill, is_charged
-from overspill.plan.plan import ROOT, Layer, Origin, Plan, PoolLayer, Waterfall
+from overspill.plan.interpret import Meeting, fill, is_charged, passed_by, values_of
+from overspill.plan.plan import ROOT, Layer, Origin, Plan, PoolLayer, Waterfall, state_key
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
@@ -105,32 +106,40 @@ def captured(
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
     draft = _unwound(hold, inside, account_of) if final else Draft(account_of)
-    excess, absorbed = _excess(waterfall, facts, hold, base - sum(part.base for part in inside), draft, now)
-    after = hold if final else _going_on(hold, inside, excess, total, absorbed)
+    left = base - sum(part.base for part in inside)
+    excess = _excess(waterfall, facts, hold, left - hold.owed_base, draft, now)
+    left -= sum(part.base for part in excess)
+    over = _overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
+    after = hold if final else _going_on(hold, inside, excess, total, over)
     for key in _holders(after) if hold.open else [_root(hold)]:
         draft.add(key, EndHold(hold.id) if final else SetHold(after))
     write = amount_text_of(waterfall.unit.scale)
-    before = sum(leg.used_base for leg in hold.legs) + hold.absorbed
+    before = sum(leg.used_base for leg in hold.legs) + hold.absorbed + hold.owed_base
+    absorbed = over.absorbed - hold.absorbed
     added = [*[(part, "hold") for part in inside if part.leg.base], *[(part, "free") for part in excess]]
     shown = {
         "late": not hold.open,
         "used": write(base - before),
-        "covered": write(base - before - absorbed + hold.absorbed),
-        "absorbed": write(absorbed - hold.absorbed),
+        "covered": write(base - before - absorbed),
+        "absorbed": write(absorbed),
         "unit": waterfall.unit.name,
         **({} if final and not hold.meters else {"total": write(base), "final": final}),
-        "charge": _charge(waterfall, [part for part, _ in added]),
-        "draws": [_draw(waterfall, hold, part, source, final) for part, source in added],
+        "charge": _charge(waterfall, [part for part, _ in added], over),
+        "draws": [*[_draw(waterfall, hold, part, source, final) for part, source in added], *_owed(waterfall, over)],
+        **({} if over.lot is None else {"refunded": _refund(hold, over)}),
     }
     return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE)
 
 
 def _going_on(
-    hold: Hold, inside: Sequence[Kept], excess: Sequence[Kept], meters: dict[str, int], absorbed: int
+    hold: Hold, inside: Sequence[Kept], excess: Sequence[Kept], meters: dict[str, int], over: Overshoot
 ) -> Hold:
     """The hold behind a capture that is not the last: what was drawn from free beyond it is part of it, used whole."""
     legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
-    return replace(hold, legs=(*legs, *[trimmed(part) for part in excess]), meters=meters, absorbed=absorbed)
+    legs += [trimmed(part) for part in excess]
+    return replace(
+        hold, legs=tuple(legs), meters=meters, absorbed=over.absorbed, owed_base=over.owed_base, owed=over.owed
+    )
 
 
 def _waterfall(program: Program, hold: Hold) -> Waterfall:
@@ -194,12 +203,10 @@ def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[K
     return parts
 
 
-def _excess(
-    waterfall: Waterfall, facts: Facts, hold: Hold, asked: int, draft: Draft, now: int
-) -> tuple[list[Kept], int]:
-    """(what free layers cover of `asked`, what nobody covers); what they give is drawn in the draft."""
-    if asked == 0:
-        return [], 0
+def _excess(waterfall: Waterfall, facts: Facts, hold: Hold, asked: int, draft: Draft, now: int) -> list[Kept]:
+    """What free layers cover of `asked`; what they give is drawn in the draft."""
+    if asked <= 0:
+        return []
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts]
     meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at)
     steps = [
@@ -214,8 +221,83 @@ def _excess(
             account = hold.accounts[kind]
             if account is not None:
                 _draw_in(draft, account, effect)
-    found = [Kept(leg_of(layer, step, facts), step[1], step[2]) for layer, step in steps]
-    return found, asked - sum(part.base for part in found)
+    return [Kept(leg_of(layer, step, facts), step[1], step[2]) for layer, step in steps]
+
+
+class Overshoot(Struct, frozen=True, kw_only=True):
+    """What no layer covers, of all captures together (LANGUAGE.md S3): in part a debt of `pool`, the last eligible one; the
+    rest is absorbed: debited from the last lot drawn and refunded to it, where there is one."""
+
+    pool: PoolLayer | None
+    owed_base: int
+    owed: int
+    absorbed: int
+    """In base steps."""
+    added: tuple[int, int]
+    """What this capture adds to the debt: (base, amount)."""
+    lot: tuple[str, str] | None
+    """(pool key, lot id) of the refund."""
+    refunded: int
+
+
+def _overshoot(
+    waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
+) -> Overshoot:
+    pool = _last_pool(waterfall, facts, hold, draft) if left else None
+    if pool is None:
+        return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
+    account = hold.accounts[pool.account]
+    assert account is not None
+    key, ratio = state_key(pool.name, values_of(pool.per, facts)), look_up(pool.ratio, waterfall, facts)
+    owed_now = draft.account(account).debts.get(key, 0)
+    base, amount = cover(left, hold.owed + max(pool.debt - owed_now, 0), *ratio)
+    if amount != hold.owed:
+        draft.add(account, SetDebt(key, max(owed_now + amount - hold.owed, 0)))
+    lots = [lot for part in parts if part.leg.layer == pool.name for lot in lots_used(part)]
+    rest = left - base - hold.absorbed
+    return Overshoot(
+        pool=pool,
+        owed_base=base,
+        owed=amount,
+        absorbed=left - base,
+        added=(base - hold.owed_base, amount - hold.owed),
+        lot=(lots[-1][0], lots[-1][1][0]) if lots and rest > 0 else None,
+        refunded=ceil_ratio(rest, *ratio) if rest > 0 else 0,
+    )
+
+
+def _last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
+    """The last pool of the waterfall that applies."""
+    for layer in reversed(waterfall.layers):
+        key = hold.accounts[layer.account]
+        account = None if key is None else draft.account(key)
+        if isinstance(layer, PoolLayer) and passed_by(layer, facts, account) is None:
+            return layer
+    return None
+
+
+def _owed(waterfall: Waterfall, over: Overshoot) -> list[dict[str, object]]:
+    base, amount = over.added
+    if over.pool is None or not amount:
+        return []
+    return [
+        {
+            "layer": over.pool.name,
+            "from": "debt",
+            "base": amount_text_of(waterfall.unit.scale)(base),
+            "amount": amount_text_of(over.pool.unit.scale)(amount),
+            "returned": "0",
+            "unit": over.pool.unit.name,
+        }
+    ]
+
+
+def _refund(hold: Hold, over: Overshoot) -> dict[str, object]:
+    """The one linked entry that gives the overshoot back to the lot it was debited from."""
+    assert over.pool is not None and over.lot is not None
+    account = (hold.accounts[over.pool.account] or "").split("/", 1)[1]
+    amount = amount_text_of(over.pool.unit.scale)(over.refunded)
+    return {"account": account, "pool": over.lot[0], "lot": over.lot[1], "amount": amount, "unit": over.pool.unit.name}
 
 
 def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
@@ -230,8 +312,8 @@ def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
 # ---- answers
 
 
-def _charge(waterfall: Waterfall, parts: Sequence[Kept]) -> dict[str, str]:
-    """LANGUAGE.md S7: what pools not marked `free` were debited, by unit."""
+def _charge(waterfall: Waterfall, parts: Sequence[Kept], over: Overshoot) -> dict[str, str]:
+    """LANGUAGE.md S7: what pools not marked `free` were debited, by unit, before refunds; what they are owed too."""
     totals: dict[str, int] = {}
     writes: dict[str, Callable[[int], str]] = {}
     for part in parts:
@@ -240,6 +322,11 @@ def _charge(waterfall: Waterfall, parts: Sequence[Kept]) -> dict[str, str]:
         if is_charged(layer) and added:
             writes[layer.unit.name] = amount_text_of(layer.unit.scale)
             totals[layer.unit.name] = totals.get(layer.unit.name, 0) + added
+    debited = 0 if over.pool is None else over.added[1] + (0 if over.lot is None else over.refunded)
+    if over.pool is not None and is_charged(over.pool) and debited:
+        unit = over.pool.unit
+        writes[unit.name] = amount_text_of(unit.scale)
+        totals[unit.name] = totals.get(unit.name, 0) + debited
     return {unit: writes[unit](total) for unit, total in totals.items()}
 
 

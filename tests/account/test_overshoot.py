@@ -1,0 +1,87 @@
+"""What a capture uses beyond all that there is (LANGUAGE.md S3): refunded or owed, always booked, repaid first."""
+
+from __future__ import annotations
+
+import pytest
+
+from account.test_layers import ANA, Bench, _waterfall
+
+DEBT = "pool money { per user; unit credits; on overshoot debt up to 5 credits; }"
+REFUND = "pool money { per user; unit credits; on overshoot refund; }"
+
+# (pool, lot, held, used) → (covered, absorbed, charge, refunded, owed afterwards)
+CASES = [
+    (REFUND, "10", 6, 6, ("6", "0", {"credits": "6"}, None, None)),
+    (REFUND, "10", 6, 13, ("10", "3", {"credits": "13"}, "3", None)),
+    (DEBT, "10", 6, 13, ("13", "0", {"credits": "13"}, None, 3)),
+    (DEBT, "10", 6, 17, ("15", "2", {"credits": "17"}, "2", 5)),
+    (REFUND.replace("on overshoot", "free; on overshoot"), "10", 6, 13, ("10", "3", {}, "3", None)),
+]
+
+
+@pytest.mark.rule("S3")
+@pytest.mark.rule("S7")
+@pytest.mark.parametrize(("pool", "lot", "held", "used", "expected"), CASES)
+def test_an_overshoot_is_booked_in_full(
+    pool: str, lot: str, held: int, used: int, expected: tuple[str, str, dict[str, str], str | None, int | None]
+) -> None:
+    bench = Bench(pool, _waterfall("draw money;"), lot=lot)
+    hold = bench.engine.reserve(bench.request(held)).hold
+    assert hold is not None
+    answer = bench.engine.capture(hold.id, {"credits": used})
+    refund = answer.fields.get("refunded")
+    owed = bench.engine.account(ANA).debts.get("money")
+    shown = (answer["covered"], answer["absorbed"], answer["charge"], refund and refund["amount"], owed)
+    assert shown == expected
+
+
+@pytest.mark.rule("S3")
+def test_a_debt_is_bounded_over_all_holds_and_the_next_purchase_repays_it_first() -> None:
+    bench = Bench(DEBT, _waterfall("draw money;"), lot="2")
+    holds = [bench.engine.reserve(bench.request(1)).hold for _ in range(2)]
+    owed = []
+    for hold in holds:
+        assert hold is not None
+        bench.engine.capture(hold.id, {"credits": 5})
+        owed.append(bench.engine.account(ANA).debts["money"])
+    assert owed == [4, 5]
+    denied = bench.ask(3)
+    assert [(offer.offer, offer.amount) for offer in denied.offers] == [("add_money", "8")]
+    receipt = bench.engine.grant(ANA, "money", "8", id="M")
+    assert (receipt["repaid"], receipt["balance"]) == ("5", "3")
+    assert bench.engine.account(ANA).debts == {}
+    assert bench.ask(3).allowed
+
+
+@pytest.mark.rule("S3")
+def test_a_purchase_below_the_debt_leaves_a_debt_and_no_lot() -> None:
+    bench = Bench(DEBT, _waterfall("draw money;"), lot="2")
+    hold = bench.engine.reserve(bench.request(1)).hold
+    assert hold is not None
+    bench.engine.capture(hold.id, {"credits": 6})
+    receipt = bench.engine.grant(ANA, "money", "3", id="M")
+    state = bench.engine.account(ANA)
+    assert (receipt["repaid"], receipt["balance"], state.debts, state.pools["money"]) == ("3", "-1", {"money": 1}, ())
+
+
+@pytest.mark.rule("S3")
+def test_the_parts_of_a_stream_owe_together() -> None:
+    bench = Bench(DEBT, _waterfall("draw money;"), lot="2")
+    hold = bench.engine.reserve(bench.request(1)).hold
+    assert hold is not None
+    parts = [bench.engine.capture(hold.id, {"credits": 3}, id=str(part), final=part == 2) for part in range(3)]
+    assert [part["covered"] for part in parts] == ["3", "3", "1"]
+    assert [part["absorbed"] for part in parts] == ["0", "0", "2"]
+    assert bench.engine.account(ANA).debts == {"money": 5}
+
+
+@pytest.mark.rule("S3")
+def test_without_a_lot_or_a_pool_it_is_absorbed() -> None:
+    limit = "limit five { per user; unit credits; window w: 5h from first_use; capacity 3 credits; }"
+    alone = "waterfall w { serves true; counts credits; draw five; otherwise deny used_up; }"
+    for lines in ((limit, alone), (limit, REFUND, _waterfall("draw five;", "draw money;"))):
+        bench = Bench(*lines, lot=None)
+        hold = bench.engine.reserve(bench.request(3)).hold
+        assert hold is not None
+        answer = bench.engine.capture(hold.id, {"credits": 5})
+        assert (answer["covered"], answer["absorbed"], answer["charge"]) == ("3", "2", {})
