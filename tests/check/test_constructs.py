@@ -48,6 +48,10 @@ CASES = [
     ("up to 10 credits; only_if", "up to unlimited; only_if", "OSP212", "unlimited", "a grace has a bound"),
     # caps and concurrencies
     ("company.ceiling, unlimited)", "unlimited, company.ceiling)", "OSP312", "company.ceiling", None),
+    ("keep_anchor when is_large;", 'keep_anchor when request.model == "m1";', "OSP212", "request.model", "`request.model` is no attribute that a user keeps: a reset asks for them as they were at its instant"),
+    ("keep_anchor when is_large;", 'keep_anchor when user.plan == "a";', "OSP212", "user.plan", "`user.plan` is no attribute that a user keeps: a reset asks for them as they were at its instant"),
+    ("keep_anchor when is_large;", "keep_anchor when size(user.teams) > 0;", "OSP212", "user.teams", None),
+    ("keep_anchor when is_large;", "keep_anchor when has(company.ceiling);", "OSP212", "has(company.ceiling)", None),
     ("user.teams.ceiling, 1", "user.groups.ceiling, 1", "OSP210", "user.groups", "unknown many-valued account `user.groups`"),
     ("user.teams.ceiling, 1", "user.teams.floor, 1", "OSP210", "floor", "unknown field of `teams` `floor`"),
     ("window month: calendar month in UTC;", "window month: sliding 1h;", "OSP212", None, "a cap counts by fixed periods"),

@@ -22,6 +22,13 @@ def main(path: str) -> None:
                     answer = copy.set_attributes(payload["account"], payload["attributes"], id=payload["id"])
                 case "grant":
                     answer = copy.grant(payload["account"], payload["pool"], payload["amount"], id=payload["id"])
+                case "void":
+                    answer = copy.void(payload["account"], payload["pool"], payload["lot"], id=payload["id"])
+                case "transfer":
+                    names = ("account", "pool", "lot", "to")
+                    answer = copy.transfer(
+                        *[payload[name] for name in names], id=payload["id"], amount=payload["amount"]
+                    )
                 case "grant_reset":
                     answer = copy.grant_reset(payload["account"], payload["limit"], id=payload["id"])
                 case "redeem":

@@ -132,7 +132,9 @@ def _pool(draw: st.DrawFn, index: int) -> str:
     free = draw(st.sampled_from(["", "free;"]))
     debt = draw(st.sampled_from(["", "", "on overshoot debt up to 3 credits;"]))
     overage = draw(_allowance("overage")) if draw(st.booleans()) else ""
-    return f"pool p{index} {{ per {owner}; unit credits; {order} {draw(_multiplier())} {free} {skip} {overage} {debt} }}"
+    return (
+        f"pool p{index} {{ per {owner}; unit credits; {order} {draw(_multiplier())} {free} {skip} {overage} {debt} }}"
+    )
 
 
 @st.composite

@@ -47,6 +47,12 @@ def recount(records: Iterable[Record]) -> Recount:
             lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
                 answer.get("repaid", "0")
             )
+        elif "void" in answer or "transfer" in answer:
+            entries += 1
+            lots[(answer["account"], answer["pool"], answer["lot"])] -= Decimal(answer["amount"])
+            if "transfer" in answer:
+                moved = Decimal(answer["amount"]) - Decimal(answer.get("repaid", "0"))
+                lots[(answer["to"], answer["pool"], answer["to_lot"])] = moved
         elif "decision" in answer:
             decisions += 1
             drawn = _drawn(answer)

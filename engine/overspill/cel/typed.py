@@ -6,6 +6,8 @@ error of CEL when it is evaluated.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from overspill.cel.tree import LiteralValue
 from overspill.cel.types import BOOL, Type
 from overspill.words.codec import Struct
@@ -141,3 +143,20 @@ def conjuncts(expr: TypedExpr) -> tuple[TypedExpr, ...]:
     if isinstance(expr, Logic) and expr.operator == "&&":
         return conjuncts(expr.left) + conjuncts(expr.right)
     return (expr,)
+
+
+def inputs_in(expr: TypedExpr) -> Iterator[Input | Present]:
+    """Every input that the expression reads or asks for, in the order written."""
+    if isinstance(expr, Input | Present):
+        yield expr
+        return
+    for name in expr.__struct_fields__:
+        yield from _inputs(getattr(expr, name))
+
+
+def _inputs(part: object) -> Iterator[Input | Present]:
+    if isinstance(part, TypedExpr):
+        yield from inputs_in(part)
+    elif isinstance(part, tuple):
+        for one in part:
+            yield from _inputs(one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from overspill.cel.typed import inputs_in
 from overspill.check.bounds import Bounds
 from overspill.check.inputs import Inputs
 from overspill.check.kept import Kept
@@ -14,6 +15,7 @@ from overspill.check.rules import (
     Condition,
     Entitlement,
     Grace,
+    InputPath,
     Layer,
     Limit,
     Pool,
@@ -59,7 +61,7 @@ class Layers:
         capacity = None if unit is None or windows is None else self._capacity(item, windows, unit)
         times = self._times(item.capacity_times)
         multiplier = self.tables.ratio(item.multiplier)
-        resets = self._resets(item)
+        resets = self._resets(item, None if head is None else head["account"])
         banked = None if item.banked_reset is None else self._banked(item.banked_reset)
         warn_at = self._warnings(item.warn_at)
         skips = self._skips(item.skips)
@@ -208,7 +210,7 @@ class Layers:
             found.append(CapacityTimes(span=item.span, factor=factor, starts=starts, ends=ends))
         return tuple(found) if len(found) == len(items) else None
 
-    def _resets(self, limit: tree.Limit) -> tuple[Reset, ...] | None:
+    def _resets(self, limit: tree.Limit, account: str | None) -> tuple[Reset, ...] | None:
         found, seen = [], dict[str, tree.Name]()
         windows = [window.name.text for window in limit.windows]
         for item in limit.resets:
@@ -219,7 +221,8 @@ class Layers:
             at = self.names.instant(item.at)
             anchor = self.names.word("anchor", item.anchor, ANCHORS)
             when = None if item.when is None else self.inputs.condition(item.when)
-            if unknown or not once or at is None or anchor is None or not self._once(when, item.when):
+            known = when is None or account is None or self._kept_by(account, when)
+            if unknown or not once or at is None or anchor is None or not known or not self._once(when, item.when):
                 continue
             chosen = tuple(windows.index(name.text) for name in item.of) or tuple(range(len(windows)))
             found.append(
@@ -234,6 +237,21 @@ class Layers:
                 )
             )
         return tuple(found) if len(found) == len(limit.resets) else None
+
+    def _kept_by(self, account: str, when: Condition) -> bool:
+        """Whether a reset's condition reads the account's own attributes alone: nothing else is known of its instant."""
+        for found in inputs_in(when.expr):
+            owner, _, name = found.path.partition(".")
+            field = self.inputs.declared(InputPath(owner, name, found.span)) if owner == account else None
+            if owner != account or "." in name or (field is None and name != "id") or (field and field.from_request):
+                self.faults.add(
+                    "OSP212",
+                    found.span,
+                    f"`{found.path}` is no attribute that a {account} keeps: a reset asks for them as they were at its instant",
+                    help=f"ask for an attribute of `{account}` that is set, not passed",
+                )
+                return False
+        return True
 
     def _banked(self, item: tree.BankedReset) -> BankedReset | None:
         valid, anchor = self.names.length(item.valid), self.names.word("anchor", item.anchor, ANCHORS)

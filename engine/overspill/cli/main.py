@@ -26,6 +26,8 @@ _COMMANDS = {
     "extend": "decide",
     "release": "decide",
     "grant": "operate",
+    "void": "lots",
+    "transfer": "lots",
     "account": "operate",
     "reset": "resets",
     "explain": "audit",

@@ -27,7 +27,9 @@ from overspill.step.commands import (
     Release,
     Reserve,
     SetAttributes,
+    Transfer,
     Value,
+    Void,
 )
 from overspill.step.keys import identify, owner_of
 from overspill.store.sqlite import SqliteStore
@@ -214,6 +216,47 @@ class Engine:
         """Sets attributes of one account (`plan`, `suspended` …); None makes one absent again."""
         command = SetAttributes(
             tenant=self._tenant, account=dict(account), id=id, attributes=dict(attributes), actor=actor
+        )
+        return _receipt(self._run(command))
+
+    def void(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        lot: str,
+        *,
+        id: str,
+        per: Mapping[str, str] | None = None,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Takes away what is left of a lot."""
+        where = None if per is None else dict(per)
+        command = Void(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
+        return _receipt(self._run(command))
+
+    def transfer(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        lot: str,
+        to: Mapping[str, str],
+        *,
+        id: str,
+        amount: str | None = None,
+        per: Mapping[str, str] | None = None,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Makes a lot, or `amount` of it, a lot of the account `to`: in the same pool, with the same end."""
+        command = Transfer(
+            tenant=self._tenant,
+            account=dict(account),
+            pool=pool,
+            lot=lot,
+            to=dict(to),
+            id=id,
+            amount=amount,
+            per=None if per is None else dict(per),
+            actor=actor,
         )
         return _receipt(self._run(command))
 

@@ -13,8 +13,8 @@ from overspill.words.names import IDENTIFIER
 
 
 class Change(Struct, frozen=True):
-    account: str
-    effects: tuple[Effect, ...]
+    effects: Mapping[str, tuple[Effect, ...]]
+    """By account key."""
     answer: bytes
 
 

@@ -2,112 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from overspill.account.effects import Effect, SetAttribute, SetDebt, SetLot
+from overspill.account.effects import SetAttribute
 from overspill.account.state import Account
-from overspill.decide.effects import lot_with
-from overspill.plan.plan import AccountKind, Input, Instant, Plan, Pool, state_key
-from overspill.plan.shapes import CATEGORIES, LOT_LEFT, Lot, Scalar
+from overspill.plan.plan import AccountKind, Input, Instant, Plan
+from overspill.plan.shapes import Scalar
 from overspill.step.accounts import Change, one_account
-from overspill.step.commands import Grant, SetAttributes, Value
+from overspill.step.commands import SetAttributes, Value
 from overspill.step.keys import Identified
 from overspill.step.resets import settled_resets
-from overspill.words.amounts import STEPS_MAX, UNLIMITED, AmountError, steps_from_text, text_from_steps
+from overspill.words.amounts import STEPS_MAX, UNLIMITED, AmountError, steps_from_text
 from overspill.words.codec import json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
-from overspill.words.instants import NEVER, InstantError, instant_from_text, instant_text, instant_text_micros
-from overspill.words.lengths import instant_after
+from overspill.words.instants import InstantError, instant_from_text, instant_text_micros
 from overspill.words.names import is_identifier
 
 PRIORITY_MAX = 10**6
-
-
-def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
-    """A new lot in a pool (LANGUAGE.md G1). Raises Failure for an unknown pool, a bad amount, or an end before now."""
-    pool = plan.pools.get(command.pool)
-    if pool is None:
-        help = did_you_mean(command.pool, plan.pools) or f"pools: {', '.join(sorted(plan.pools))}"
-        raise Failure("unknown_pool", f"the policy has no pool `{command.pool[:64]}`", help=help, pointer="/pool")
-    kind, id = one_account(plan, command.account)
-    if kind.name != plan.kinds[pool.kind].name:
-        owner = plan.kinds[pool.kind].name
-        raise Failure(
-            "wrong_account",
-            f"pool `{pool.name}` is kept per {owner}, not per {kind.name}",
-            help=f"name a `{owner}`",
-            pointer="/account",
-        )
-    lot = _lot(pool, command, now)
-    key = f"{command.tenant}/{kind.name}/{id}"
-    pool_key = state_key(pool.name, _per(pool, command.per or {}))
-    account = account_of(key)
-    owed = account.debts.get(pool_key, 0)
-    repaid = min(owed, lot[LOT_LEFT])
-    amount = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
-    if repaid:
-        lot = lot_with(lot, lot[LOT_LEFT] - repaid)
-    balance = sum(other[LOT_LEFT] for other in account.pools.get(pool_key, ())) + lot[LOT_LEFT] - (owed - repaid)
-    answer = {
-        "grant": identified.id,
-        "at": instant_text_micros(now),
-        "account": f"{kind.name}/{id}",
-        "pool": pool_key,
-        "lot": command.id,
-        "amount": amount,
-        "unit": pool.unit.name,
-        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
-        "balance": text_from_steps(balance, pool.unit.scale),
-        "priority": command.priority,
-        "category": command.category,
-        "expires_at": None if lot[3] == NEVER else instant_text(lot[3]),
-        "actor": command.actor,
-    }
-    effects: tuple[Effect, ...] = (SetLot(pool_key, lot),)
-    if repaid:
-        effects = (SetDebt(pool_key, owed - repaid), *effects)
-    return Change(key, effects, json_bytes(answer))
-
-
-def _lot(pool: Pool, command: Grant, now: int) -> Lot:
-    try:
-        amount = steps_from_text(command.amount, pool.unit)
-    except AmountError as error:
-        raise Failure(
-            "invalid_amount", str(error), help=f"give {pool.unit.name} as decimal text", pointer="/amount"
-        ) from None
-    if amount <= 0:
-        raise Failure(
-            "invalid_amount", "a grant is more than nothing", help="give a positive amount", pointer="/amount"
-        )
-    if command.category not in CATEGORIES:
-        raise Failure(
-            "invalid_category",
-            f"`{command.category[:40]}` is no category",
-            help=f"use {' or '.join(CATEGORIES)}",
-            pointer="/category",
-        )
-    if not 0 <= command.priority <= PRIORITY_MAX:
-        raise Failure("invalid_priority", "a priority is 0 to 1000000", help="low is drawn first", pointer="/priority")
-    expires_at = command.expires_at
-    if expires_at is None:
-        expires_at = NEVER if pool.lots_expire_after is None else instant_after(now, pool.lots_expire_after)
-    if expires_at <= now:
-        raise Failure(
-            "already_expired",
-            f"the lot would have expired at {instant_text(expires_at)}",
-            help="give an end after now, or none",
-            pointer="/expires_at",
-        )
-    return (command.id, amount, now, expires_at, command.priority, CATEGORIES.index(command.category), amount)
-
-
-def _per(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
-    if set(values) != set(pool.per):
-        wanted = ", ".join(f"`{name}`" for name in pool.per) or "nothing further"
-        raise Failure("wrong_per", f"pool `{pool.name}` is kept per {wanted} beside its account", pointer="/per")
-    return tuple(values[name] for name in pool.per)
 
 
 def attributes(
@@ -134,7 +46,7 @@ def attributes(
     }
     account = account_of(key)
     effects = (*settled_resets(plan, kind.name, account, now), *changed)
-    return Change(key, effects, json_bytes(answer))
+    return Change({key: effects}, json_bytes(answer))
 
 
 def _members(name: str, value: Value | None) -> tuple[str, ...] | None:

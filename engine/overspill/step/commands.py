@@ -97,6 +97,32 @@ class SetAttributes(Light, frozen=True, kw_only=True):
     actor: str = "operator"
 
 
+class Void(Light, frozen=True, kw_only=True):
+    """What is left of a lot, of which nothing is held, is no more."""
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    lot: str
+    id: str
+    per: Mapping[str, str] | None = None
+    actor: str = "operator"
+
+
+class Transfer(Light, frozen=True, kw_only=True):
+    """`amount` of a lot becomes a lot of the account `to`, in the same pool; `amount` None: all that is left of it."""
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    lot: str
+    to: Mapping[str, str]
+    id: str
+    amount: str | None = None
+    per: Mapping[str, str] | None = None
+    actor: str = "operator"
+
+
 class GrantReset(Light, frozen=True, kw_only=True):
     """A banked reset of a limit, to be redeemed within the length that the policy states."""
 
@@ -118,5 +144,17 @@ class Redeem(Light, frozen=True, kw_only=True):
 
 
 Command = (
-    Preview | Consume | Reserve | Capture | Extend | Release | Expire | Grant | SetAttributes | GrantReset | Redeem
+    Preview
+    | Consume
+    | Reserve
+    | Capture
+    | Extend
+    | Release
+    | Expire
+    | Grant
+    | SetAttributes
+    | Void
+    | Transfer
+    | GrantReset
+    | Redeem
 )

@@ -19,6 +19,8 @@ from overspill.step.commands import (
     Release,
     Reserve,
     SetAttributes,
+    Transfer,
+    Void,
 )
 from overspill.words.codec import Light, sorted_json_bytes
 from overspill.words.failures import Failure
@@ -55,7 +57,7 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
-def _of_account(command: Grant | SetAttributes | GrantReset | Redeem) -> tuple[str, str, object]:
+def _of_account(command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
 
@@ -69,6 +71,8 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Expire: ("expire", "exp", _of_timeout),
     Grant: ("grant", "grt", _of_account),
     SetAttributes: ("set", "set", _of_account),
+    Void: ("void", "vod", _of_account),
+    Transfer: ("transfer", "trf", _of_account),
     GrantReset: ("grant_reset", "grr", _of_account),
     Redeem: ("redeem", "rdm", _of_account),
 }

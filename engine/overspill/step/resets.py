@@ -162,7 +162,7 @@ def _change(
         **shown,
         "actor": command.actor,
     }
-    return Change(key, tuple(effects), json_bytes(answer))
+    return Change({key: tuple(effects)}, json_bytes(answer))
 
 
 def end_text(instant: int) -> str | None:

@@ -22,7 +22,7 @@ from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, facts, resets, settle
+from overspill.step import changes, facts, lots, resets, settle
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
@@ -36,12 +36,16 @@ from overspill.step.commands import (
     Release,
     Reserve,
     SetAttributes,
+    Transfer,
+    Void,
 )
 from overspill.step.keys import Identified, identify
 from overspill.words.codec import Light, Raw
 from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
+Operation = Capture | Extend | Release | Expire | Grant | SetAttributes | Void | Transfer | GrantReset | Redeem
+"""All but requests."""
 AccountOf = Callable[[str], Account]
 """The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
 
@@ -116,22 +120,24 @@ class Batch:
             del self.records[count:]
             raise
 
-    def _run(
-        self,
-        command: Identified,
-        asked: Capture | Extend | Release | Expire | Grant | SetAttributes | GrantReset | Redeem,
-    ) -> Written:
+    def _run(self, command: Identified, asked: Operation) -> Written:
         match asked:
             case Capture() | Extend() | Release():
                 return self.follow_up(command, asked)
             case Expire() as expire:
                 return self.timed_out(command, expire)
             case Grant() as grant:
-                change = changes.grant(self._plans.active().plan, grant, self.account, self.now, command)
+                change = lots.grant(self._plans.active().plan, grant, self.account, self.now, command)
                 return self.change(command, change)
             case SetAttributes() as attributes:
                 plan = self._plans.active().plan
                 return self.change(command, changes.attributes(plan, attributes, self.account, command, self.now))
+            case Void() as voided:
+                plan = self._plans.active().plan
+                return self.change(command, lots.void(plan, voided, self.account, self.now, command))
+            case Transfer() as moved:
+                plan = self._plans.active().plan
+                return self.change(command, lots.transfer(plan, moved, self.account, self.now, command))
             case GrantReset() as banked:
                 plan = self._plans.active().plan
                 return self.change(command, resets.grant(plan, banked, self.account, self.now, command))
@@ -279,7 +285,7 @@ class Batch:
     # ---- grants and attributes
 
     def change(self, command: Identified, change: Change) -> Written:
-        return self.record(command, Written(change.answer), {change.account: change.effects})
+        return self.record(command, Written(change.answer), change.effects)
 
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:

@@ -1,0 +1,63 @@
+"""`void`, `transfer`: what becomes of a lot beside being drawn."""
+
+from __future__ import annotations
+
+import click
+
+from overspill.cli.decide import _receipt
+from overspill.cli.io import account_of, existing_db_option, format_option, policy_option
+from overspill.runtime.engine import Engine
+
+
+@click.command()
+@click.argument("account")
+@click.argument("pool")
+@click.argument("lot")
+@click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
+@click.option("--actor", default="operator", show_default=True, help="Who voids it.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def void(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+    """Take away what is left of LOT in POOL of ACCOUNT (user/u_ana).
+
+    \b
+    overspill void user/u_ana credits C1 --id v1 --db x.db
+    """
+    with Engine.open(policy, db=db) as engine:
+        _receipt(engine.void(account_of(account), pool, lot, id=id_, actor=actor), format_)
+    return 0
+
+
+@click.command()
+@click.argument("account")
+@click.argument("pool")
+@click.argument("lot")
+@click.argument("to")
+@click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
+@click.option("--amount", help="How much of it; otherwise all that is left.")
+@click.option("--actor", default="operator", show_default=True, help="Who transfers it.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def transfer(
+    account: str,
+    pool: str,
+    lot: str,
+    to: str,
+    id_: str,
+    amount: str | None,
+    actor: str,
+    policy: str,
+    db: str,
+    format_: str,
+) -> int:
+    """Make LOT in POOL of ACCOUNT a lot of the account TO, with the same end.
+
+    \b
+    overspill transfer user/u_ana credits C1 user/u_bob --amount 5 --id t1 --db x.db
+    """
+    with Engine.open(policy, db=db) as engine:
+        receipt = engine.transfer(account_of(account), pool, lot, account_of(to), id=id_, amount=amount, actor=actor)
+        _receipt(receipt, format_)
+    return 0

@@ -1,0 +1,203 @@
+"""Lots: granted, voided, transferred. Each is an entry of its own, with who did it (LANGUAGE.md G1 to G4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from overspill.account.effects import Effect, SetDebt, SetLot
+from overspill.account.state import Account
+from overspill.decide.effects import lot_with
+from overspill.plan.plan import Plan, Pool, state_key
+from overspill.plan.shapes import CATEGORIES, LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, Lot
+from overspill.step.accounts import Change, one_account
+from overspill.step.commands import Grant, Transfer, Void
+from overspill.step.keys import Identified
+from overspill.words.amounts import AmountError, steps_from_text, text_from_steps
+from overspill.words.codec import json_bytes
+from overspill.words.diagnostics import did_you_mean
+from overspill.words.failures import Failure
+from overspill.words.instants import NEVER, instant_text, instant_text_micros
+from overspill.words.lengths import instant_after
+
+PRIORITY_MAX = 10**6
+
+
+def _pool(plan: Plan, name: str) -> Pool:
+    pool = plan.pools.get(name)
+    if pool is None:
+        help = did_you_mean(name, plan.pools) or f"pools: {', '.join(sorted(plan.pools))}"
+        raise Failure("unknown_pool", f"the policy has no pool `{name[:64]}`", help=help, pointer="/pool")
+    return pool
+
+
+def _owner(plan: Plan, pool: Pool, tenant: str, account: Mapping[str, str], pointer: str) -> str:
+    """The key of the account whose pool is meant."""
+    kind, id = one_account(plan, account)
+    owner = plan.kinds[pool.kind].name
+    if kind.name != owner:
+        message = f"pool `{pool.name}` is kept per {owner}, not per {kind.name}"
+        raise Failure("wrong_account", message, help=f"name a `{owner}`", pointer=pointer)
+    return f"{tenant}/{kind.name}/{id}"
+
+
+def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
+    """A new lot in a pool (LANGUAGE.md G1). Raises Failure for an unknown pool, a bad amount, or an end before now."""
+    pool = _pool(plan, command.pool)
+    key = _owner(plan, pool, command.tenant, command.account, "/account")
+    lot = _lot(pool, command, now)
+    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    account = account_of(key)
+    owed = account.debts.get(pool_key, 0)
+    repaid = min(owed, lot[LOT_LEFT])
+    amount = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
+    if repaid:
+        lot = lot_with(lot, lot[LOT_LEFT] - repaid)
+    balance = sum(other[LOT_LEFT] for other in account.pools.get(pool_key, ())) + lot[LOT_LEFT] - (owed - repaid)
+    answer = {
+        "grant": identified.id,
+        "at": instant_text_micros(now),
+        "account": key.split("/", 1)[1],
+        "pool": pool_key,
+        "lot": command.id,
+        "amount": amount,
+        "unit": pool.unit.name,
+        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
+        "balance": text_from_steps(balance, pool.unit.scale),
+        "priority": command.priority,
+        "category": command.category,
+        "expires_at": None if lot[3] == NEVER else instant_text(lot[3]),
+        "actor": command.actor,
+    }
+    effects: tuple[Effect, ...] = (SetLot(pool_key, lot),)
+    if repaid:
+        effects = (SetDebt(pool_key, owed - repaid), *effects)
+    return Change({key: effects}, json_bytes(answer))
+
+
+def _lot(pool: Pool, command: Grant, now: int) -> Lot:
+    try:
+        amount = steps_from_text(command.amount, pool.unit)
+    except AmountError as error:
+        raise Failure(
+            "invalid_amount", str(error), help=f"give {pool.unit.name} as decimal text", pointer="/amount"
+        ) from None
+    if amount <= 0:
+        raise Failure(
+            "invalid_amount", "a grant is more than nothing", help="give a positive amount", pointer="/amount"
+        )
+    if command.category not in CATEGORIES:
+        raise Failure(
+            "invalid_category",
+            f"`{command.category[:40]}` is no category",
+            help=f"use {' or '.join(CATEGORIES)}",
+            pointer="/category",
+        )
+    if not 0 <= command.priority <= PRIORITY_MAX:
+        raise Failure("invalid_priority", "a priority is 0 to 1000000", help="low is drawn first", pointer="/priority")
+    expires_at = command.expires_at
+    if expires_at is None:
+        expires_at = NEVER if pool.lots_expire_after is None else instant_after(now, pool.lots_expire_after)
+    if expires_at <= now:
+        raise Failure(
+            "already_expired",
+            f"the lot would have expired at {instant_text(expires_at)}",
+            help="give an end after now, or none",
+            pointer="/expires_at",
+        )
+    return (command.id, amount, now, expires_at, command.priority, CATEGORIES.index(command.category), amount)
+
+
+def _per(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
+    if set(values) != set(pool.per):
+        wanted = ", ".join(f"`{name}`" for name in pool.per) or "nothing further"
+        raise Failure("wrong_per", f"pool `{pool.name}` is kept per {wanted} beside its account", pointer="/per")
+    return tuple(values[name] for name in pool.per)
+
+
+# ---- voided and transferred
+
+
+def void(plan: Plan, command: Void, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
+    """What is left of a lot is no more. Raises Failure `unknown_lot` for one that has nothing left, `lot_held` for one that
+    an open hold would give something back to."""
+    pool = _pool(plan, command.pool)
+    key = _owner(plan, pool, command.tenant, command.account, "/account")
+    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    account = account_of(key)
+    lot = _kept(account, pool_key, command.lot)
+    for hold in account.holds.values():
+        if any((held, one[LOT_ID]) == (pool_key, command.lot) for leg in hold.legs for held, one, _ in leg.lots):
+            message = f"hold `{hold.id}` holds a part of lot `{command.lot}`"
+            raise Failure("lot_held", message, help="capture or release it first", pointer="/lot")
+    answer = {
+        "void": identified.id,
+        "at": instant_text_micros(now),
+        "account": key.split("/", 1)[1],
+        "pool": pool_key,
+        "lot": command.lot,
+        "amount": text_from_steps(lot[LOT_LEFT], pool.unit.scale),
+        "unit": pool.unit.name,
+        "actor": command.actor,
+    }
+    return Change({key: (SetLot(pool_key, lot_with(lot, 0)),)}, json_bytes(answer))
+
+
+def transfer(
+    plan: Plan, command: Transfer, account_of: Callable[[str], Account], now: int, identified: Identified
+) -> Change:
+    """A lot, or part of it, becomes a lot of another account: of the same priority, category and expiry, named after the
+    transfer. Raises Failure when there is not so much of it, and when it has expired."""
+    pool = _pool(plan, command.pool)
+    source = _owner(plan, pool, command.tenant, command.account, "/account")
+    target = _owner(plan, pool, command.tenant, command.to, "/to")
+    if source == target:
+        raise Failure("same_account", "the account is its own target", help="name another one", pointer="/to")
+    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    lot = _kept(account_of(source), pool_key, command.lot)
+    amount = lot[LOT_LEFT] if command.amount is None else _amount(command.amount, pool)
+    if lot[LOT_EXPIRES_AT] <= now:
+        raise Failure("already_expired", f"lot `{command.lot}` has expired", pointer="/lot")
+    if amount > lot[LOT_LEFT]:
+        left = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
+        raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
+    new: Lot = (identified.id, amount, now, *lot[3:6], amount)
+    owed = account_of(target).debts.get(pool_key, 0)
+    repaid = min(owed, amount)
+    effects: tuple[Effect, ...] = (SetLot(pool_key, lot_with(new, amount - repaid)),)
+    if repaid:
+        effects = (SetDebt(pool_key, owed - repaid), *effects)
+    answer = {
+        "transfer": identified.id,
+        "at": instant_text_micros(now),
+        "account": source.split("/", 1)[1],
+        "pool": pool_key,
+        "lot": command.lot,
+        "to": target.split("/", 1)[1],
+        "to_lot": identified.id,
+        "amount": text_from_steps(amount, pool.unit.scale),
+        "unit": pool.unit.name,
+        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
+        "actor": command.actor,
+    }
+    changed = {source: (SetLot(pool_key, lot_with(lot, lot[LOT_LEFT] - amount)),), target: effects}
+    return Change(changed, json_bytes(answer))
+
+
+def _kept(account: Account, pool_key: str, id: str) -> Lot:
+    lots = account.pools.get(pool_key, ())
+    lot = next((lot for lot in lots if lot[LOT_ID] == id), None)
+    if lot is None:
+        help = did_you_mean(id, [other[LOT_ID] for other in lots]) or "name one that has something left"
+        raise Failure("unknown_lot", f"pool `{pool_key}` has no lot `{id[:64]}`", help=help, pointer="/lot")
+    return lot
+
+
+def _amount(text: str, pool: Pool) -> int:
+    try:
+        amount = steps_from_text(text, pool.unit)
+    except AmountError as error:
+        help = f"give {pool.unit.name} as decimal text"
+        raise Failure("invalid_amount", str(error), help=help, pointer="/amount") from None
+    if amount <= 0:
+        raise Failure("invalid_amount", "it is more than nothing", help="give a positive amount", pointer="/amount")
+    return amount

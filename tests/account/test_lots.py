@@ -1,0 +1,112 @@
+"""Lots beside draws: voided, transferred, each once and as an entry of its own (LANGUAGE.md G3, G4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from account.test_layers import ANA, NOON, POOL, Bench, _waterfall
+from overspill import Engine, Failure, Request
+from overspill.book.recount import differences, recount
+from overspill.words.instants import HOUR
+
+BOB = {"user": "bob"}
+
+
+def _bench() -> Bench:
+    return Bench(POOL, _waterfall("draw money;"), lot="10")
+
+
+def _reconciles(engine: Engine) -> bool:
+    """Whether the answers alone add up to what the accounts hold."""
+    stated = {
+        (f"user/{account}", pool, lot[0]): Decimal(lot[1])
+        for account in ("ana", "bob")
+        for pool, lots in engine.account({"user": account}).pools.items()
+        for lot in lots
+    }
+    return differences(recount(engine.records()), stated) == []
+
+
+@pytest.mark.rule("G3")
+def test_a_voided_lot_is_gone_once_and_for_all() -> None:
+    bench = _bench()
+    assert bench.ask(3).allowed
+    receipt = bench.engine.void(ANA, "money", "L", id="v")
+    assert receipt["amount"] == "7"
+    assert bench.engine.void(ANA, "money", "L", id="v").json == receipt.json
+    assert not bench.ask(1).allowed
+    assert _reconciles(bench.engine)
+
+
+@pytest.mark.rule("G3")
+def test_a_transferred_part_is_a_lot_of_the_same_kind_elsewhere() -> None:
+    bench = _bench()
+    engine = bench.engine
+    engine.grant(ANA, "money", "5", id="P", priority=3, category="promotional", expires_at="2026-12-01T00:00:00Z")
+    receipt = engine.transfer(ANA, "money", "P", BOB, id="t", amount="2")
+    [lot] = engine.account(BOB).pools["money"]
+    [source] = [one for one in engine.account(ANA).pools["money"] if one[0] == "P"]
+    assert (lot[0], lot[1], lot[2], lot[3:6]) == (receipt["to_lot"], 2, NOON, source[3:6])
+    assert source[1] == 3
+    assert engine.decide(Request(id="b", account=BOB, meters={"credits": 2})).allowed
+    assert engine.transfer(ANA, "money", "P", BOB, id="u")["amount"] == "3"
+    assert _reconciles(engine)
+
+
+@pytest.mark.rule("G3")
+def test_a_transfer_repays_a_debt_first() -> None:
+    bench = Bench(
+        "pool money { per user; unit credits; on overshoot debt up to 5 credits; }", _waterfall("draw money;"), lot="10"
+    )
+    engine = bench.engine
+    engine.grant(BOB, "money", "1", id="B")
+    hold = engine.reserve(Request(id="b", account=BOB, meters={"credits": 1})).hold
+    assert hold is not None
+    engine.capture(hold.id, {"credits": 4})
+    receipt = engine.transfer(ANA, "money", "L", BOB, id="t", amount="4")
+    assert (receipt["repaid"], engine.account(BOB).debts) == ("3", {})
+    assert [lot[1] for lot in engine.account(BOB).pools["money"]] == [1]
+    assert _reconciles(engine)
+
+
+def _hold(bench: Bench) -> None:
+    bench.engine.reserve(bench.request(2))
+
+
+def _later(bench: Bench) -> None:
+    bench.engine.grant(ANA, "money", "1", id="short", expires_at="2026-10-05T12:30:00Z")
+    bench.clock.set(NOON + HOUR)
+
+
+# What comes before, what is asked, and the code that it is refused with.
+REFUSED: list[tuple[Callable[[Bench], None] | None, Callable[[Engine], object], str]] = [
+    (None, lambda engine: engine.void(ANA, "money", "M", id="v"), "unknown_lot"),
+    (None, lambda engine: engine.void(BOB, "money", "L", id="v"), "unknown_lot"),
+    (None, lambda engine: engine.void(ANA, "mony", "L", id="v"), "unknown_pool"),
+    (None, lambda engine: engine.void({"team": "red"}, "money", "L", id="v"), "wrong_account"),
+    (_hold, lambda engine: engine.void(ANA, "money", "L", id="v"), "lot_held"),
+    (None, lambda engine: engine.transfer(ANA, "money", "L", ANA, id="t"), "same_account"),
+    (None, lambda engine: engine.transfer(ANA, "money", "L", {"team": "red"}, id="t"), "wrong_account"),
+    (None, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="11"), "not_enough"),
+    (None, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="0"), "invalid_amount"),
+    (None, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="x"), "invalid_amount"),
+    (_hold, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="9"), "not_enough"),
+    (_later, lambda engine: engine.transfer(ANA, "money", "short", BOB, id="t"), "already_expired"),
+]
+
+
+@pytest.mark.parametrize(("before", "asked", "code"), REFUSED)
+def test_what_cannot_be_done_is_named_and_changes_nothing(
+    before: Callable[[Bench], None] | None, asked: Callable[[Engine], object], code: str
+) -> None:
+    bench = _bench()
+    if before is not None:
+        before(bench)
+    states = [bench.engine.account(account).pools for account in (ANA, BOB)]
+    with pytest.raises(Failure) as failure:
+        asked(bench.engine)
+    assert failure.value.code == code
+    assert [bench.engine.account(account).pools for account in (ANA, BOB)] == states
