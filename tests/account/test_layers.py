@@ -19,7 +19,7 @@ account user {
 }
 account team of user { ceiling: credits?; }
 account groups of user many { ceiling: credits?; kind: string = "plain"; }
-request { turn: string?; credits: meter; }
+request { turn: string?; kind: string = "a"; credits: meter; }
 """
 POOL = "pool money { per user; unit credits; }"
 TAIL = "otherwise deny used_up offer wait, add_money; }"
@@ -43,7 +43,7 @@ class Bench:
 
     def request(self, credits: int, **more: Any) -> Request:
         self.count += 1
-        fields = {"turn": more.pop("turn")} if "turn" in more else {}
+        fields = {name: more.pop(name) for name in ("turn", "kind") if name in more}
         account = {**ANA, **({"team": "red"} if more.pop("team", False) else {})}
         return Request(id=f"r{self.count}", account=account, fields=fields, meters={"credits": credits}, **more)
 
@@ -232,6 +232,20 @@ def test_a_concurrency_counts_open_holds_and_lets_go_of_them() -> None:
     assert not bench.ask(1).allowed
     bench.clock.set(NOON + HOUR)
     assert bench.ask(1).allowed
+
+
+@pytest.mark.rule("W4")
+def test_the_windows_of_a_limit_are_a_conjunction_and_a_draw_counts_in_each() -> None:
+    limit = """limit both { per user; unit credits; window short: 1h from first_use; window long: 5h from first_use;
+      capacity short 6 credits, long 10 credits; }"""
+    alone = "waterfall w { serves true; counts credits; draw both; otherwise deny used_up; }"
+    bench = Bench(limit, alone, lot=None)
+    assert [window.after for window in bench.ask(6).draws[0].windows] == ["6", "6"]
+    bench.clock.set(NOON + HOUR)
+    denied = bench.ask(5)
+    assert denied.reason is not None
+    assert (denied.reason.binding, denied.record.available) == ("long", "4")
+    assert [window.after for window in bench.ask(4).draws[0].windows] == ["4", "10"]
 
 
 LIMIT = """limit five { per user; unit credits; window w: 5h from first_use; capacity 10 credits; RESET }"""

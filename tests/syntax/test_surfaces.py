@@ -157,7 +157,7 @@ def test_reader_and_schema_refuse_the_same(old: str, new: str) -> None:
     assert faults_of(text, "t.spill.yaml")
 
 
-@pytest.mark.parametrize("tool", ["tables", "schemas"])
+@pytest.mark.parametrize("tool", ["tables", "schemas", "rules"])
 def test_what_is_made_from_the_sources_is_current(tool: str) -> None:
     command = [sys.executable, str(ROOT / "tools" / f"{tool}.py"), "--check"]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,174 @@
+"""Rules that one example shows best, each through an engine (LANGUAGE.md section 3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from account.test_layers import ANA, NOON, POOL, Bench, _draws, _waterfall
+from overspill import Decision, Engine, ManualClock, Request
+from overspill.words.instants import DAY, HOUR
+
+PRICED = """policy p version 7;
+language 1;
+unit credits: decimal(2);
+account user { blocked: bool = false; level: int?; }
+request { model: string; tokens: meter; }
+rate_card card {
+  price in credits per 1000 by request.model;
+  round ROUND;
+  from 2026-01-01T00:00:00Z { "m": tokens 5; "free": free; }
+  from 2026-10-06T00:00:00Z { "m": tokens 50; "free": free; }
+}
+limit day { per user; unit credits; window w: calendar day in UTC; capacity 1 credits; }
+waterfall w { serves true; priced by card; GUARD draw day; otherwise deny used_up; on error skip; }
+"""
+
+
+def _priced(rounding: str = "half_even", guard: str = "") -> tuple[Engine, ManualClock]:
+    clock = ManualClock(NOON)
+    text = PRICED.replace("ROUND", rounding).replace("GUARD", guard)
+    return Engine.open({"p.spill": text.encode()}, clock=clock), clock
+
+
+def _ask(engine: Engine, id: str, tokens: int, model: str = "m") -> Decision:
+    return engine.decide(Request(id=id, account=ANA, fields={"model": model}, meters={"tokens": tokens}))
+
+
+@pytest.mark.rule("M2")
+@pytest.mark.parametrize(
+    ("rounding", "amounts"),
+    [
+        ("half_even", ["0", "0", "0.01", "0.02", "0.02"]),
+        ("half_up", ["0", "0.01", "0.01", "0.02", "0.03"]),
+        ("down", ["0", "0", "0.01", "0.01", "0.02"]),
+        ("up", ["0", "0.01", "0.01", "0.02", "0.03"]),
+    ],
+)
+def test_the_base_amount_is_exact_and_rounded_once(rounding: str, amounts: list[str]) -> None:
+    """0, 0.5, 1, 1.5 and 2.5 hundredths."""
+    engine, _ = _priced(rounding)
+    assert [_ask(engine, f"t{tokens}", tokens).requested for tokens in (0, 1, 2, 3, 5)] == amounts
+
+
+@pytest.mark.rule("M4")
+def test_what_costs_nothing_is_admitted_whatever_is_left_and_opens_nothing() -> None:
+    engine, _ = _priced()
+    free = _ask(engine, "f", 10**6, "free")
+    assert free.reason is not None
+    assert (free.outcome, free.reason.code, free.draws) == ("allow", "rate_zero", ())
+    assert engine.account(ANA).windows == {}
+    assert _ask(engine, "all", 200).allowed
+    assert not _ask(engine, "more", 2).allowed
+    assert _ask(engine, "g", 10**6, "free").allowed
+
+
+@pytest.mark.rule("L1")
+@pytest.mark.parametrize(
+    ("attributes", "outcome", "verdict"),
+    [({"level": 1}, "allow", "passed"), ({"level": 5}, "deny", "denied"), ({}, "deny", "error")],
+)
+def test_guards_come_first_and_one_that_errs_denies_whatever_on_error_says(
+    attributes: dict[str, int], outcome: str, verdict: str
+) -> None:
+    engine, _ = _priced(guard="deny too_high when user.level > 3;")
+    if attributes:
+        engine.set_attributes(ANA, attributes, id="s")
+    decision = _ask(engine, "r", 10)
+    assert decision.outcome == outcome
+    assert decision.trace[1].verdict == verdict  # type: ignore[union-attr]
+    if decision.reason is not None:
+        assert (decision.reason.code, decision.reason.layers, decision.record.available) == ("too_high", (), "0")
+
+
+@pytest.mark.rule("L5")
+def test_equality_suffices() -> None:
+    engine, _ = _priced()
+    assert _ask(engine, "all", 200).draws[0].windows[0].after == "1"
+    assert _ask(engine, "more", 2).outcome == "deny"
+
+
+@pytest.mark.rule("L9")
+def test_a_layer_is_skipped_by_name_or_not_applicable() -> None:
+    pool = 'pool money { per user; unit credits; skip on_hold when user.plan == "paused"; }'
+    bench = Bench(pool, _waterfall('draw money when user.plan != "none";'))
+    for plan, verdict, cause in (("none", "not_applicable", "not_applicable"), ("paused", "skipped", "on_hold")):
+        bench.set(plan=plan)
+        step = bench.ask(1).trace[1]
+        assert (step.verdict, step.cause) == (verdict, cause)  # type: ignore[union-attr]
+    bench.set(plan="any")
+    assert bench.ask(1).allowed
+
+
+@pytest.mark.rule("G1")
+def test_a_lot_is_usable_until_the_instant_of_its_expiry() -> None:
+    bench = Bench(POOL, _waterfall("draw money;"), lot=None)
+    bench.engine.grant(ANA, "money", "5", id="L", expires_at="2026-10-05T13:00:00Z")
+    bench.clock.set(NOON + HOUR - 1)
+    assert bench.ask(1).allowed
+    bench.clock.set(NOON + HOUR)
+    assert not bench.ask(1).allowed
+
+
+# (id, priority, expires_at, category) of four lots → the order that they are drawn in.
+LOTS = [("d", 1, None, "paid"), ("c", 0, None, "paid"), ("b", 0, "2026-12-01T00:00:00Z", "paid"), ("a", 0, None, "promotional")]  # fmt: skip
+
+
+@pytest.mark.rule("G2")
+@pytest.mark.parametrize(
+    ("order", "drawn"),
+    [
+        ("", ["b", "a", "c", "d"]),
+        ("order id;", ["a", "b", "c", "d"]),
+        ("order granted_at, id;", ["d", "c", "b", "a"]),
+        ("order category, id;", ["a", "b", "c", "d"]),
+        ("order expires_at, priority, id;", ["b", "a", "c", "d"]),
+    ],
+)
+def test_lots_are_drawn_in_the_pools_order(order: str, drawn: list[str]) -> None:
+    pool = f"pool money {{ per user; unit credits; {order} }}"
+    bench = Bench(pool, _waterfall("draw money;"), lot=None)
+    for index, (id, priority, expires_at, category) in enumerate(LOTS):
+        bench.clock.set(NOON + index)
+        bench.engine.grant(ANA, "money", "1", id=id, priority=priority, expires_at=expires_at, category=category)
+    assert [lot.lot for lot in bench.ask(4).draws[0].lots] == drawn
+
+
+@pytest.mark.rule("G4")
+def test_a_lot_pays_for_whatever_draws_on_its_pool() -> None:
+    first = _waterfall("draw money;").replace("serves true;", 'serves request.kind == "a";')
+    second = first.replace("waterfall w", "waterfall v").replace('== "a"', '== "b"')
+    bench = Bench(POOL, first, second, lot="10")
+    assert [_draws(bench.ask(credits, kind=kind)) for credits, kind in ((4, "a"), (6, "b"))] == [
+        {"money": "4"},
+        {"money": "6"},
+    ]
+    assert not bench.ask(1, kind="a").allowed
+
+
+@pytest.mark.rule("T2")
+def test_a_settlement_is_by_the_admissions_prices_and_windows() -> None:
+    engine, clock = _priced()
+    clock.set(NOON + 12 * HOUR - 60_000_000)
+    held = engine.reserve(Request(id="r", account=ANA, fields={"model": "m"}, meters={"tokens": 100})).hold
+    assert held is not None
+    clock.set(NOON + 12 * HOUR + 60_000_000)
+    answer = engine.capture(held.id, {"tokens": 300})
+    assert (answer["used"], answer["covered"], answer["absorbed"]) == ("1.5", "1", "0.5")
+    assert _ask(engine, "new", 20).draws[0].windows[0].after == "1"
+
+
+@pytest.mark.rule("T1")
+@pytest.mark.rule("I3")
+@pytest.mark.rule("V1")
+def test_a_decision_is_made_of_what_is_given_and_names_it() -> None:
+    decisions = []
+    for _ in range(2):
+        engine, clock = _priced()
+        clock.set(NOON + DAY)
+        decisions.append(_ask(engine, "r", 10))
+    one, other = decisions
+    assert one.json == other.json
+    policy = one.record.policy
+    assert (policy.name, policy.version, policy.rate_card) == ("p", 7, "card@2026-10-06")
+    assert policy.digest.startswith("sha256:")
+    assert (one.record.at, one.record.account_version) == ("2026-10-06T12:00:00.000000Z", 0)
