@@ -298,6 +298,21 @@ def test_a_closed_window_stays_closed_or_is_opened(anchor: str, ends_at: str) ->
 
 
 @pytest.mark.rule("W6")
+def test_a_period_that_is_opened_behind_a_reset_is_reset_no_more() -> None:
+    limit = LIMIT.replace("5h from first_use", "calendar day in UTC")
+    bench = Bench(
+        limit.replace("RESET", "reset party at 2026-10-05T13:00:00Z keep_anchor;"),
+        "waterfall w { serves true; counts credits; draw five; otherwise deny used_up; }",
+        lot=None,
+    )
+    bench.set(plan="any")
+    bench.clock.set(NOON + HOUR)
+    assert bench.ask(7).allowed
+    assert not bench.ask(4).allowed
+    assert bench.ask(3).allowed
+
+
+@pytest.mark.rule("W6")
 def test_banked_resets_are_redeemed_once_each_the_earliest_expiry_first() -> None:
     bench = _limited("banked_reset valid 30d restart_anchor;")
     engine = bench.engine

@@ -61,11 +61,10 @@ def render(
     `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     raw, forms = decided.raw, renderer.forms
-    plainly = plainly or (hold is not None and decided.waterfall.verify_only)
     if raw[0] == COVERED and forms is not None and not plainly:
         steps = raw[5]
         formed = (forms.first if len(steps) == 1 else None) or forms.of(steps)
-        if formed is not None:
+        if formed is not None and (hold is None or not decided.waterfall.verify_only):
             card_at, card = renderer.card_at
             if card_at != decided.now:
                 card = renderer.rate_card(decided)

@@ -19,6 +19,20 @@ def cover(asked: int, room: int, numerator: int, denominator: int) -> tuple[int,
     return base, ceil_ratio(base, numerator, denominator)
 
 
+def cover_more(
+    asked: int, room: int, numerator: int, denominator: int, base_before: int, amount_before: int
+) -> tuple[int, int]:
+    """The same for what is rounded as one with `base_before`, for which `amount_before` was drawn already: (what more is
+    covered, what more is drawn)."""
+    if not base_before:
+        return cover(asked, room, numerator, denominator)
+    amount = ceil_ratio(base_before + asked, numerator, denominator) - amount_before
+    if amount <= room:
+        return asked, max(amount, 0)
+    base = max((max(room, 0) + amount_before) * denominator // numerator - base_before, 0)
+    return base, max(ceil_ratio(base_before + base, numerator, denominator) - amount_before, 0)
+
+
 def round_quotient(numerator: int, denominator: int, mode: str) -> int:
     """numerator / denominator (both ≥ 0, denominator > 0), rounded once: half_even, half_up, up or down."""
     quotient, rest = divmod(numerator, denominator)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from overspill.plan.arithmetic import ceil_ratio, cover
+from overspill.plan.arithmetic import ceil_ratio, cover_more
 from overspill.plan.bounds import bound_of
 from overspill.plan.counting import counted
 from overspill.plan.evaluate import test
@@ -27,6 +27,7 @@ from overspill.plan.plan import (
     LimitLayer,
     Occupancy,
     PoolLayer,
+    Reset,
     Scalar,
     Sliding,
     Waterfall,
@@ -56,6 +57,7 @@ from overspill.plan.raw import (
 from overspill.plan.resets import pending, reset_states
 from overspill.plan.shapes import (
     ENDS_AT,
+    GENERATION,
     LOT_EXPIRES_AT,
     LOT_GRANTED_AT,
     LOT_LEFT,
@@ -146,6 +148,8 @@ class Meeting(Struct, kw_only=True):
     now: int
     steps: Sequence[Step] = ()
     """Those of the layers before."""
+    prior: Mapping[str, tuple[int, int]] = {}
+    """What each layer has given already, (base, amount), of what is priced as one with this (LANGUAGE.md S2)."""
     admitted_at: int | None = None
     bounds: Bounds = NO_BOUNDS
 
@@ -234,14 +238,15 @@ def take_from(meeting: Meeting, layer: Layer, asked: int, most: int) -> Step:
         for index, (state, bound) in enumerate(zip(states, bounds, strict=True))
     ]
     room = min([most, *rooms[layer.caps_from :]])
+    prior = meeting.prior.get(layer.name, (0, 0))
     if not isinstance(layer, PoolLayer):
-        base, amount = cover(asked, min([room, *rooms[: layer.caps_from]]), *ratio)
+        base, amount = cover_more(asked, min([room, *rooms[: layer.caps_from]]), *ratio, *prior)
         return (TOOK, base, amount, states, bounds, ())
     beyond = rooms[0] if layer.caps_from else 0
     lots = lots_of(layer, facts, account)
-    wanted = min(ceil_ratio(asked, *ratio), max(room, 0))
+    wanted = min(ceil_ratio(prior[0] + asked, *ratio) - prior[1], max(room, 0))
     drawn, found = take(lots, wanted, meeting.now)
-    base, amount = cover(asked, min(found + beyond, room), *ratio)
+    base, amount = cover_more(asked, min(found + beyond, room), *ratio, *prior)
     if amount < found:
         drawn, _ = take(lots, amount, meeting.now)
     return (TOOK, base, amount, states, bounds, drawn)
@@ -289,14 +294,17 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
         return (0, 0, NEVER, 0)
     state = account.windows.get(key_of(counter, facts))
     kind = kind_of(counter.kind, facts)
+    due: list[Reset] = []
     if isinstance(layer, LimitLayer) and layer.resets and index < layer.caps_from:
         at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
-        resets = [reset for reset in layer.resets if index in reset.windows]
-        state = reset_states(state, kind, pending(resets, account.since, facts, at))
+        due = pending([reset for reset in layer.resets if index in reset.windows], account.since, facts, at)
+        state = reset_states(state, kind, due)
     if meeting.admitted_at is not None:
         state = as_admitted(state, kind, meeting.admitted_at, meeting.now)
     else:
         state = window_at(state, kind, meeting.now)
+    if due and state[OPENED_AT] < due[-1].at:  # a period that began before the reset and is opened behind it
+        state = (state[GENERATION], due[-1].at, *state[ENDS_AT:])
     if index >= layer.caps_from and not meeting.waterfall.fill_whole:
         for earlier, step in zip(meeting.waterfall.layers, meeting.steps, strict=False):
             if len(step) == 6 and step[1] and any(cap.key == counter.key for cap in earlier.caps):

@@ -107,7 +107,7 @@ def captured(
     inside = _inside(waterfall, facts, hold, base)
     draft = _unwound(hold, inside, account_of) if final else Draft(account_of)
     left = base - sum(part.base for part in inside)
-    excess = _excess(waterfall, facts, hold, left - hold.owed_base, draft, now)
+    excess = _excess(waterfall, facts, hold, inside, left - hold.owed_base, draft, now)
     left -= sum(part.base for part in excess)
     over = _overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
     after = hold if final else _going_on(hold, inside, excess, total, over)
@@ -203,12 +203,18 @@ def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[K
     return parts
 
 
-def _excess(waterfall: Waterfall, facts: Facts, hold: Hold, asked: int, draft: Draft, now: int) -> list[Kept]:
-    """What free layers cover of `asked`; what they give is drawn in the draft."""
+def _excess(
+    waterfall: Waterfall, facts: Facts, hold: Hold, inside: Sequence[Kept], asked: int, draft: Draft, now: int
+) -> list[Kept]:
+    """What free layers cover of `asked` beyond what is `inside`; what they give is drawn in the draft."""
     if asked <= 0:
         return []
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts]
-    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at)
+    prior: dict[str, tuple[int, int]] = {}
+    for part in inside:
+        base, amount = prior.get(part.leg.layer, (0, 0))
+        prior[part.leg.layer] = (base + part.base, amount + part.amount)
+    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior)
     steps = [
         (layer, step)
         for layer, step in zip(waterfall.layers, fill(meeting, asked)[5], strict=False)
