@@ -138,6 +138,17 @@ def test_what_is_held_counts_in_a_cap_and_goes_back() -> None:
 
 
 @pytest.mark.rule("L8")
+def test_a_cap_of_an_account_that_is_not_named_does_not_apply() -> None:
+    bench = Bench(_cap("1 credits").replace("per user", "per team"), *CAPPED)
+    held = bench.engine.reserve(bench.request(5))
+    assert held.draws[0].caps[0].limit is None
+    assert held.hold is not None
+    bench.engine.release(held.hold.id)
+    assert bench.ask(100).allowed
+    assert not bench.ask(2, team=True).allowed
+
+
+@pytest.mark.rule("L8")
 def test_layers_within_one_cap_share_it_within_one_request() -> None:
     shared = "pool shared { per team; unit credits; }"
     bench = Bench(_cap("20 credits"), POOL, shared, _waterfall("draw shared within seat;", "draw money within seat;"))

@@ -29,7 +29,8 @@ def give_back(draft: Draft, hold: Hold, kept: Kept) -> None:
         return
     for count in leg.counts:
         account = hold.accounts[count.kind]
-        assert account is not None
+        if account is None:  # a cap of an account that the request did not name counts nothing
+            continue
         back = count.amount - still_counted(count.amount, leg.amount, kept.amount)
         state = draft.window(account, count.key)
         if back and state is not None:

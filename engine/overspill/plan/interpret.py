@@ -326,15 +326,16 @@ def bounds_of(meeting: Meeting, layer: Layer) -> tuple[int | None, ...]:
     """The bounds of the layer's counters, in their order."""
     facts = meeting.facts
     if not isinstance(layer, LimitLayer):
-        return tuple([_bound(counter, facts) for counter in layer.counters])
+        return tuple([_bound(counter, meeting) for counter in layer.counters])
     at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
     capacities = capacities_at(look_up(layer.capacity, meeting.waterfall, facts), layer.capacity_times, at)
-    return (*capacities, *[_bound(counter, facts) for counter in layer.caps]) if layer.caps else capacities
+    return (*capacities, *[_bound(counter, meeting) for counter in layer.caps]) if layer.caps else capacities
 
 
-def _bound(counter: Counter, facts: Facts) -> int | None:
+def _bound(counter: Counter, meeting: Meeting) -> int | None:
+    """A cap of an account that the request does not name does not apply."""
     assert counter.up_to is not None
-    return bound_of(counter.up_to, facts)
+    return None if meeting.accounts[counter.account] is None else bound_of(counter.up_to, meeting.facts)
 
 
 def room_in(layer: Layer, index: int, used: int, bound: int | None, settles: bool = False) -> int:
