@@ -19,7 +19,7 @@ account user {
 }
 account team of user { ceiling: credits?; }
 account groups of user many { ceiling: credits?; kind: string = "plain"; }
-request { turn: string?; kind: string = "a"; credits: meter; }
+request { turn: string?; kind: string = "a"; credits: meter; spared: meter = 0; }
 """
 POOL = "pool money { per user; unit credits; }"
 TAIL = "otherwise deny used_up offer wait, add_money; }"

@@ -85,3 +85,19 @@ def test_without_a_lot_or_a_pool_it_is_absorbed() -> None:
         assert hold is not None
         answer = bench.engine.capture(hold.id, {"credits": 5})
         assert (answer["covered"], answer["absorbed"], answer["charge"]) == ("3", "2", {})
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.rule("S3")
+def test_a_debt_goes_with_a_stream_that_turns_out_cheaper() -> None:
+    text = DEBT + "rate_card card { price in credits per 1 by request.kind; meter fresh = credits - spared; "
+    text += 'from 2026-01-01T00:00:00Z { "a": fresh 1; } }'
+    bench = Bench(text, _waterfall("draw money;").replace("counts credits;", "priced by card;"), lot="2")
+    hold = bench.engine.reserve(bench.request(1)).hold
+    assert hold is not None
+    first = bench.engine.capture(hold.id, {"credits": 6}, id="1", final=False)
+    assert (first["charge"], bench.engine.account(ANA).debts) == ({"credits": "6"}, {"money": 4})
+    last = bench.engine.capture(hold.id, {"credits": 0, "spared": 5}, id="2")
+    assert (last["used"], last["total"], last["charge"]) == ("-5", "1", {"credits": "-5"})
+    state = bench.engine.account(ANA)
+    assert (state.debts, state.pools["money"][0][1]) == ({}, 1)

@@ -60,15 +60,14 @@ def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -
     return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
 
 
-def again(decided: Decided, now: int, accounts: Accounts | None = None) -> tuple[Raw, str]:
-    """(raw, outcome) of the same request at another instant, or on other states."""
+def outcome_at(decided: Decided, now: int) -> str:
+    """The outcome of the same request, on the same states, at another instant."""
     waterfall, request = decided.waterfall, decided.admitted.request
     function = decided.program.function_of(decided.at)
     if decided.admitted.bounds is not None:
         function = bounded(waterfall, decided.admitted.bounds)
-    states = decided.accounts if accounts is None else accounts
-    raw = function(request.fields, request.meters, decided.admitted.ids, states, now)
-    return raw, outcome_of(waterfall, raw, least_of(waterfall, request))[0]
+    raw = function(request.fields, request.meters, decided.admitted.ids, decided.accounts, now)
+    return outcome_of(waterfall, raw, least_of(waterfall, request))[0]
 
 
 def outcome_of(waterfall: Waterfall, raw: Raw, at_least: int = 0) -> tuple[str, int, tuple[int, ...]]:

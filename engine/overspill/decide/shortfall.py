@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overspill.decide.decide import DENY, Decided, again, available
+from overspill.decide.decide import DENY, Decided, available, outcome_at
 from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.counting import full_at
 from overspill.plan.interpret import is_charged, lots_of, room_in, values_of
@@ -180,7 +180,7 @@ def retry_at(decided: Decided) -> int | None:
 
 
 def _passes(decided: Decided, instant: int) -> bool:
-    return again(decided, instant)[1] != DENY
+    return outcome_at(decided, instant) != DENY
 
 
 def _first(decided: Decided, low: int, high: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from overspill.plan.functions import ABSENT
-from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct
 
 
@@ -61,8 +60,3 @@ def found_in(source: Source, facts: tuple[object, ...]) -> Found | None:
             return entries[0] if function == "first_set" else max(entries, key=lambda entry: entry[0])
         case _:
             assert_never(source)
-
-
-def shown_bound(bound: int | None) -> int:
-    """A bound to compute with: one that does not apply is none."""
-    return UNLIMITED if bound is None else bound

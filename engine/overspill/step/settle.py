@@ -102,6 +102,7 @@ def captured(
     admit_meters(program.plan, meters)
     waterfall = _waterfall(program, hold)
     total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in {**hold.meters, **meters}}
+    admit_meters(program.plan, total)
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
@@ -249,7 +250,7 @@ class Overshoot(Struct, frozen=True, kw_only=True):
 def _overshoot(
     waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
 ) -> Overshoot:
-    pool = _last_pool(waterfall, facts, hold, draft) if left else None
+    pool = _last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
     if pool is None:
         return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
     account = hold.accounts[pool.account]
