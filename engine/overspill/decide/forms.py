@@ -180,7 +180,7 @@ class _Visited(NamedTuple):
 
 class _Writer:
     """The templates of one waterfall. Of layer 1 the locals are `t1`, `b1` and `m1` (what it gave, in base steps and in
-    its own), `a1` (what was asked of it), and for each window or lot `g1_0`, `u1_0` …"""
+    its own), `a1` (what was asked of it; of layer 0 that is `base`), and for each window or lot `g1_0`, `u1_0` …"""
 
     def __init__(self, plan: Plan, waterfall: Waterfall, fixed: Fixed) -> None:
         self.kinds = plan.kind_names
@@ -210,7 +210,6 @@ class _Writer:
             "def values(decided, id, digest, request, version, hold, card):",
             f"_, _, base, _, ({facts}), ({''.join(f't{index}, ' for index in range(len(shape)))}) = decided.raw",
             "admitted = decided.admitted; ids = admitted.ids; rid = admitted.request.id; now = decided.now",
-            "a0 = base",
             *(line for index, one in enumerate(visited) for line in (one.unpacked, _asked_next(index, shape)) if line),
             f"return {values}",
         ]
@@ -219,7 +218,7 @@ class _Writer:
 
     def visited(self, index: int, layer: Layer, code: int, covers: bool) -> _Visited:
         if code == PASSED:
-            return _Visited("", f"«text passed(decided, {index}, t{index}, a{index})»")
+            return _Visited("", f"«text passed(decided, {index}, t{index}, {_asked(index)})»")
         if isinstance(layer, LimitLayer):
             return self.limit(index, layer, code, covers)
         assert isinstance(layer, PoolLayer)
@@ -266,7 +265,7 @@ class _Writer:
         granted = f"«amount/base b{index}»" if drew else "0"
         step = (
             f'{{"step":"layer","layer":"{layer.name}","source":{_quoted(layer.place)},'
-            f'"verdict":"{"drew" if drew else "exhausted"}","asked":"«amount/base a{index}»","available":"{granted}",'
+            f'"verdict":"{"drew" if drew else "exhausted"}","asked":"«amount/base {_asked(index)}»","available":"{granted}",'
             f'"granted":"{granted}"{short}{parts}}},'
         )
         if not drew:
@@ -316,11 +315,16 @@ class _Writer:
         )
 
 
+def _asked(index: int) -> str:
+    """What is asked of a layer."""
+    return f"a{index}" if index else "base"
+
+
 def _asked_next(index: int, shape: Shape) -> str:
     """What is asked of the layer behind this one."""
     if index == len(shape) - 1:
         return ""
-    return f"a{index + 1} = a{index}" + ("" if shape[index] == PASSED else f" - b{index}")
+    return f"a{index + 1} = {_asked(index)}" + ("" if shape[index] == PASSED else f" - b{index}")
 
 
 def _window(index: int, number: int, window: Counter, drew: bool, binds: bool) -> str:
