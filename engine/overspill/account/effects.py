@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from overspill.account.purchases import TopUp
 from overspill.account.state import Account, Banked, Hold, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
@@ -64,7 +65,14 @@ class SetDebt(Light, frozen=True, array_like=True, tag="debt"):
     amount: int
 
 
-Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt
+class SetTopUp(Light, frozen=True, array_like=True, tag="top_up"):
+    """What the account keeps of buying for the pool now."""
+
+    pool: str
+    top_up: TopUp
+
+
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp
 
 
 def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
@@ -82,6 +90,7 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
+    top_ups = account.top_ups
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -104,9 +113,11 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             debts = {key: owed for key, owed in debts.items() if key != effect.pool}
             if effect.amount:
                 debts[effect.pool] = effect.amount
+        elif isinstance(effect, SetTopUp):
+            top_ups = {**top_ups, effect.pool: effect.top_up}
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, top_ups)
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from overspill.account.purchases import TopUp
 from overspill.plan.shapes import Attribute, Lot, WindowState
 from overspill.words.codec import Light, packed_bytes, packed_decoder
 from overspill.words.instants import NEVER
@@ -99,6 +100,8 @@ class Account(Light, frozen=True, array_like=True):
     """By limit: the resets that were granted and not redeemed, the earliest expiry first."""
     debts: dict[str, int] = {}
     """By pool key: what was used and is owed, in steps; the next purchase repays it first."""
+    top_ups: dict[str, TopUp] = {}
+    """By pool key: buying by itself, where somebody has set it."""
 
 
 EMPTY = Account()

@@ -221,7 +221,8 @@ class Layers:
             at = self.names.instant(item.at)
             anchor = self.names.word("anchor", item.anchor, ANCHORS)
             when = None if item.when is None else self.inputs.condition(item.when)
-            known = when is None or account is None or self._kept_by(account, when)
+            asks = "a reset asks for them as they were at its instant"
+            known = when is None or account is None or self._kept_by(account, when, asks)
             if unknown or not once or at is None or anchor is None or not known or not self._once(when, item.when):
                 continue
             chosen = tuple(windows.index(name.text) for name in item.of) or tuple(range(len(windows)))
@@ -238,8 +239,8 @@ class Layers:
             )
         return tuple(found) if len(found) == len(limit.resets) else None
 
-    def _kept_by(self, account: str, when: Condition) -> bool:
-        """Whether a reset's condition reads the account's own attributes alone: nothing else is known of its instant."""
+    def _kept_by(self, account: str, when: Condition, asks: str) -> bool:
+        """Whether a condition reads the account's own attributes alone: where there is no request, nothing else is known."""
         for found in inputs_in(when.expr):
             owner, _, name = found.path.partition(".")
             field = self.inputs.declared(InputPath(owner, name, found.span)) if owner == account else None
@@ -247,7 +248,7 @@ class Layers:
                 self.faults.add(
                     "OSP212",
                     found.span,
-                    f"`{found.path}` is no attribute that a {account} keeps: a reset asks for them as they were at its instant",
+                    f"`{found.path}` is no attribute that a {account} keeps: {asks}",
                     help=f"ask for an attribute of `{account}` that is set, not passed",
                 )
                 return False
@@ -318,6 +319,15 @@ class Layers:
             return None
         if kind.many:
             self.inputs.many(settings)
+            return None
+        owner = pool.per[0].text
+        if owner in self.inputs.accounts and settings.text != owner:
+            help = f"write `settings {owner}`"
+            self.faults.add(
+                "OSP212", settings.span, f"a {owner}'s pool is topped up by the {owner}'s own settings", help=help
+            )
+            return None
+        if when is not None and not self._kept_by(owner, when, "a top-up is tested without a request"):
             return None
         if reaction is None or not self._once(when, item.when):
             return None

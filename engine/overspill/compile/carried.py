@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from overspill.check import rules as r
-from overspill.compile.parts import Parts
 from overspill.plan import carried as c
 
 DEFAULTS = ("deny", "refund", "honor", "no_transfer", "breakage")
@@ -20,25 +19,14 @@ _REACTIONS = {
 }
 
 
-def carried_of(waterfall: r.Waterfall, parts: Parts) -> Iterator[c.Carried]:
+def carried_of(waterfall: r.Waterfall) -> Iterator[c.Carried]:
     """All of it, in the order of the draws, then of the waterfall's own statements."""
     for draw in waterfall.draws:
         if isinstance(draw.layer, r.Pool):
-            yield from _of_pool(draw.layer, parts)
+            pool = draw.layer
+            yield from _reaction("on_expired_in_hold", "on expired_in_hold", pool.name, pool.on_expired_in_hold)
     for event, shown in _REACTIONS.items():
         yield from _reaction(event, shown, None, waterfall.reactions[event])
-
-
-def _of_pool(pool: r.Pool, parts: Parts) -> Iterator[c.Carried]:
-    if pool.top_up is not None:
-        top_up = c.TopUp(
-            layer=pool.name,
-            settings=pool.top_up.settings,
-            partial=pool.top_up.on_top_up_cap.word == "partial",
-            when=parts.optional(pool.top_up.when),
-        )
-        yield c.Carried(construct=f"top_up of {pool.name}", place=pool.top_up.span.place, value=top_up)
-    yield from _reaction("on_expired_in_hold", "on expired_in_hold", pool.name, pool.on_expired_in_hold)
 
 
 def _reaction(event: str, shown: str, layer: str | None, reaction: r.Reaction) -> Iterator[c.Carried]:

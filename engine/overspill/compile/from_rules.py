@@ -27,7 +27,6 @@ def compile_rules(rules: r.Rules) -> Program:
 def plan_of(rules: r.Rules) -> p.Plan:
     """The plan alone, as data."""
     kinds = kinds_of(rules)
-    indexes = {kind.name: index for index, kind in enumerate(kinds)}
     dispatch = dispatch_of(rules.waterfalls)
     return p.Plan(
         name=rules.name,
@@ -36,10 +35,10 @@ def plan_of(rules: r.Rules) -> p.Plan:
         effective_from=rules.effective_from,
         effective_until=rules.effective_until,
         kinds=kinds,
-        kind_names=tuple(indexes),
+        kind_names=tuple(kind.name for kind in kinds),
         fields=_fields(rules),
         meters=frozenset(field.name for field in rules.request if field.is_meter),
-        pools={pool.name: _pool(pool, indexes) for pool in rules.pools},
+        pools={pool.name: _pool(pool, rules, kinds) for pool in rules.pools},
         waterfalls=tuple(_waterfall(waterfall, rules, kinds, dispatch.field) for waterfall in rules.waterfalls),
         dispatch=dispatch,
         many=many_of(rules),
@@ -63,15 +62,23 @@ def _invariant(invariant: r.Invariant) -> Invariant:
     )
 
 
-def _pool(pool: r.Pool, indexes: dict[str, int]) -> p.Pool:
+def _pool(pool: r.Pool, rules: r.Rules, kinds: tuple[p.AccountKind, ...]) -> p.Pool:
+    parts = Parts(kinds, SlotAllocator(rules, kinds, (), 0))
     return p.Pool(
         name=pool.name,
         unit=pool.unit,
-        kind=indexes[pool.account],
+        kind=parts.kind(pool.account),
         per=tuple(path.field for path in pool.per),
         lots_expire_after=pool.lots_expire_after,
         price=pool.price,
+        top_up=None if pool.top_up is None else _top_up(pool.top_up, parts),
     )
+
+
+def _top_up(top_up: r.TopUp, parts: Parts) -> p.TopUp:
+    """Its condition has slots of its own: it is tested without a request."""
+    when = parts.optional(top_up.when)
+    return p.TopUp(partial=top_up.on_top_up_cap.word == "partial", slots=tuple(parts.slots.slots), when=when)
 
 
 def _waterfall(
@@ -109,7 +116,7 @@ class _Build:
         occupies = tuple(self.occupancy(occupy) for occupy in waterfall.occupies)
         layers = tuple(self.layer(draw) for draw in waterfall.draws)
         offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
-        carried = tuple(carried_of(waterfall, self.parts))
+        carried = tuple(carried_of(waterfall))
         return p.Waterfall(
             name=waterfall.name,
             label=waterfall.label,

@@ -7,18 +7,8 @@ guess would be worse than none. What becomes a behaviour moves from here into `p
 from __future__ import annotations
 
 from overspill.plan.expression import Expr
-from overspill.plan.parts import Condition
 from overspill.words.codec import Struct
 from overspill.words.lengths import Length
-
-
-class TopUp(Struct, frozen=True, kw_only=True):
-    """LANGUAGE.md U1; `settings` is the account kind that keeps minimum, target, monthly maximum and consent."""
-
-    layer: str
-    settings: str
-    partial: bool
-    when: Condition | None
 
 
 class Reaction(Struct, frozen=True, kw_only=True):
@@ -31,15 +21,12 @@ class Reaction(Struct, frozen=True, kw_only=True):
     length: Length | None
 
 
-Value = TopUp | Reaction
-
-
 class Carried(Struct, frozen=True, kw_only=True):
     """`construct` is how the author calls it, `place` where it stands."""
 
     construct: str
     place: str
-    value: Value
+    value: Reaction
 
 
 class Invariant(Struct, frozen=True, kw_only=True):

@@ -85,6 +85,7 @@ __all__ = [
     "SlotAmount",
     "Source",
     "Table",
+    "TopUp",
     "Waterfall",
     "WindowKind",
     "state_key",
@@ -270,6 +271,15 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """What it says and this version cannot decide on; with any of these it decides nothing."""
 
 
+class TopUp(Struct, frozen=True, kw_only=True):
+    """Buying by itself (LANGUAGE.md U1): by what the pool's own account has set, of which `when` reads the attributes in
+    `slots`. `partial`: at the monthly maximum what is left of it is bought, else nothing."""
+
+    partial: bool
+    slots: tuple[Slot, ...]
+    when: Condition | None
+
+
 class Pool(Struct, frozen=True, kw_only=True):
     """A pool apart from its layers: what a grant needs."""
 
@@ -281,6 +291,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     lots_expire_after: Length | None
     price: tuple[int, Unit, int] | None
     """(money steps, money unit, pool steps): `price 0.04 usd per 1 credits`."""
+    top_up: TopUp | None
 
 
 class Dispatch(Struct, frozen=True, kw_only=True):

@@ -73,9 +73,15 @@ class Store(Protocol):
 
     def snapshot(self, key: str) -> Snapshot | None: ...
 
-    def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], through: int) -> None:
-        """Stores states, and the numbers of ids with those of their records; what they leave out stands in the journal
-        after `through`."""
+    def topped_up(self) -> Sequence[str]:
+        """The accounts that buy by themselves, as far as a snapshot knows them."""
+        ...
+
+    def write_snapshots(
+        self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
+    ) -> None:
+        """Stores states, the numbers of ids with those of their records, and which accounts buy by themselves; what they
+        leave out stands in the journal after `through`."""
 
     def snapshots_through(self) -> int: ...
 

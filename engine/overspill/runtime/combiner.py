@@ -209,7 +209,7 @@ class Combiner:
             try:
                 self.states.catch_up()
                 states = self.states
-                self._store.write_snapshots(states.snapshots(), states.ids.recent(), states.head.seq)
+                self._store.write_snapshots(states.snapshots(), states.ids.recent(), states.topped_up, states.head.seq)
                 self._store.commit()
             except BaseException:
                 self._store.rollback()

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
+from overspill.ports.payments import PaymentProvider
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.runtime.policies import Policies
+from overspill.runtime.top_ups import TopUps
 from overspill.step.commands import (
     Capture,
     Command,
@@ -27,6 +29,7 @@ from overspill.step.commands import (
     Release,
     Reserve,
     SetAttributes,
+    SetTopUp,
     Transfer,
     Value,
     Void,
@@ -54,6 +57,7 @@ class Engine:
         self.policies = policies
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
+        self._top_ups = TopUps(self._combiner, policies, self.find)
         self._front: AsyncFront | None = None
         self._closed = False
 
@@ -269,6 +273,51 @@ class Engine:
     def redeem(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "user") -> Receipt:
         """Redeems the account's reset of `limit` that expires first: its windows begin anew."""
         return _receipt(self._run(Redeem(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor)))
+
+    # ---- top-ups
+
+    def set_top_up(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        *,
+        id: str,
+        enabled: bool,
+        minimum: str,
+        target: str,
+        monthly_maximum: str | None = None,
+        per: Mapping[str, str] | None = None,
+        actor: str,
+    ) -> Receipt:
+        """Sets what an account agrees to for a pool that is topped up, as a whole: whether anything is bought by itself,
+        below which minimum, up to which target, how much a calendar month. `actor` is who agrees."""
+        command = SetTopUp(
+            tenant=self._tenant,
+            account=dict(account),
+            pool=pool,
+            id=id,
+            enabled=enabled,
+            minimum=minimum,
+            target=target,
+            monthly_maximum=monthly_maximum,
+            per=None if per is None else dict(per),
+            actor=actor,
+        )
+        return _receipt(self._run(command))
+
+    def run_top_ups(self, provider: PaymentProvider) -> list[Receipt]:
+        """Has the provider asked about every purchase that is open, and records what it answers. Call it now and then: the
+        provider is never asked while a request is decided."""
+        return self._top_ups.run(provider)
+
+    def resolve_purchase(
+        self, purchase: str, outcome: str, *, receipt: str = "", detail: str = "", actor: str = "operator"
+    ) -> Receipt:
+        """Records what became of a purchase: `succeeded` with the provider's `receipt`, `declined`, `pending` or `abandoned`.
+        The same again changes nothing."""
+        return self._top_ups.resolve(purchase, outcome, receipt=receipt, detail=detail, actor=actor)
+
+    # ---- states
 
     def account(self, account: Mapping[str, str]) -> Account:
         """The state of one account as of the last command, lots in draw order. One never met is empty."""

@@ -26,6 +26,8 @@ class States:
         self._live: dict[str, Account] = {}
         self.changed: set[str] = set()
         self.ids = Ids(store)
+        self.topped_up: set[str] = set(store.topped_up())
+        """Accounts that buy by themselves: time alone may give them something to do."""
         through = store.snapshots_through()
         self.head = Head(through, b"")
         self.last_at = 0
@@ -83,6 +85,7 @@ class States:
         """Their states after the last record."""
         self._live.update(accounts)
         self.changed.update(accounts)
+        self.topped_up.update([key for key, account in accounts.items() if account.top_ups])
         if len(self._live) >= LIVE_MAX:
             self._pack()
 

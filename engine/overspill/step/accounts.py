@@ -16,6 +16,8 @@ class Change(Struct, frozen=True):
     effects: Mapping[str, tuple[Effect, ...]]
     """By account key."""
     answer: bytes
+    ids: tuple[str, ...] = ()
+    """Further ids that must lead to the record."""
 
 
 def one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, str]:

@@ -143,6 +143,58 @@ class Redeem(Light, frozen=True, kw_only=True):
     actor: str = "user"
 
 
+class SetTopUp(Light, frozen=True, kw_only=True):
+    """What an account agrees to for one pool, as a whole: it takes the place of what was set before. Amounts are decimal
+    text in the pool's unit; `monthly_maximum` None: none."""
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    id: str
+    enabled: bool
+    minimum: str
+    target: str
+    monthly_maximum: str | None = None
+    per: Mapping[str, str] | None = None
+    actor: str
+
+
+class TopUp(Light, frozen=True, kw_only=True):
+    """The test of an account's balances against their minimums: commanded by the engine itself at each change of them, and
+    when the account is met and time alone has changed what the test says. `version` is the account's, `account` its key."""
+
+    tenant: str
+    account: str
+    version: int
+
+
+class Purchase(Light, frozen=True, kw_only=True):
+    """A purchase that was paid: a lot of that name in the pool of that key. `amount` and `money` are decimal text, `receipt`
+    is the payment provider's, `digest` the policy that the purchase was intended under."""
+
+    tenant: str
+    account: str
+    pool: str
+    id: str
+    amount: str
+    money: str
+    currency: str
+    receipt: str
+    digest: str
+
+
+class Unpaid(Light, frozen=True, kw_only=True):
+    """What became of a purchase instead: `outcome` is pending, declined or abandoned, `detail` what the provider said."""
+
+    tenant: str
+    account: str
+    pool: str
+    purchase: str
+    outcome: str
+    detail: str = ""
+    actor: str = "provider"
+
+
 Command = (
     Preview
     | Consume
@@ -157,4 +209,8 @@ Command = (
     | Transfer
     | GrantReset
     | Redeem
+    | SetTopUp
+    | TopUp
+    | Purchase
+    | Unpaid
 )

@@ -15,11 +15,15 @@ from overspill.step.commands import (
     Grant,
     GrantReset,
     Preview,
+    Purchase,
     Redeem,
     Release,
     Reserve,
     SetAttributes,
+    SetTopUp,
+    TopUp,
     Transfer,
+    Unpaid,
     Void,
 )
 from overspill.words.codec import Light, sorted_json_bytes
@@ -57,8 +61,26 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
-def _of_account(command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem) -> tuple[str, str, object]:
+def _of_account(
+    command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem | SetTopUp,
+) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
+
+
+def _of_test(command: TopUp) -> tuple[str, str, object]:
+    return _without_tenant(command.account), str(command.version), command
+
+
+def _of_purchase(command: Purchase) -> tuple[str, str, object]:
+    return _without_tenant(command.account), command.id, command
+
+
+def _of_unpaid(command: Unpaid) -> tuple[str, str, object]:
+    return command.purchase, command.outcome, command
+
+
+def _without_tenant(key: str) -> str:
+    return key.split("/", 1)[1]
 
 
 _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, object]]]] = {
@@ -75,6 +97,10 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Transfer: ("transfer", "trf", _of_account),
     GrantReset: ("grant_reset", "grr", _of_account),
     Redeem: ("redeem", "rdm", _of_account),
+    SetTopUp: ("set_top_up", "stu", _of_account),
+    TopUp: ("top_up", "top", _of_test),
+    Purchase: ("purchase", "paid", _of_purchase),
+    Unpaid: ("unpaid", "unp", _of_unpaid),
 }
 """Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""
 

@@ -9,7 +9,7 @@ from overspill.account.effects import Effect, SetBanked, SetWindow
 from overspill.account.state import BANKED_EXPIRES_AT, BANKED_ID, Account, Banked
 from overspill.plan.functions import ABSENT
 from overspill.plan.periods import kind_of
-from overspill.plan.plan import Counter, LimitLayer, Origin, Plan, ScheduleBy, Waterfall
+from overspill.plan.plan import Counter, LimitLayer, Origin, Plan, ScheduleBy, Slot, Waterfall
 from overspill.plan.raw import Facts
 from overspill.plan.resets import after_reset, pending, reset_states
 from overspill.plan.shapes import ENDS_AT, GENERATION
@@ -39,7 +39,7 @@ def settled_resets(plan: Plan, kind: str, account: Account, now: int) -> Sequenc
     for waterfall, layer in limits_of(plan, kind) if account.version else ():
         if not layer.resets:
             continue
-        facts = own_facts(waterfall, layer.account, account)
+        facts = own_facts(waterfall.slots, layer.account, account)
         due = pending(layer.resets, account.since, facts, now)
         for index, window in enumerate(layer.windows):
             if isinstance(window.kind, ScheduleBy) and facts[window.kind.anchor] is ABSENT:
@@ -59,10 +59,10 @@ def keys_of(window: Counter, account: Account) -> Sequence[str]:
     return known if window.per or known else [window.key]
 
 
-def own_facts(waterfall: Waterfall, kind: int, account: Account) -> Facts:
+def own_facts(slots: Sequence[Slot], kind: int, account: Account) -> Facts:
     """The facts that stand in one account alone; all others are absent."""
     found: list[object] = []
-    for slot in waterfall.slots:
+    for slot in slots:
         value: object = None
         if slot.origin is Origin.ATTRIBUTE and slot.kind == kind:
             value = account.attributes.get(slot.input.name, slot.input.default)
@@ -104,7 +104,7 @@ def redeem(
         raise Failure(code, f"{what} left of the resets of limit `{layer.name}`", pointer="/limit")
     used = found[0]
     effects: list[Effect] = [SetBanked(layer.name, tuple([one for one in kept if one != used]))]
-    facts = own_facts(waterfall, layer.account, account)
+    facts = own_facts(waterfall.slots, layer.account, account)
     due = pending(layer.resets, account.since, facts, now)
     shown = []
     for index, window in enumerate(layer.windows):

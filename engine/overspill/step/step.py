@@ -22,7 +22,7 @@ from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, facts, lots, resets, settle
+from overspill.step import changes, facts, lots, purchases, resets, settle, top_ups
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
@@ -32,11 +32,15 @@ from overspill.step.commands import (
     Grant,
     GrantReset,
     Preview,
+    Purchase,
     Redeem,
     Release,
     Reserve,
     SetAttributes,
+    SetTopUp,
+    TopUp,
     Transfer,
+    Unpaid,
     Void,
 )
 from overspill.step.keys import Identified, identify
@@ -44,7 +48,22 @@ from overspill.words.codec import Light, Raw
 from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
-Operation = Capture | Extend | Release | Expire | Grant | SetAttributes | Void | Transfer | GrantReset | Redeem
+Operation = (
+    Capture
+    | Extend
+    | Release
+    | Expire
+    | Grant
+    | SetAttributes
+    | Void
+    | Transfer
+    | GrantReset
+    | Redeem
+    | SetTopUp
+    | TopUp
+    | Purchase
+    | Unpaid
+)
 """All but requests."""
 AccountOf = Callable[[str], Account]
 """The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
@@ -144,6 +163,8 @@ class Batch:
             case Redeem() as redeemed:
                 plan = self._plans.active().plan
                 return self.change(command, resets.redeem(plan, redeemed, self.account, self.now, command))
+            case SetTopUp() | TopUp() | Purchase() | Unpaid():
+                return self.topped_up(command, asked)
             case _:
                 assert_never(asked)
 
@@ -160,10 +181,13 @@ class Batch:
         ids: tuple[str, ...] = (),
     ) -> Written:
         """Adds the command's record, applies its effects, and gives the answer back."""
+        untested: list[str] = []
         for key, changed in effects.items():
             before = self.accounts.get(key)
             self._undo.append((key, before))
-            self.accounts[key] = apply(before or self._account_of(key), changed, self.now)
+            after = self.accounts[key] = apply(before or self._account_of(key), changed, self.now)
+            if after.top_ups and top_ups.moves(changed):
+                untested.append(key)
         form = answer.form
         if form is not None:
             self.forms[form.id] = form
@@ -182,6 +206,8 @@ class Batch:
                 events=events,
             )
         )
+        for key in untested:
+            self.test(key)
         return answer
 
     # ---- preview, consume, reserve
@@ -224,14 +250,14 @@ class Batch:
         return self.record(command, written, effects, (), (hold.id,))
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
-        """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
+        """The states of the accounts that a command touches; what time alone has made due on them comes first."""
         met: list[Account | None] = []
         for key in keys:
             if key is None:
                 met.append(None)
                 continue
             account = self.accounts.get(key) or self._account_of(key)
-            if account.holds and self.time_out(keys):
+            if (account.holds or account.top_ups) and self.time_out(keys):
                 return self.meet(keys)
             met.append(account)
         return tuple(met)
@@ -248,15 +274,19 @@ class Batch:
         return found
 
     def time_out(self, keys: Sequence[str | None]) -> bool:
-        """Ends the holds that are due on these accounts; whether there were any."""
+        """Ends the holds that are due on these accounts, and tests the balances of which time has changed the test; whether there
+        were any."""
         count = len(self.records)
         for key in keys:
-            for hold in () if key is None else due(self.account(key), self.now):
+            if key is None:
+                continue
+            for hold in due(self.account(key), self.now):
                 owner = hold.accounts[ROOT]
                 assert owner is not None
                 tenant = owner.split("/", 1)[0]
                 expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
                 self.settled(expire, settle.expired(hold, self.account, self.now, expire))
+            self.test_overdue(key)
         return len(self.records) > count
 
     # ---- what follows a hold
@@ -285,7 +315,40 @@ class Batch:
     # ---- grants and attributes
 
     def change(self, command: Identified, change: Change) -> Written:
-        return self.record(command, Written(change.answer), change.effects)
+        return self.record(command, Written(change.answer), change.effects, (), change.ids)
+
+    # ---- top-ups
+
+    def topped_up(self, command: Identified, asked: SetTopUp | TopUp | Purchase | Unpaid) -> Written:
+        plan = self._plans.active().plan
+        match asked:
+            case SetTopUp():
+                change = top_ups.set_up(plan, asked, self.account, self.now, command)
+            case TopUp():
+                return self.change(command, top_ups.top_up(plan, asked, self.account, self.now, command))
+            case Purchase():
+                intended = self._plans.of(asked.digest).plan
+                change = purchases.purchased(intended, asked, self.account, self.now, command)
+            case Unpaid():
+                change = purchases.unpaid(asked, self.account, self.now, command)
+        written = self.change(command, change)
+        for key in change.effects:
+            self.test_overdue(key)
+        return written
+
+    def test(self, key: str) -> None:
+        """Tests an account's balances against their minimums; what that says is a record of its own, if it says anything
+        new."""
+        plan, account = self._plans.active().plan, self.account(key)
+        if top_ups.news(plan, account, self.now):
+            asked = TopUp(tenant=key.split("/", 1)[0], account=key, version=account.version)
+            command = identify(asked)
+            self.change(command, top_ups.top_up(plan, asked, self.account, self.now, command))
+
+    def test_overdue(self, key: str) -> None:
+        """The same where the balances are as they were when they were tested last, but the test is not."""
+        if top_ups.overdue(self._plans.active().plan, self.account(key), self.now):
+            self.test(key)
 
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
