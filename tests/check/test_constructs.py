@@ -37,6 +37,8 @@ CASES = [
     ("debt up to 50 credits", "refund 7d", "OSP204", "refund 7d", "`refund` takes nothing, not a length of time"),
     ("debt up to 50 credits", "forgive", "OSP210", "forgive", "unknown `on overshoot` `forgive`"),
     ("debt up to 50 credits", "debt up to 50 usd", "OSP220", "50 usd", "expected an amount in credits, found usd"),
+    ("settings user;", "settings company;", "OSP212", "company", "a user's pool is topped up by the user's own settings"),
+    ("on top_up_cap none; when may_pay;", 'on top_up_cap none; when request.model == "m1";', "OSP212", "request.model", "`request.model` is no attribute that a user keeps: a top-up is tested without a request"),
     ("settings user;", "settings teams;", "OSP212", "teams", "`teams` may be many accounts"),
     ("  price 0.04 usd per 1 credits;\n", "", "OSP202", "user", "a pool that is topped up states a `price`"),
     # entitlements and graces

@@ -100,7 +100,7 @@ FILE_FAULTS = [
     ("a: &x 1\n" + CASE, "OSP121", "YAML's anchors are not read here", None),
     ("given: {}\ngiven: {}\n" + CASE, "OSP123", "the key `given` is there twice", None),
     ("given: {att: x}\n" + CASE, "OSP201", "unknown part of `given` `att`", "did you mean `at`?"),
-    ("given: {top_ups: {}}\n" + CASE, "OSP201", "`top_ups` cannot be given yet", None),
+    ("given: {top_ups: {money: {}}}\n" + CASE, "OSP210", "unknown pool with a top-up `money`", None),
     ("given: {account: {usr: u}}\n" + CASE, "OSP210", "unknown account `usr`", None),
     ("given: {account: {}}\n" + CASE, "OSP202", "the account names no `user`", "add `user: …`"),
     ("given: {account: {user: a/b}}\n" + CASE, "OSP205", "`a/b` is no identifier", None),

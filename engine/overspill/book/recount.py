@@ -1,6 +1,6 @@
 """Recount: what accounts must hold by the answers alone, to be compared with the states.
 
-Reads the journal's answers as a stranger would: decisions, captures, releases, time-outs and grants as JSON, decimal
+Reads the journal's answers as a stranger would: decisions, captures, releases, time-outs, grants and purchases as JSON, decimal
 amounts, no effect and no state. What is left in a lot is what was granted less what was drawn, plus what came back;
 a window's use is the sum of what was counted in its latest generation. A difference is a finding.
 """
@@ -42,7 +42,7 @@ def recount(records: Iterable[Record]) -> Recount:
     decisions = entries = 0
     for record in records:
         answer = _decode(record.answer)
-        if "grant" in answer:
+        if "grant" in answer or "receipt" in answer:
             entries += 1
             lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
                 answer.get("repaid", "0")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from overspill.step.top_ups import REASONS
 from overspill.words.amounts import decimal_from_text, text_from_steps
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
@@ -116,7 +117,7 @@ def _offers(answer: Answer) -> Found:
 
 
 ASKS = ("decide", "preview", "reserve")
-COMMANDS = (*ASKS, "capture", "extend", "release", "grant", "set", "redeem")
+COMMANDS = (*ASKS, "capture", "extend", "release", "grant", "set", "redeem", "purchase")
 EVERY = (*COMMANDS, "wait", "at")
 VERDICTS = ("drew", "exhausted", "skipped", "not_applicable", "error", "not_reached")
 _FLAGS = ("true", "false")
@@ -140,17 +141,34 @@ PARTS: Mapping[str, Part] = {
     "covered": Part(("capture",), "amount", _amount("covered")),
     "absorbed": Part(("capture",), "amount", _amount("absorbed")),
     "refunded": Part(("capture",), "amount", _refunded),
-    "repaid": Part(("grant",), "amount", _amount("repaid")),
+    "repaid": Part(("grant", "purchase"), "amount", _amount("repaid")),
     "total": Part(("capture",), "amount", _amount("total")),
     "expires_at": Part(("extend",), "text", lambda answer: answer.json.get("expires_at") or NOTHING),
     "late": Part(("capture",), "word", _flag("late"), choices=_FLAGS),
-    "balance": Part(("grant",), "amount", _amount("balance")),
+    "balance": Part(("grant", "purchase"), "amount", _amount("balance")),
     "replayed": Part(COMMANDS, "word", lambda answer: str(answer.replayed).lower(), choices=_FLAGS),
     "error": Part(COMMANDS, "text", lambda answer: NOTHING if answer.failure is None else answer.failure.code),
     "windows": Part(
         EVERY, "amounts", lambda answer: answer.balances("windows"), keys="window", named_only=True, missing="0"
     ),
     "lots": Part(EVERY, "amounts", lambda answer: answer.balances("lots"), keys="pool", named_only=True, missing="0"),
+    "purchases": Part(
+        EVERY,
+        "amounts",
+        lambda answer: answer.balances("purchases"),
+        keys="topped-up pool",
+        named_only=True,
+        missing="0",
+    ),
+    "top_ups": Part(
+        EVERY,
+        "texts",
+        lambda answer: answer.balances("top_ups"),
+        keys="topped-up pool",
+        choices=(*REASONS, NOTHING),
+        named_only=True,
+        missing=NOTHING,
+    ),
 }
 """Every part that may be expected, in the order that reports show them."""
 

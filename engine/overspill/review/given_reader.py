@@ -8,15 +8,13 @@ from typing import TypeVar
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
 from overspill.review.plan_leaves import PlanLeaves
-from overspill.review.suite import Given, GivenLot, GivenReset, GivenWindow, Step
+from overspill.review.suite import Given, GivenLot, GivenReset, GivenTopUp, GivenWindow, Step
 from overspill.review.vocabulary import Kept, base_key
 from overspill.syntax.yaml_nodes import Node, Scalar
 
 T = TypeVar("T")
 
-PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds", "banked_resets")
-LATER = ("top_ups",)
-"""What the engine does not keep yet: named as such, never left out in silence."""
+PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds", "banked_resets", "top_ups")
 
 HoldReader = Callable[[Scalar, Node], Step]
 """(name, request) → the reserve that makes the hold."""
@@ -26,9 +24,6 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
     """One `given`. Raises Refused with its faults added."""
     found: dict[str, Node] = {}
     for key, value in leaves.entries(node, "`given`"):
-        if key.value in LATER:
-            message = f"`{key.value}` cannot be given yet: this version's engine keeps none"
-            raise leaves.refuse("OSP201", key.span, message, "leave it out until a version that keeps them")
         if key.value not in PARTS:
             raise leaves.unknown_key("part of `given`", key, PARTS)
         found[key.value] = value
@@ -43,6 +38,7 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
         },
         lots=dict(_each(leaves, found.get("lots"), lambda key, value: _lots(leaves, key, value))),
         banked_resets=dict(_each(leaves, found.get("banked_resets"), lambda key, value: _resets(leaves, key, value))),
+        top_ups=dict(_each(leaves, found.get("top_ups"), lambda key, value: _top_up(leaves, key, value))),
         holds=dict(_each(leaves, found.get("holds"), lambda key, value: (key.value, hold(key, value)))),
     )
 
@@ -108,4 +104,17 @@ def _lot(leaves: PlanLeaves, kept: Kept, node: Node) -> GivenLot:
         expires_at=leaves.moment(parts["expires_at"]) if "expires_at" in parts else None,
         priority=leaves.count(parts["priority"], "a priority") if "priority" in parts else 0,
         category=CATEGORIES.index(category),
+    )
+
+
+def _top_up(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, GivenTopUp]:
+    unit = _kept(leaves, "pool with a top-up", key, leaves.words.topped_up).unit
+    required, optional = ("enabled", "minimum", "target"), ("monthly_maximum", "bought")
+    parts = leaves.parts(node, "a top-up", required=required, optional=optional)
+    return key.value, GivenTopUp(
+        enabled=leaves.flag(parts["enabled"]),
+        minimum=leaves.steps(parts["minimum"], unit),
+        target=leaves.steps(parts["target"], unit),
+        monthly_maximum=leaves.steps(parts["monthly_maximum"], unit) if "monthly_maximum" in parts else None,
+        bought=leaves.steps(parts["bought"], unit) if "bought" in parts else 0,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from overspill.plan.shapes import CATEGORIES
 from overspill.records.request import INITIATORS
 from overspill.review.answers import PARTS, Part
-from overspill.review.step_reader import BESIDE
+from overspill.review.step_reader import BESIDE, PURCHASED
 
 Schema = dict[str, Any]
 
@@ -41,6 +41,10 @@ _ACCOUNT = _mapping(_TEXT)
 _VALUES = _mapping(_SCALAR)
 _LOT = {"granted_at": _INSTANT, "expires_at": _INSTANT, "priority": _COUNT, "category": {"enum": [*CATEGORIES]}}
 _WINDOW = {"used": _AMOUNT, "generation": _COUNT, "opened_at": _INSTANT, "ends_at": _INSTANT}
+_TOP_UP = {
+    "enabled": {"type": "boolean"},
+    **dict.fromkeys(("minimum", "target", "monthly_maximum", "bought"), _AMOUNT),
+}
 _GRANT = {"pool": _TEXT, "id": _TEXT, "amount": _AMOUNT, "per": _VALUES, **_LOT}
 del _GRANT["granted_at"]
 
@@ -52,6 +56,7 @@ _GIVEN = _record(
         "windows": _mapping(_record(_WINDOW, "used")),
         "counters": _mapping(_record(_WINDOW, "used")),
         "banked_resets": _mapping(_listing(_record({"id": _TEXT, "expires_at": _INSTANT}, "id"))),
+        "top_ups": _mapping(_record(_TOP_UP, "enabled", "minimum", "target")),
         "lots": _mapping(_listing(_record({"id": _TEXT, "amount": _AMOUNT, **_LOT}, "id", "amount"))),
         "holds": _mapping(_VALUES),
     }
@@ -62,6 +67,7 @@ _WORDS: Mapping[str, Schema] = {
     "extend": _record({}),
     "grant": _record(_GRANT, "pool", "id", "amount"),
     "redeem": _TEXT,
+    "purchase": _record({"pool": _TEXT, "outcome": {"enum": [*PURCHASED]}}, "pool"),
     "wait": _LENGTH,
     "at": _INSTANT,
 }

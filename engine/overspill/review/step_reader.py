@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
 from overspill.records.request import INITIATORS
@@ -19,6 +20,7 @@ from overspill.review.suite import (
     GrantLot,
     RedeemReset,
     ReleaseHold,
+    ResolvePurchase,
     SetValues,
     Step,
     Wait,
@@ -42,13 +44,15 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "grant": ("account",),
     "set": ("account",),
     "redeem": ("account", "id"),
+    "purchase": ("account",),
     "wait": (),
     "at": (),
 }
+PURCHASED = (SUCCEEDED, PENDING, DECLINED, ABANDONED)
+"""What may become of a purchase."""
 LATER = {
     "reset": "resets",
     "reverse": "reversals",
-    "purchase": "purchases",
 }
 """Steps that have their place here; the engine cannot run them yet."""
 
@@ -172,6 +176,13 @@ class StepReader:
         limit = self.leaves.one_of(beside[word.value], "limit with banked resets", self.leaves.words.banking)
         return RedeemReset(limit, self.account(beside), self.id(beside))
 
+    def purchase(self, word: Scalar, beside: Beside) -> ResolvePurchase:
+        leaves = self.leaves
+        parts = leaves.parts(beside[word.value], "a purchase", required=("pool",), optional=("outcome",))
+        pool = leaves.one_of(parts["pool"], "pool with a top-up", leaves.words.topped_up)
+        outcome = leaves.one_of(parts["outcome"], "outcome", PURCHASED) if "outcome" in parts else SUCCEEDED
+        return ResolvePurchase(pool, outcome, self.account(beside))
+
     def wait(self, word: Scalar, beside: Beside) -> Wait:
         return Wait(self.leaves.length(beside[word.value]))
 
@@ -234,6 +245,7 @@ class StepReader:
             "offer": words.offers,
             "window": tuple(words.windows),
             "pool": tuple(words.pools),
+            "topped-up pool": tuple(words.topped_up),
         }
         if base_key(name) not in known[part.keys]:
             raise self.leaves.unknown(part.keys, name, span, known[part.keys])
@@ -247,6 +259,7 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "grant": StepReader.grant,
     "set": StepReader.set,
     "redeem": StepReader.redeem,
+    "purchase": StepReader.purchase,
     "wait": StepReader.wait,
     "at": StepReader.at,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from overspill.account.purchases import Settings, TopUp, month_of
 from overspill.plan.expression import Expr
 from overspill.plan.shapes import Lot, Scalar, WindowState
 from overspill.words.codec import Struct
@@ -45,6 +46,20 @@ class GivenLot(Struct, frozen=True):
         return (self.id, self.left, granted_at, expires_at, self.priority, self.category, self.left)
 
 
+class GivenTopUp(Struct, frozen=True, kw_only=True):
+    """What an account agreed to at the case's instant, in steps; `bought` in the month of that instant."""
+
+    enabled: bool
+    minimum: int
+    target: int
+    monthly_maximum: int | None
+    bought: int
+
+    def state(self, now: int) -> TopUp:
+        settings = Settings(1, self.enabled, self.minimum, self.target, self.monthly_maximum, "given", now)
+        return TopUp(settings, month=month_of(now), bought=self.bought)
+
+
 class Given(Struct, frozen=True, kw_only=True):
     """The world before the first step. Attributes by account kind and name; windows and lots by the keys of the state."""
 
@@ -55,6 +70,7 @@ class Given(Struct, frozen=True, kw_only=True):
     lots: Mapping[str, tuple[GivenLot, ...]] = {}
     holds: Mapping[str, Step] = {}
     banked_resets: Mapping[str, tuple[GivenReset, ...]] = {}
+    top_ups: Mapping[str, GivenTopUp] = {}
 
     def over(self, shared: Given) -> Given:
         """This laid over what all cases share: the instant and the accounts as a whole, the rest name by name."""
@@ -66,6 +82,7 @@ class Given(Struct, frozen=True, kw_only=True):
             lots={**shared.lots, **self.lots},
             holds={**shared.holds, **self.holds},
             banked_resets={**shared.banked_resets, **self.banked_resets},
+            top_ups={**shared.top_ups, **self.top_ups},
         )
 
 
@@ -131,6 +148,14 @@ class RedeemReset(Struct, frozen=True):
     id: str | None
 
 
+class ResolvePurchase(Struct, frozen=True):
+    """What became of the purchase that is open for a pool."""
+
+    pool: str
+    outcome: str
+    account: Mapping[str, str] | None
+
+
 class SetValues(Struct, frozen=True):
     """Attributes of the account of one kind, as written."""
 
@@ -147,7 +172,9 @@ class Advance(Struct, frozen=True):
     at: int
 
 
-Action = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | Wait | Advance
+Action = (
+    Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | ResolvePurchase | Wait | Advance
+)
 
 
 class Expected(Struct, frozen=True):

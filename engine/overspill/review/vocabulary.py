@@ -30,6 +30,8 @@ class Vocabulary(Struct, frozen=True):
     pools: Mapping[str, Kept]
     banking: Mapping[str, Kept]
     """Limits whose resets can be kept."""
+    topped_up: Mapping[str, Kept]
+    """Pools that are topped up."""
     units: Mapping[str, Unit]
     offers: tuple[str, ...]
 
@@ -58,6 +60,7 @@ def vocabulary_of(plan: Plan) -> Vocabulary:
             for layer in layers
             if isinstance(layer, LimitLayer) and layer.banked_reset is not None
         },
+        topped_up={name: pools[name] for name, pool in plan.pools.items() if pool.top_up is not None},
         units={name: unit for unit in units for name in (unit.name, unit.singular) if name is not None},
         offers=tuple(dict.fromkeys(offer.name for waterfall in plan.waterfalls for offer in waterfall.offers)),
     )

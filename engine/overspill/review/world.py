@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from overspill.account.effects import default_order
 from overspill.account.holds import due
+from overspill.account.purchases import SUCCEEDED
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
 from overspill.plan.periods import window_at
@@ -27,7 +28,17 @@ from overspill.plan.shapes import (
 )
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
-from overspill.review.suite import Ask, CaptureHold, ExtendHold, Given, GrantLot, RedeemReset, ReleaseHold, SetValues
+from overspill.review.suite import (
+    Ask,
+    CaptureHold,
+    ExtendHold,
+    Given,
+    GrantLot,
+    RedeemReset,
+    ReleaseHold,
+    ResolvePurchase,
+    SetValues,
+)
 from overspill.review.vocabulary import Kept, Vocabulary, base_key
 from overspill.step.commands import (
     Capture,
@@ -37,14 +48,18 @@ from overspill.step.commands import (
     Extend,
     Grant,
     Preview,
+    Purchase,
     Redeem,
     Release,
     Reserve,
     SetAttributes,
+    TopUp,
+    Unpaid,
     Value,
 )
 from overspill.step.keys import identify
 from overspill.step.step import step
+from overspill.step.top_ups import overdue
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_from_text
@@ -60,7 +75,7 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
     "reserve": Reserve,
 }
 
-Did = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset
+Did = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | ResolvePurchase
 
 
 class Ran(NamedTuple):
@@ -119,14 +134,21 @@ class World:
         return Ran(outcome.answer, False, changed)
 
     def time_out(self) -> None:
-        """Times out the holds that are due, as the next command that met their accounts would."""
+        """Times out the holds that are due, and tests what is to be tested, as the next command that met their accounts
+        would."""
         owned = [(key, hold) for key in sorted(self.states) for hold in due(self.states[key], self.now)]
         for key, hold in owned:
             if key == hold.accounts[ROOT]:
-                expire = identify(Expire(tenant=TENANT, account=key, hold=hold.id))
-                outcome = step(self, self.state, expire, self.now, self.seq)
-                self.states.update(outcome.accounts)
-                self.seq += len(outcome.records)
+                self._commanded(Expire(tenant=TENANT, account=key, hold=hold.id))
+        for key in sorted(self.states):
+            if overdue(self.program.plan, self.states[key], self.now):
+                self._commanded(TopUp(tenant=TENANT, account=key, version=self.states[key].version))
+
+    def _commanded(self, command: Command) -> None:
+        """By the engine itself."""
+        outcome = step(self, self.state, identify(command), self.now, self.seq)
+        self.states.update(outcome.accounts)
+        self.seq += len(outcome.records)
 
     def twin(self, ask: Ask, number: int) -> bytes:
         """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
@@ -166,6 +188,8 @@ class World:
             case RedeemReset(limit=limit, account=account, id=id):
                 kind = self.program.plan.kind_names[self.words.banking[limit].kind]
                 return Redeem(tenant=TENANT, account=self.one(kind, account), limit=limit, id=id or f"b{number}")
+            case ResolvePurchase():
+                return self.purchase(action, number)
             case SetValues(kind=kind, values=values, account=account):
                 typed = {name: self.value(kind, name, text) for name, text in values.items()}
                 return SetAttributes(tenant=TENANT, account=self.one(kind, account), id=f"s{number}", attributes=typed)
@@ -182,6 +206,29 @@ class World:
             priority=action.priority,
             category=action.category,
             per=action.per or None,
+        )
+
+    def purchase(self, action: ResolvePurchase, number: int) -> Purchase | Unpaid:
+        """Raises Failure where nothing is being bought."""
+        kept = self.words.topped_up[action.pool]
+        kind = self.program.plan.kind_names[kept.kind]
+        key = f"{TENANT}/{kind}/{self.one(kind, action.account)[kind]}"
+        top_up = self.state(key).top_ups.get(action.pool)
+        bought = None if top_up is None else top_up.open
+        if bought is None:
+            raise Failure("unknown_purchase", f"nothing is being bought for pool `{action.pool}`")
+        if action.outcome != SUCCEEDED:
+            return Unpaid(tenant=TENANT, account=key, pool=action.pool, purchase=bought.id, outcome=action.outcome)
+        return Purchase(
+            tenant=TENANT,
+            account=key,
+            pool=action.pool,
+            id=bought.id,
+            amount=text_from_steps(bought.amount, kept.unit.scale),
+            money=bought.money,
+            currency=bought.currency,
+            receipt=f"p{number}",
+            digest=bought.digest,
         )
 
     def hold(self, name: str | None) -> tuple[str, str]:
@@ -229,7 +276,10 @@ class World:
     # ---- what can be read off
 
     def balances(self, what: str, account: Mapping[str, str] | None) -> dict[str, str]:
-        """By key, as a decision would meet it now: use of `windows`, sums of usable `lots` and each lot of them."""
+        """By key, as a decision would meet it now: use of `windows`, sums of usable `lots` and each lot of them, what
+        `purchases` are open, why `top_ups` buy nothing."""
+        if what in ("purchases", "top_ups"):
+            return self._top_ups(what, account)
         found: dict[str, str] = {}
         kept = self.words.windows if what == "windows" else self.words.pools
         for index, name in enumerate(self.program.plan.kind_names):
@@ -240,6 +290,16 @@ class World:
             for key, steps in {**own, **rows}.items():
                 unit = kept[base_key(key.split("/", 1)[0])].unit
                 found[key] = f"{text_from_steps(steps, unit.scale)} {unit.name}"
+        return found
+
+    def _top_ups(self, what: str, account: Mapping[str, str] | None) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name, id in (account or self.account).items():
+            for key, top_up in self.state(f"{TENANT}/{name}/{id}").top_ups.items():
+                unit = self.words.topped_up[base_key(key)].unit
+                amount = 0 if top_up.open is None else top_up.open.amount
+                bought = f"{text_from_steps(amount, unit.scale)} {unit.name}"
+                found[key] = bought if what == "purchases" else top_up.reason or "none"
         return found
 
     def _used(self, state: Account) -> dict[str, int]:
@@ -299,11 +359,12 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             for limit, resets in given.banked_resets.items()
             if _owns(words.banking, limit, index)
         }
+        top_ups = {key: one.state(now) for key, one in given.top_ups.items() if _owns(words.topped_up, key, index)}
         attributes: dict[str, Attribute] = {
             attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
         }
         states[f"{TENANT}/{name}/{account[name]}"] = Account(
-            1, now, attributes, windows, lots, since=now, banked=banked
+            1, now, attributes, windows, lots, since=now, banked=banked, top_ups=top_ups
         )
     return states
 
