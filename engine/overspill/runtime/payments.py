@@ -20,9 +20,13 @@ class ScriptedPayments:
     remembered: asked again it gives the same answer."""
 
     def __init__(self, script: Iterable[str] = ()) -> None:
-        self._script = iter(script)
+        self._script = list(script)
         self._given: dict[str, Payment] = {}
         self.asked: list[Intent] = []
+
+    def next(self, word: str) -> None:
+        """What it does at the end of its script."""
+        self._script.append(word)
 
     @property
     def receipts(self) -> dict[str, str]:
@@ -34,7 +38,7 @@ class ScriptedPayments:
         given = self._given.get(intent.id)
         if given is not None:
             return given
-        word = next(self._script, PAY)
+        word = self._script.pop(0) if self._script else PAY
         if word == WAIT:
             return Pending()
         if word == DECLINE:
