@@ -4,6 +4,7 @@ or its reason, that what was charged is what was granted, and that running the c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -200,3 +201,18 @@ def test_an_answer_that_is_lost_was_given_all_the_same() -> None:
     with pytest.raises(AnswerLost):
         ScriptedPayments([LOSE]).charge(payments.asked[0])
     assert bench.engine.run_top_ups(payments)[0]["receipt"] == payments.receipts[payments.asked[0].id]
+
+
+@pytest.mark.rule("U1")
+def test_many_at_once_buy_once() -> None:
+    """Balances that fall below the minimum again and again, and two runners: one purchase, one charge, one lot."""
+    bench = Bench("10")
+    payments = ScriptedPayments()
+    requests = [bench.request(100) for _ in range(10)]
+    with ThreadPoolExecutor(8) as pool:
+        assert all(decision.allowed for decision in pool.map(bench.engine.decide, requests))
+        intents = bench.engine.open_purchases()
+        list(pool.map(lambda _: bench.engine.run_top_ups(payments), range(4)))
+    assert [intent.id for intent in intents] == list(payments.receipts)
+    assert bench.kept.bought == 1600  # at 4 credits, the first balance below 5
+    assert [lot[:2] for lot in bench.engine.account(ANA).pools["money"]] == [(intents[0].id, 1600)]

@@ -462,6 +462,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"pool": "gold"}, "unknown_pool", "/pool"),
     ({"account": {"team": "t"}}, "unknown_account", "/account"),
     ({"per": {"model": "m"}}, "wrong_per", "/per"),
+    ({"actor": ""}, "invalid_actor", "/actor"),
 ]
 
 
@@ -469,9 +470,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 def test_settings_that_make_no_sense_change_nothing(wrong: dict[str, Any], code: str, pointer: str) -> None:
     bench = Bench()
     before = bench.engine.account(ANA)
-    given: dict[str, Any] = {"account": ANA, "pool": "money", "minimum": "5", "target": "20"} | wrong
+    given: dict[str, Any] = {"account": ANA, "pool": "money", "minimum": "5", "target": "20"}
+    given |= {"actor": "user/ana"} | wrong
     with pytest.raises(Failure) as failure:
-        bench.engine.set_top_up(**given, id="x", enabled=True, actor="user/ana")
+        bench.engine.set_top_up(**given, id="x", enabled=True)
     assert (failure.value.code, failure.value.pointer) == (code, pointer)
     assert failure.value.message
     assert bench.engine.account(ANA) == before

@@ -69,6 +69,7 @@ STEP_FAULTS = [
         "leave the step out",
     ),
     ("redeem: plan_limit", "OSP210", 5, "unknown limit with banked resets `plan_limit`", None),
+    ("purchase: {pool: money}", "OSP210", 5, "unknown pool with a top-up `money`", None),
     ("extend: {}", "OSP202", 5, "`extend` follows no `reserve`", None),
     ("reverse: {}", "OSP201", 5, "`reverse` cannot be run yet: this version's engine has no reversals", None),
 ]

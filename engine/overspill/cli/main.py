@@ -30,6 +30,7 @@ _COMMANDS = {
     "transfer": "lots",
     "account": "operate",
     "reset": "resets",
+    "top-up": "top_ups",
     "explain": "audit",
     "reconcile": "audit",
     "diff": "audit",
@@ -48,7 +49,7 @@ class _Commands(click.Group):
             help = did_you_mean(cmd_name, _COMMANDS) or "see overspill --help"
             raise click.UsageError(f"there is no command `{cmd_name}`; {help}", ctx)
         module = import_module(f"overspill.cli.{_COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -9,6 +9,7 @@ import click
 from overspill.account.state import Account
 from overspill.cli.decide import _receipt
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, pairs, policy_option
+from overspill.cli.top_ups import print_top_up, top_up_view
 from overspill.plan.plan import Input, Instant, Plan
 from overspill.plan.shapes import (
     CATEGORIES,
@@ -127,7 +128,7 @@ def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None
 @existing_db_option
 @format_option("text", "json")
 def account_show(name: str, policy: str, db: str, format_: str) -> int:
-    """Show ACCOUNT: attributes, windows, lots in draw order, open holds."""
+    """Show ACCOUNT: attributes, windows, lots in draw order, top-ups, open holds."""
     with Engine.open(policy, db=db) as engine:
         shown = account_view(engine, account_of(name))
     if format_ == "json":
@@ -149,6 +150,10 @@ def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
         "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
         "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
         "debts": {key: _amount(key, owed, scales) for key, owed in sorted(state.debts.items())},
+        "top_ups": {
+            key: top_up_view(one, *scales.get(key.split("|")[0], (0, "steps")))
+            for key, one in sorted(state.top_ups.items())
+        },
         "banked_resets": {
             limit: [{"reset": id, "expires_at": _end(expires_at)} for id, _, expires_at in resets]
             for limit, resets in sorted(state.banked.items())
@@ -239,5 +244,7 @@ def _print(shown: dict[str, Any]) -> None:
         for lot in pool["lots"]:
             until = f", until {lot['expires_at']}" if lot["expires_at"] else ""
             out(f"    lot {lot['lot']}: {lot['left']} of {lot['of']} ({lot['category']}{until})")
+    for key, one in shown["top_ups"].items():
+        print_top_up(key, one)
     for hold in shown["holds"]:
         out(f"  hold {hold['hold']} for {hold['request']} until {hold['expires_at']}")

@@ -111,10 +111,13 @@ def _top_up(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, GivenTopU
     unit = _kept(leaves, "pool with a top-up", key, leaves.words.topped_up).unit
     required, optional = ("enabled", "minimum", "target"), ("monthly_maximum", "bought")
     parts = leaves.parts(node, "a top-up", required=required, optional=optional)
+    minimum, target = leaves.steps(parts["minimum"], unit), leaves.steps(parts["target"], unit)
+    if not 0 <= minimum <= target or not target:
+        raise leaves.refuse("OSP222", parts["target"].span, "the target lies below the minimum", "raise the target")
     return key.value, GivenTopUp(
         enabled=leaves.flag(parts["enabled"]),
-        minimum=leaves.steps(parts["minimum"], unit),
-        target=leaves.steps(parts["target"], unit),
+        minimum=minimum,
+        target=target,
         monthly_maximum=leaves.steps(parts["monthly_maximum"], unit) if "monthly_maximum" in parts else None,
         bought=leaves.steps(parts["bought"], unit) if "bought" in parts else 0,
     )

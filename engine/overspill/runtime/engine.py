@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
-from overspill.ports.payments import PaymentProvider
+from overspill.ports.payments import Intent, PaymentProvider
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
@@ -309,6 +309,10 @@ class Engine:
         """Has the provider asked about every purchase that is open, and records what it answers. Call it now and then: the
         provider is never asked while a request is decided."""
         return self._top_ups.run(provider)
+
+    def open_purchases(self) -> list[Intent]:
+        """The purchases that are open, the oldest first, for whoever charges by other means than `run_top_ups`."""
+        return self._top_ups.intents()
 
     def resolve_purchase(
         self, purchase: str, outcome: str, *, receipt: str = "", detail: str = "", actor: str = "operator"

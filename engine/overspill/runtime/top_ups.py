@@ -38,10 +38,14 @@ class TopUps:
     def run(self, provider: PaymentProvider) -> list[Receipt]:
         """Tests what time alone has made due, then asks the provider about every open purchase. What came of each stands
         in its receipt; one about which the provider could not be asked stays open."""
-        for key, version in self._combiner.exclusively(self._overdue):
-            self._attempt(TopUp(tenant=key.split("/", 1)[0], account=key, version=version))
+        self._test()
         done = [self._asked(provider, purchase) for purchase in self._combiner.exclusively(self._open)]
         return [receipt for receipt in done if receipt is not None]
+
+    def intents(self) -> list[Intent]:
+        """The purchases that are open, the oldest first, once what time alone has made due is tested."""
+        self._test()
+        return [self._intent(id)[0] for id, _ in self._combiner.exclusively(self._open)]
 
     def resolve(
         self, purchase: str, outcome: str, *, receipt: str = "", detail: str = "", actor: str = "provider"
@@ -83,6 +87,15 @@ class TopUps:
         )
 
     # ---- what is to be done
+
+    def _test(self) -> None:
+        """Somebody else may meet an account meanwhile, and test it."""
+        for key, version in self._combiner.exclusively(self._overdue):
+            try:
+                self._run(TopUp(tenant=key.split("/", 1)[0], account=key, version=version))
+            except Failure as failure:
+                if failure.code != "nothing_new":
+                    raise
 
     def _overdue(self) -> list[tuple[str, int]]:
         """(account, version) for accounts of which time has changed the test."""
@@ -148,14 +161,6 @@ class TopUps:
         return intent, pool["pool"], f"{record.key[0]}/{answer['account']}", answer["policy"]["digest"]
 
     # ---- commands
-
-    def _attempt(self, command: Command) -> None:
-        """Somebody else may have met the account meanwhile."""
-        try:
-            self._run(command)
-        except Failure as failure:
-            if failure.code != "nothing_new":
-                raise
 
     def _run(self, command: Command) -> Receipt:
         done = self._combiner.run(identify(command))

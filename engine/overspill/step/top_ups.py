@@ -37,6 +37,9 @@ REASONS = (NOT_APPLICABLE, NO_CONSENT, IN_FLIGHT, BACK_OFF, MONTHLY_MAXIMUM)
 """Why nothing is bought for a balance below the minimum."""
 
 
+ACTOR_MAX = 200
+
+
 class Tested(Struct, frozen=True, kw_only=True):
     """One pool's test: an attempt to buy `amount` for `money`, in steps; else the `reason` for none, empty where the
     balance is not below the minimum."""
@@ -184,6 +187,9 @@ def set_up(
         names = [name for name, other in plan.pools.items() if other.top_up is not None]
         help = f"pools that are: {', '.join(sorted(names)) or 'none'}"
         raise Failure("no_top_up", f"pool `{pool.name}` states no `top_up`", help=help, pointer="/pool")
+    if not command.actor or len(command.actor) > ACTOR_MAX or not command.actor.isprintable():
+        message = f"whoever agrees is named in 1 to {ACTOR_MAX} printable characters"
+        raise Failure("invalid_actor", message, help="such as `user/u_ana`", pointer="/actor")
     key = _owner(plan, pool, command.tenant, command.account, "/account")
     pool_key = state_key(pool.name, _per(pool, command.per or {}))
     before = account_of(key).top_ups.get(pool_key)

@@ -1,0 +1,143 @@
+"""`top-up`: what accounts agree to buy by themselves, what is being bought, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED, TopUp
+from overspill.cli.decide import _receipt
+from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option
+from overspill.runtime.engine import Engine
+from overspill.step.top_ups import settings_shown
+from overspill.words.amounts import text_from_steps
+from overspill.words.instants import instant_text
+
+
+@click.group("top-up")
+def top_up() -> None:
+    """Agree to buy by itself, see what is being bought, say what became of it."""
+
+
+@top_up.command("set")
+@click.argument("account")
+@click.argument("pool")
+@click.option("--minimum", required=True, help="Below this balance something is bought.")
+@click.option("--target", required=True, help="Up to this balance.")
+@click.option("--monthly-maximum", help="At most so much a calendar month in UTC; otherwise no maximum.")
+@click.option("--on/--off", "enabled", required=True, help="Whether anything is bought.")
+@click.option("--id", "id_", required=True, help="Your key for this change.")
+@click.option("--actor", required=True, help="Who agrees.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def top_up_set(
+    account: str,
+    pool: str,
+    minimum: str,
+    target: str,
+    monthly_maximum: str | None,
+    enabled: bool,
+    id_: str,
+    actor: str,
+    policy: str,
+    db: str,
+    format_: str,
+) -> int:
+    """Set what ACCOUNT (user/u_ana) agrees to for POOL, as a whole: it takes the place of what was set before.
+
+    \b
+    overspill top-up set user/u_ana credits --minimum 5 --target 20 --on --id t1 --actor user/u_ana --db x.db
+    """
+    with Engine.open(policy, db=db) as engine:
+        receipt = engine.set_top_up(
+            account_of(account),
+            pool,
+            id=id_,
+            enabled=enabled,
+            minimum=minimum,
+            target=target,
+            monthly_maximum=monthly_maximum,
+            actor=actor,
+        )
+    _receipt(receipt, format_)
+    return 0
+
+
+@top_up.command("list")
+@policy_option
+@existing_db_option
+@format_option("text", "json")
+def top_up_list(policy: str, db: str, format_: str) -> int:
+    """List the purchases that are open, one a line; what time alone has made due is tested before."""
+    with Engine.open(policy, db=db) as engine:
+        for intent in engine.open_purchases():
+            if format_ == "json":
+                out_json(intent)
+            else:
+                bought = f"{intent.amount} {intent.unit} for {intent.money} {intent.currency}"
+                out(f"{intent.id}  {intent.account}  {intent.pool}: {bought}, since {intent.at}")
+    return 0
+
+
+@top_up.command("resolve")
+@click.argument("purchase")
+@click.argument("outcome", type=click.Choice((SUCCEEDED, PENDING, DECLINED, ABANDONED)))
+@click.option("--receipt", default="", help="The payment provider's id of the payment, where it succeeded.")
+@click.option("--detail", default="", help="What the provider said.")
+@click.option("--actor", default="operator", show_default=True, help="Who says so.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def top_up_resolve(
+    purchase: str, outcome: str, receipt: str, detail: str, actor: str, policy: str, db: str, format_: str
+) -> int:
+    """Say what became of PURCHASE. The same again changes nothing.
+
+    \b
+    overspill top-up resolve pur_… succeeded --receipt ch_1 --db x.db
+    """
+    with Engine.open(policy, db=db) as engine:
+        done = engine.resolve_purchase(purchase, outcome, receipt=receipt, detail=detail, actor=actor)
+        _receipt(done, format_)
+    return 0
+
+
+def top_up_view(top_up: TopUp, scale: int, unit: str) -> dict[str, Any]:
+    """What an account keeps of buying for one pool, as JSON; the reason is why nothing is bought for a low balance."""
+    purchase = top_up.purchase
+    return {
+        "settings": settings_shown(top_up.settings, scale),
+        "unit": unit,
+        "reason": top_up.reason or None,
+        "purchase": None
+        if purchase is None
+        else {
+            "id": purchase.id,
+            "state": purchase.state,
+            "amount": text_from_steps(purchase.amount, scale),
+            "money": purchase.money,
+            "currency": purchase.currency,
+            "at": instant_text(purchase.at),
+        },
+        "month": instant_text(top_up.month)[:7] if top_up.month else None,
+        "bought": text_from_steps(top_up.bought, scale),
+        "declines": top_up.declines,
+        "next_at": instant_text(top_up.next_at) if top_up.next_at else None,
+    }
+
+
+def print_top_up(key: str, shown: dict[str, Any]) -> None:
+    """The same for people."""
+    settings, unit, purchase = shown["settings"], shown["unit"], shown["purchase"]
+    state = "on" if settings["enabled"] else "off"
+    most = "" if settings["monthly_maximum"] is None else f", {settings['monthly_maximum']} {unit} a month at most"
+    said = f"by {settings['actor']} at {settings['at']}"
+    out(f"  top-up {key}: {state}, below {settings['minimum']} {unit} up to {settings['target']} {unit}{most} ({said})")
+    if purchase is not None:
+        bought = f"{purchase['amount']} {unit} for {purchase['money']} {purchase['currency']}"
+        out(f"    purchase {purchase['id']}: {bought}, {purchase['state']}")
+    if shown["reason"] is not None:
+        wait = f" until {shown['next_at']}" if shown["reason"] == "back_off" else ""
+        out(f"    nothing is bought: {shown['reason']}{wait}")
