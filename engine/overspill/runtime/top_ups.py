@@ -7,10 +7,12 @@ a purchase that the next run asks about again, under the same key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from overspill.account.purchases import ABANDONED, DECLINED, INTENDED, OPEN, PENDING, SUCCEEDED
+from overspill.account.purchases import DECLINED, INTENDED, PENDING, SUCCEEDED
+from overspill.account.state import Account
 from overspill.ports.payments import Declined, Intent, Paid, PaymentProvider, Pending
 from overspill.records.answers import Receipt
 from overspill.records.journal import Record
@@ -24,7 +26,8 @@ from overspill.words.codec import json_decoder
 from overspill.words.failures import Failure
 
 _decode = json_decoder(dict[str, Any]).decode
-OUTCOMES = (SUCCEEDED, DECLINED, PENDING, ABANDONED)
+AT_ONCE = 256
+"""So many states are read in one go."""
 
 
 class TopUps:
@@ -39,13 +42,13 @@ class TopUps:
         """Tests what time alone has made due, then asks the provider about every open purchase. What came of each stands
         in its receipt; one about which the provider could not be asked stays open."""
         self._test()
-        done = [self._asked(provider, purchase) for purchase in self._combiner.exclusively(self._open)]
+        done = [self._asked(provider, purchase) for purchase in self._open()]
         return [receipt for receipt in done if receipt is not None]
 
     def intents(self) -> list[Intent]:
         """The purchases that are open, the oldest first, once what time alone has made due is tested."""
         self._test()
-        return [self._intent(id)[0] for id, _ in self._combiner.exclusively(self._open)]
+        return [self._intent(id)[0] for id, _ in self._open()]
 
     def resolve(
         self, purchase: str, outcome: str, *, receipt: str = "", detail: str = "", actor: str = "provider"
@@ -90,26 +93,34 @@ class TopUps:
 
     def _test(self) -> None:
         """Somebody else may meet an account meanwhile, and test it."""
-        for key, version in self._combiner.exclusively(self._overdue):
+        plan, now = self._plans.active().plan, self._combiner.now()
+        found = self._accounts()
+        for key, version in [(key, account.version) for key, account in found if overdue(plan, account, now)]:
             try:
                 self._run(TopUp(tenant=key.split("/", 1)[0], account=key, version=version))
             except Failure as failure:
                 if failure.code != "nothing_new":
                     raise
 
-    def _overdue(self) -> list[tuple[str, int]]:
-        """(account, version) for accounts of which time has changed the test."""
-        states, plan, now = self._combiner.states, self._plans.active().plan, self._combiner.now()
-        states.catch_up()
-        found = [(key, states.of(key)) for key in sorted(states.topped_up)]
-        return [(key, account.version) for key, account in found if overdue(plan, account, now)]
+    def _accounts(self) -> Iterator[tuple[str, Account]]:
+        """The accounts that buy by themselves, with their keys: so many at once that nobody waits for it long."""
+        states = self._combiner.states
+
+        def known() -> list[str]:
+            states.catch_up()
+            return sorted(states.topped_up)
+
+        def read(some: list[str]) -> list[tuple[str, Account]]:
+            return [(key, states.of(key)) for key in some]
+
+        keys = self._combiner.exclusively(known)
+        for start in range(0, len(keys), AT_ONCE):
+            yield from self._combiner.exclusively(partial(read, keys[start : start + AT_ONCE]))
 
     def _open(self) -> list[tuple[str, str]]:
         """(purchase, its state) for every one that is open, the oldest first."""
-        states = self._combiner.states
-        states.catch_up()
-        kept = [one for key in sorted(states.topped_up) for one in states.of(key).top_ups.values()]
-        found = [one.purchase for one in kept if one.purchase is not None and one.purchase.state in OPEN]
+        kept = [one.open for _, account in self._accounts() for one in account.top_ups.values()]
+        found = [purchase for purchase in kept if purchase is not None]
         return [(one.id, one.state) for one in sorted(found, key=lambda one: (one.at, one.id))]
 
     def _asked(self, provider: PaymentProvider, purchase: tuple[str, str]) -> Receipt | None:
