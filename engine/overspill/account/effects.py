@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from overspill.account.due import due_at, hold_due_at
 from overspill.account.state import Account, Banked, Hold, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
@@ -21,6 +22,7 @@ from overspill.plan.shapes import (
     WindowState,
 )
 from overspill.words.codec import Light
+from overspill.words.instants import NEVER
 
 
 class SetWindow(Light, frozen=True, array_like=True, tag="window"):
@@ -82,6 +84,7 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
+    due, ended = account.due_at, False
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -90,11 +93,20 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
         elif isinstance(effect, SetLot):
             if pools is account.pools:
                 pools = pools.copy()
-            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), effect.lot)
+            lot = effect.lot
+            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), lot)
+            if lot[LOT_LEFT]:
+                due = min(due, lot[LOT_EXPIRES_AT])
+            else:
+                ended = ended or lot[LOT_EXPIRES_AT] == due != NEVER
         elif isinstance(effect, SetHold):
-            holds = {**holds, effect.hold.id: effect.hold}
+            hold = effect.hold
+            ended = ended or _is_due(holds.get(hold.id), due)
+            holds = {**_in_time(holds, at), hold.id: hold}
+            due = min(due, hold_due_at(hold))
         elif isinstance(effect, EndHold):
-            holds = {id: hold for id, hold in holds.items() if id != effect.id}
+            ended = ended or _is_due(holds.get(effect.id), due)
+            holds = {id: hold for id, hold in _in_time(holds, at).items() if id != effect.id}
         elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
             since = at
@@ -106,7 +118,18 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
                 debts[effect.pool] = effect.amount
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts)
+    if ended:
+        due = due_at(pools, holds)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due)
+
+
+def _is_due(hold: Hold | None, due: int) -> bool:
+    return hold is not None and hold_due_at(hold) == due != NEVER
+
+
+def _in_time(holds: dict[str, Hold], at: int) -> dict[str, Hold]:
+    """Without those that are too late for a capture: they leave with the next change of any hold."""
+    return {id: hold for id, hold in holds.items() if hold.open or at < hold.late_until}
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

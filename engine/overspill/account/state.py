@@ -43,6 +43,8 @@ class Leg(Light, frozen=True, array_like=True):
     used_base: int = 0
     used: int = 0
     """What captures have booked of it so far; the rest is held."""
+    lapses: bool = False
+    """What it holds of a lot that expires is no longer held (`on expired_in_hold lapse`)."""
 
 
 class Hold(Light, frozen=True, array_like=True):
@@ -99,6 +101,8 @@ class Account(Light, frozen=True, array_like=True):
     """By limit: the resets that were granted and not redeemed, the earliest expiry first."""
     debts: dict[str, int] = {}
     """By pool key: what was used and is owed, in steps; the next purchase repays it first."""
+    due_at: int = NEVER
+    """When something of it next ends by itself (`account.due`)."""
 
 
 EMPTY = Account()

@@ -61,6 +61,12 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] -= amount
             if answer["hold"] is not None:
                 holds[answer["hold"]["id"]] = drawn
+        elif "expire_lot" in answer:
+            entries += 1
+            key = (answer["account"], answer["pool"], answer["lot"])
+            lots[key] = lots.get(key, Decimal(0)) - Decimal(answer["amount"])
+            for lapsed in answer.get("holds", ()):
+                _lapsed(answer, lapsed, holds[lapsed["hold"]], lots)
         elif "extend" in answer:
             continue
         elif "hold" in answer:
@@ -79,6 +85,10 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] -= amount
             for key, amount, _ in _captured(answer):
                 lots[key] -= amount
+            for gone in answer.get("expired", ()):
+                lots[(gone["account"], gone["pool"], gone["lot"])] -= Decimal(gone["amount"])
+                if "reissued" in gone:
+                    lots[(gone["account"], gone["pool"], gone["reissued"]["lot"])] = Decimal(gone["amount"])
     return Recount(decisions, entries, lots)
 
 
@@ -90,6 +100,21 @@ def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
         for effect in effects
         if "lot" in effect
     ]
+
+
+def _lapsed(
+    answer: Mapping[str, Any],
+    lapsed: Mapping[str, Any],
+    held: list[tuple[LotKey, Decimal]],
+    lots: dict[LotKey, Decimal],
+) -> None:
+    """What a hold lost with a lot will not come back; what became too little for a base step has gone back."""
+    own = (answer["account"], answer["pool"], answer["lot"])
+    held.append((own, -Decimal(lapsed["amount"])))
+    for lot, amount in lapsed["returned"].items():
+        key = (answer["account"], answer["pool"], lot)
+        held.append((key, -Decimal(amount)))
+        lots[key] += Decimal(amount)
 
 
 def _captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:

@@ -38,7 +38,6 @@ def _of_pool(pool: r.Pool, parts: Parts) -> Iterator[c.Carried]:
             when=parts.optional(pool.top_up.when),
         )
         yield c.Carried(construct=f"top_up of {pool.name}", place=pool.top_up.span.place, value=top_up)
-    yield from _reaction("on_expired_in_hold", "on expired_in_hold", pool.name, pool.on_expired_in_hold)
 
 
 def _reaction(event: str, shown: str, layer: str | None, reaction: r.Reaction) -> Iterator[c.Carried]:

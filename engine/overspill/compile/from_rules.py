@@ -215,6 +215,8 @@ class _Build:
                     order=() if layer.order == r.DEFAULT_ORDER else layer.order,
                     free=layer.free,
                     debt=layer.on_overshoot.up_to or 0,
+                    lapses=layer.on_expired_in_hold.word == "lapse",
+                    reissue=layer.on_expired_in_hold.length,
                 )
             case r.Entitlement():
                 return p.EntitlementLayer(

@@ -199,6 +199,10 @@ class PoolLayer(LayerBase, frozen=True, kw_only=True):
     free: bool
     debt: int
     """What of an overshoot may be owed, in steps (`on overshoot debt up to`); 0: it is refunded (LANGUAGE.md S3)."""
+    lapses: bool
+    """Whether what is held of a lot expires with it (`on expired_in_hold lapse`, LANGUAGE.md G5)."""
+    reissue: Length | None
+    """How long a lot lasts that what comes back of an expired one becomes (`reissue`); None: it is expired."""
 
 
 class EntitlementLayer(LayerBase, frozen=True, kw_only=True):

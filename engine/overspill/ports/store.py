@@ -27,6 +27,8 @@ class Snapshot(Struct, frozen=True):
     key: str
     seq: int
     state: bytes
+    due_at: int
+    """When something of it next ends by itself."""
 
 
 class StoredPolicy(Struct, frozen=True):
@@ -72,6 +74,10 @@ class Store(Protocol):
     def form(self, id: str) -> Form: ...
 
     def snapshot(self, key: str) -> Snapshot | None: ...
+
+    def due(self, now: int, most: int) -> Sequence[str]:
+        """Keys of up to `most` accounts by whose snapshots something has ended at `now`, the earliest first."""
+        ...
 
     def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], through: int) -> None:
         """Stores states, and the numbers of ids with those of their records; what they leave out stands in the journal

@@ -128,7 +128,7 @@ def _time(world: World, step: Step) -> Answer:
                 raise _impossible("OSP304", step.span, "`at` lies before the step before: time never runs backwards")
             world.now = at
     _in_time(world, step.span)
-    world.time_out()
+    world.end_due()
     return _answer(world, {}, b"", None, False, None)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from overspill.account.due import due_at
 from overspill.account.effects import default_order
-from overspill.account.holds import due
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
 from overspill.plan.periods import window_at
@@ -33,7 +33,6 @@ from overspill.step.commands import (
     Capture,
     Command,
     Consume,
-    Expire,
     Extend,
     Grant,
     Preview,
@@ -44,7 +43,7 @@ from overspill.step.commands import (
     Value,
 )
 from overspill.step.keys import identify
-from overspill.step.step import step
+from overspill.step.step import Batch, step
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_from_text
@@ -118,15 +117,12 @@ class World:
                 self._held(action, record.ids)
         return Ran(outcome.answer, False, changed)
 
-    def time_out(self) -> None:
-        """Times out the holds that are due, as the next command that met their accounts would."""
-        owned = [(key, hold) for key in sorted(self.states) for hold in due(self.states[key], self.now)]
-        for key, hold in owned:
-            if key == hold.accounts[ROOT]:
-                expire = identify(Expire(tenant=TENANT, account=key, hold=hold.id))
-                outcome = step(self, self.state, expire, self.now, self.seq)
-                self.states.update(outcome.accounts)
-                self.seq += len(outcome.records)
+    def end_due(self) -> None:
+        """Ends the holds and lots that are due, as the next command that met their accounts would."""
+        batch = Batch(self, self.state, self.now, self.seq)
+        batch.end_due(sorted(self.states))
+        self.states.update(batch.accounts)
+        self.seq += len(batch.records)
 
     def twin(self, ask: Ask, number: int) -> bytes:
         """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
@@ -303,7 +299,7 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
         }
         states[f"{TENANT}/{name}/{account[name]}"] = Account(
-            1, now, attributes, windows, lots, since=now, banked=banked
+            1, now, attributes, windows, lots, since=now, banked=banked, due_at=due_at(lots, {})
         )
     return states
 

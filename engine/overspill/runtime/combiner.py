@@ -200,6 +200,26 @@ class Combiner:
         self._store.append(segment, has_events=any(record.events for record in records))
         return Head(segment.last_seq, segment.hash)
 
+    def sweep(self) -> int:
+        """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
+        self._store.begin()
+        try:
+            head = self.states.catch_up()
+            now = max(self._clock.now(), self.states.last_at)
+            work = Batch(self._plans, self.states.of, now, head.seq + 1)
+            for key in self.states.due(now, BATCH_MAX):
+                work.end_due([key])
+            if not work.records:
+                self._store.rollback()
+                return 0
+            head = self._append(work.records, {}, head.hash)
+            self._store.commit()
+        except BaseException:
+            self._store.rollback()
+            raise
+        self.states.advance(head, work.records, work.accounts)
+        return len(work.records)
+
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
         if not self.states.ids:

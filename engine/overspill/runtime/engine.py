@@ -280,6 +280,14 @@ class Engine:
 
         return self._combiner.exclusively(read)
 
+    def sweep(self) -> int:
+        """Writes down what has ended by itself and that no request has met yet: lots that expired, holds that timed out.
+        Each is an entry as of its own instant, whenever this is called. How many entries that were."""
+        total = 0
+        while count := self._combiner.exclusively(self._combiner.sweep):
+            total += count
+        return total
+
     # ---- the journal
 
     def find(self, id: str) -> Record | None:

@@ -68,6 +68,17 @@ class Expire(Light, frozen=True, kw_only=True):
     hold: str
 
 
+class ExpireLot(Light, frozen=True, kw_only=True):
+    """A lot's end at the instant `at`, commanded by the engine itself as soon as the account is met after it."""
+
+    tenant: str
+    account: str
+    pool: str
+    """Its key in the account's state."""
+    lot: str
+    at: int
+
+
 class Grant(Light, frozen=True, kw_only=True):
     """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
 
@@ -151,6 +162,7 @@ Command = (
     | Extend
     | Release
     | Expire
+    | ExpireLot
     | Grant
     | SetAttributes
     | Void

@@ -11,6 +11,7 @@ from overspill.step.commands import (
     Command,
     Consume,
     Expire,
+    ExpireLot,
     Extend,
     Grant,
     GrantReset,
@@ -57,6 +58,10 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
+def _of_lot(command: ExpireLot) -> tuple[str, str, object]:
+    return command.account.split("/", 1)[1], command.lot, command
+
+
 def _of_account(command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
@@ -69,6 +74,7 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Extend: ("extend", "ext", _of_hold),
     Release: ("release", "rel", _of_hold),
     Expire: ("expire", "exp", _of_timeout),
+    ExpireLot: ("expire_lot", "exl", _of_lot),
     Grant: ("grant", "grt", _of_account),
     SetAttributes: ("set", "set", _of_account),
     Void: ("void", "vod", _of_account),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
+from overspill.account.due import LotDue, next_due
 from overspill.account.effects import Effect, SetHold, apply
-from overspill.account.holds import due
 from overspill.account.state import Account, Hold, Leg
 from overspill.decide.admit import Admitted, admit
 from overspill.decide.decide import DENY, Decided, decide
@@ -22,12 +22,13 @@ from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, facts, lots, resets, settle
+from overspill.step import changes, expiry, facts, lots, resets, settle
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
     Consume,
     Expire,
+    ExpireLot,
     Extend,
     Grant,
     GrantReset,
@@ -44,7 +45,9 @@ from overspill.words.codec import Light, Raw
 from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
-Operation = Capture | Extend | Release | Expire | Grant | SetAttributes | Void | Transfer | GrantReset | Redeem
+Operation = (
+    Capture | Extend | Release | Expire | ExpireLot | Grant | SetAttributes | Void | Transfer | GrantReset | Redeem
+)
 """All but requests."""
 AccountOf = Callable[[str], Account]
 """The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
@@ -126,6 +129,8 @@ class Batch:
                 return self.follow_up(command, asked)
             case Expire() as expire:
                 return self.timed_out(command, expire)
+            case ExpireLot() as lot:
+                return self.lot_expired(command, lot)
             case Grant() as grant:
                 change = lots.grant(self._plans.active().plan, grant, self.account, self.now, command)
                 return self.change(command, change)
@@ -224,14 +229,15 @@ class Batch:
         return self.record(command, written, effects, (), (hold.id,))
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
-        """The states of the accounts that a command touches; first of all their holds that are due are timed out."""
+        """The states of the accounts that a command touches; first of all what has ended on them is written down."""
         met: list[Account | None] = []
         for key in keys:
             if key is None:
                 met.append(None)
                 continue
             account = self.accounts.get(key) or self._account_of(key)
-            if account.holds and self.time_out(keys):
+            if account.due_at <= self.now:
+                self.end_due(keys)
                 return self.meet(keys)
             met.append(account)
         return tuple(met)
@@ -247,22 +253,26 @@ class Batch:
             found.append(Account(attributes=together(kind, states)))  # type: ignore[arg-type]
         return found
 
-    def time_out(self, keys: Sequence[str | None]) -> bool:
-        """Ends the holds that are due on these accounts; whether there were any."""
-        count = len(self.records)
-        for key in keys:
-            for hold in () if key is None else due(self.account(key), self.now):
-                owner = hold.accounts[ROOT]
+    def end_due(self, keys: Sequence[str | None]) -> None:
+        """Ends what is due on these accounts, one thing after the other in the order of their instants."""
+        named = [key for key in keys if key is not None]
+        while (due := next_due({key: self.account(key) for key in named}, self.now)) is not None:
+            if isinstance(due, LotDue):
+                tenant = due.account.split("/", 1)[0]
+                lot = ExpireLot(tenant=tenant, account=due.account, pool=due.pool, lot=due.lot, at=due.at)
+                self.lot_expired(identify(lot), lot)
+            else:
+                owner = due.hold.accounts[ROOT]
                 assert owner is not None
-                tenant = owner.split("/", 1)[0]
-                expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
-                self.settled(expire, settle.expired(hold, self.account, self.now, expire))
-        return len(self.records) > count
+                expire = Expire(tenant=owner.split("/", 1)[0], account=owner, hold=due.hold.id)
+                self.timed_out(identify(expire), expire)
 
     # ---- what follows a hold
 
     def follow_up(self, command: Identified, asked: Capture | Extend | Release) -> Written:
         self.meet([asked.account])
+        hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
+        self.meet(hold.accounts)  # a lot of another account's may have taken from it
         hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
         match asked:
             case Capture(meters=meters, final=final):
@@ -271,13 +281,16 @@ class Batch:
             case Extend():
                 settled = settle.extended(self._plans.of(hold.digest), hold, self.now, command)
             case Release():
-                settled = settle.released(hold, self.account, self.now, command)
+                settled = settle.released(hold, self._plans.of, self.account, self.now, command)
         return self.settled(command, settled)
 
     def timed_out(self, command: Identified, expire: Expire) -> Written:
-        """Only replay commands this by itself; the engine's own time-outs come through `meet`."""
         hold = self.account(expire.account).holds[expire.hold]
-        return self.settled(command, settle.expired(hold, self.account, self.now, command))
+        return self.settled(command, settle.expired(hold, self._plans.of, self.account, self.now, command))
+
+    def lot_expired(self, command: Identified, lot: ExpireLot) -> Written:
+        plan = self._plans.active().plan
+        return self.change(command, expiry.expire_lot(plan, self._plans.of, lot, self.account, self.now, command))
 
     def settled(self, command: Identified, settled: settle.Settled) -> Written:
         return self.record(command, Written(settled.answer), settled.effects, settled.events)

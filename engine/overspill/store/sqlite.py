@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x4F565350
 """`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
@@ -37,7 +37,9 @@ CREATE TABLE segments (
 CREATE TABLE forms (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE ids (number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, seq)) WITHOUT ROWID;
 CREATE TABLE outbox (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
-CREATE TABLE accounts (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE accounts (
+  key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX due ON accounts (due_at) WHERE due_at < 9223372036854775807;
 CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('snapshots_through', 0);
@@ -207,12 +209,16 @@ class SqliteStore:
     # ---- snapshots
 
     def snapshot(self, key: str) -> Snapshot | None:
-        row = self._do(self._execute, "SELECT key, seq, state FROM accounts WHERE key = ?", (key,)).fetchone()
+        row = self._do(self._execute, "SELECT key, seq, state, due_at FROM accounts WHERE key = ?", (key,)).fetchone()
         return None if row is None else Snapshot(*row)
 
+    def due(self, now: int, most: int) -> Sequence[str]:
+        query = "SELECT key FROM accounts WHERE due_at <= ? AND due_at < 9223372036854775807 ORDER BY due_at LIMIT ?"
+        return [key for (key,) in self._do(self._execute, query, (now, most))]
+
     def write_snapshots(self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], through: int) -> None:
-        rows = ((snapshot.key, snapshot.seq, snapshot.state) for snapshot in snapshots)
-        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", rows)
+        rows = ((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
+        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", rows)
         # In order, so that each page of the index is written once for many ids.
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO ids VALUES (?, ?)", sorted(ids))
         self._do(self._execute, "UPDATE meta SET value = ? WHERE name = 'snapshots_through'", (through,))
