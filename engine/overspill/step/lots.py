@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from overspill.account.effects import Effect, SetDebt, SetLot
+from overspill.account.kernel import repaid
 from overspill.account.state import Account
 from overspill.decide.effects import lot_with
 from overspill.plan.plan import Plan, Pool, state_key
@@ -47,12 +48,11 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
     lot = _lot(pool, command, now)
     pool_key = state_key(pool.name, _per(pool, command.per or {}))
     account = account_of(key)
-    owed = account.debts.get(pool_key, 0)
-    repaid = min(owed, lot[LOT_LEFT])
     amount = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
-    if repaid:
-        lot = lot_with(lot, lot[LOT_LEFT] - repaid)
-    balance = sum(other[LOT_LEFT] for other in account.pools.get(pool_key, ())) + lot[LOT_LEFT] - (owed - repaid)
+    repays, left, owed = repaid(account.debts.get(pool_key, 0), lot[LOT_LEFT])
+    if repays:
+        lot = lot_with(lot, left)
+    balance = sum(other[LOT_LEFT] for other in account.pools.get(pool_key, ())) + left - owed
     answer = {
         "grant": identified.id,
         "at": instant_text_micros(now),
@@ -61,7 +61,7 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
         "lot": command.id,
         "amount": amount,
         "unit": pool.unit.name,
-        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
+        **({"repaid": text_from_steps(repays, pool.unit.scale)} if repays else {}),
         "balance": text_from_steps(balance, pool.unit.scale),
         "priority": command.priority,
         "category": command.category,
@@ -69,8 +69,8 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
         "actor": command.actor,
     }
     effects: tuple[Effect, ...] = (SetLot(pool_key, lot),)
-    if repaid:
-        effects = (SetDebt(pool_key, owed - repaid), *effects)
+    if repays:
+        effects = (SetDebt(pool_key, owed), *effects)
     return Change({key: effects}, json_bytes(answer))
 
 
@@ -161,11 +161,10 @@ def transfer(
         left = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
         raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
     new: Lot = (identified.id, amount, now, *lot[3:6], amount)
-    owed = account_of(target).debts.get(pool_key, 0)
-    repaid = min(owed, amount)
-    effects: tuple[Effect, ...] = (SetLot(pool_key, lot_with(new, amount - repaid)),)
-    if repaid:
-        effects = (SetDebt(pool_key, owed - repaid), *effects)
+    repays, rest, owed = repaid(account_of(target).debts.get(pool_key, 0), amount)
+    effects: tuple[Effect, ...] = (SetLot(pool_key, lot_with(new, rest)),)
+    if repays:
+        effects = (SetDebt(pool_key, owed), *effects)
     answer = {
         "transfer": identified.id,
         "at": instant_text_micros(now),
@@ -176,7 +175,7 @@ def transfer(
         "to_lot": identified.id,
         "amount": text_from_steps(amount, pool.unit.scale),
         "unit": pool.unit.name,
-        **({"repaid": text_from_steps(repaid, pool.unit.scale)} if repaid else {}),
+        **({"repaid": text_from_steps(repays, pool.unit.scale)} if repays else {}),
         "actor": command.actor,
     }
     changed = {source: (SetLot(pool_key, lot_with(lot, lot[LOT_LEFT] - amount)),), target: effects}

@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from overspill.account.draft import AccountOf, Draft
 from overspill.account.effects import Effect, EndHold, SetDebt, SetHold, SetLot, SetWindow
 from overspill.account.holds import Kept, booked, give_back, lots_used, trimmed
-from overspill.account.kernel import kept
+from overspill.account.kernel import LATE, OVER, kept, overshoot, phase
 from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
 from overspill.decide.effects import layer_effects, leg_of
-from overspill.plan.arithmetic import ceil_ratio, cover
 from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import Meeting, fill, is_charged, passed_by, values_of
 from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall, state_key
@@ -46,7 +45,7 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
     """The hold, open or within its late capture. Raises Failure `hold_closed` for one that is over, whether the account
     still remembers it or not."""
     hold = account.holds.get(hold_id)
-    if hold is None or (not hold.open and now >= hold.late_until):
+    if hold is None or phase(hold.open, hold.expires_at, hold.late_until, now) == OVER:
         raise Failure(
             "hold_closed",
             f"hold `{hold_id[:80]}` is over: captured, released, or timed out and too late for a capture",
@@ -61,10 +60,10 @@ def expired(hold: Hold, program_of: ProgramOf, account_of: AccountOf, now: int, 
     draft = Draft(account_of)
     gone = _unwound(hold, parts, draft, hold.expires_at, program_of, identified)
     closed = replace(hold, legs=tuple([trimmed(part) for part in parts if part.base]), open=False)
+    late = phase(closed.open, closed.expires_at, closed.late_until, now) == LATE
     for key in holders(hold):
         # Only the account that answers for it takes a late capture.
-        kept_closed = key == hold.accounts[ROOT] and now < hold.late_until
-        draft.add(key, SetHold(closed) if kept_closed else EndHold(hold.id))
+        draft.add(key, SetHold(closed) if late and key == hold.accounts[ROOT] else EndHold(hold.id))
     shown = {"effective_at": instant_text(hold.expires_at), **gone}
     return Settled(_answer("expire", identified, hold, now, shown), draft.effects(), ())
 
@@ -250,19 +249,18 @@ def _overshoot(
     assert account is not None
     key, ratio = state_key(pool.name, values_of(pool.per, facts)), look_up(pool.ratio, waterfall, facts)
     owed_now = draft.account(account).debts.get(key, 0)
-    base, amount = cover(left, hold.owed + max(pool.debt - owed_now, 0), *ratio)
-    if amount != hold.owed:
-        draft.add(account, SetDebt(key, max(owed_now + amount - hold.owed, 0)))
+    split = overshoot(left, hold.owed, owed_now, pool.debt, hold.absorbed, *ratio)
+    if split.owed != hold.owed:
+        draft.add(account, SetDebt(key, split.debt))
     lots = [lot for part in parts if part.leg.layer == pool.name for lot in lots_used(part)]
-    rest = left - base - hold.absorbed
     return Overshoot(
         pool=pool,
-        owed_base=base,
-        owed=amount,
-        absorbed=left - base,
-        added=(base - hold.owed_base, amount - hold.owed),
-        lot=(lots[-1][0], lots[-1][1][0]) if lots and rest > 0 else None,
-        refunded=ceil_ratio(rest, *ratio) if rest > 0 else 0,
+        owed_base=split.owed_base,
+        owed=split.owed,
+        absorbed=split.absorbed,
+        added=(split.owed_base - hold.owed_base, split.owed - hold.owed),
+        lot=(lots[-1][0], lots[-1][1][0]) if lots and split.refunded else None,
+        refunded=split.refunded,
     )
 
 
