@@ -140,6 +140,8 @@ _TESTS: Mapping[str, str] = {
     "banked_resets": "Resets that may be redeemed, by limit, the earliest expiry first.",
     "banked_resets.id": "The reset's id.",
     "banked_resets.expires_at": "From when it may not be redeemed any more; never where it is left out.",
+    "reverse": "Undoes a finished request, by the id that its step gave it.",
+    "credit": "What of the charge is given back.",
     "redeem": "Redeems the banked reset of this limit that expires first.",
     "id": "The step's id: the same id again is the same request again.",
     "amount": "How much, with its unit.",

@@ -37,7 +37,6 @@ def test_everything_that_is_said_is_carried_typed() -> None:
 # A statement of a small policy → what is refused.
 REFUSED = [
     ("otherwise deny used_up offer", "on unavailable allow up to 1 credits; otherwise deny used_up offer", "on unavailable allow"),
-    ("otherwise deny used_up offer", "on reversal expired_lot reissue 7d; otherwise deny used_up offer", "on reversal expired_lot reissue"),
 ]  # fmt: skip
 
 

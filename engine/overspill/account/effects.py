@@ -6,11 +6,11 @@ whoever folds the journal again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from overspill.account.due import due_at, hold_due_at
-from overspill.account.state import Account, Banked, Hold, Value
+from overspill.account.state import Account, Banked, Hold, Leg, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
     LOT_EXPIRES_AT,
@@ -21,7 +21,7 @@ from overspill.plan.shapes import (
     Lot,
     WindowState,
 )
-from overspill.words.codec import Light
+from overspill.words.codec import Light, convert
 from overspill.words.instants import NEVER
 
 
@@ -42,7 +42,11 @@ class SetHold(Light, frozen=True, array_like=True, tag="hold"):
 
 
 class EndHold(Light, frozen=True, array_like=True, tag="end_hold"):
+    """`legs` and `owed` are what the hold has used in all, where its last capture ends it: what a reversal unwinds."""
+
     id: str
+    legs: tuple[Leg, ...] = ()
+    owed: int = 0
 
 
 class SetAttribute(Light, frozen=True, array_like=True, tag="attribute"):
@@ -67,6 +71,14 @@ class SetDebt(Light, frozen=True, array_like=True, tag="debt"):
 
 
 Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt
+
+
+def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect]]:
+    """A record's effects by account, whether they were read from the journal or have just been made."""
+    return {
+        key: [one if isinstance(one, Light) else convert(one, Effect) for one in found]  # type: ignore[misc]
+        for key, found in effects.items()
+    }
 
 
 def default_order(lot: Lot) -> tuple[int, int, int, int, str]:

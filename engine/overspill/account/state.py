@@ -75,6 +75,8 @@ class Hold(Light, frozen=True, array_like=True):
     owed_base: int = 0
     owed: int = 0
     """What of it is a debt of the last eligible pool, in base steps and in the pool's."""
+    bookings: int = 0
+    """How many captures there were."""
 
 
 Banked = tuple[str, int, int]

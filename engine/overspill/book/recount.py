@@ -47,7 +47,7 @@ def recount(records: Iterable[Record]) -> Recount:
             lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
                 answer.get("repaid", "0")
             )
-        elif "void" in answer or "transfer" in answer:
+        elif "void" in answer or "refund" in answer or "transfer" in answer:
             entries += 1
             lots[(answer["account"], answer["pool"], answer["lot"])] -= Decimal(answer["amount"])
             if "transfer" in answer:
@@ -61,6 +61,10 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] -= amount
             if answer["hold"] is not None:
                 holds[answer["hold"]["id"]] = drawn
+        elif "reversal" in answer:
+            entries += 1
+            for back in answer["returned"]:
+                _returned(back, lots)
         elif "expire_lot" in answer:
             entries += 1
             key = (answer["account"], answer["pool"], answer["lot"])
@@ -100,6 +104,14 @@ def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
         for effect in effects
         if "lot" in effect
     ]
+
+
+def _returned(back: Mapping[str, Any], lots: dict[LotKey, Decimal]) -> None:
+    """What a reversal gives back, to its lot or as a new one."""
+    if back["to"] == "lot":
+        lots[(back["account"], back["pool"], back["lot"])] += Decimal(back["amount"])
+    elif back["to"] == "reissued":
+        lots[(back["account"], back["pool"], back["reissued"]["lot"])] = Decimal(back["amount"])
 
 
 def _lapsed(

@@ -1,4 +1,4 @@
-"""`grant`, `account`: what operators put in, set and look at."""
+"""`grant`, `account`, `sweep`: what operators put in, set, look at and write down."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from overspill.words.instants import NEVER, instant_text
 @click.argument("pool")
 @click.argument("amount")
 @click.option("--id", "id_", required=True, help="The lot's name: the same again grants nothing more.")
+@click.option("--effective", help="RFC 3339 in UTC; otherwise from now on.")
 @click.option("--expires", help="RFC 3339 in UTC; otherwise as the pool says.")
+@click.option("--cost", help='What was paid for it: "9.99 usd".')
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
 @click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
@@ -45,7 +47,9 @@ def grant(
     pool: str,
     amount: str,
     id_: str,
+    effective: str | None,
     expires: str | None,
+    cost: str | None,
     priority: int,
     category: str,
     actor: str,
@@ -67,9 +71,26 @@ def grant(
             expires_at=expires,
             priority=priority,
             category=category,
+            effective_at=effective,
+            cost=cost,
             actor=actor,
         )
     _receipt(receipt, format_)
+    return 0
+
+
+@click.command()
+@policy_option
+@existing_db_option
+@format_option("text", "json")
+def sweep(policy: str, db: str, format_: str) -> int:
+    """Write down what has ended by itself and nobody has met yet: lots that expired, holds that timed out."""
+    with Engine.open(policy, db=db) as engine:
+        count = engine.sweep()
+    if format_ == "json":
+        out_json({"entries": count})
+    else:
+        out(f"{count} {'entry' if count == 1 else 'entries'} written")
     return 0
 
 

@@ -12,12 +12,8 @@ from overspill.check import rules as r
 from overspill.compile.parts import Parts
 from overspill.plan import carried as c
 
-DEFAULTS = ("deny", "refund", "honor", "no_transfer", "breakage")
-_REACTIONS = {
-    "on_unavailable": "on unavailable",
-    "closed_window": "on reversal closed_window",
-    "expired_lot": "on reversal expired_lot",
-}
+DEFAULTS = ("deny",)
+_REACTIONS = {"on_unavailable": "on unavailable"}
 
 
 def carried_of(waterfall: r.Waterfall, parts: Parts) -> Iterator[c.Carried]:

@@ -128,6 +128,8 @@ class _Build:
             fill_whole=waterfall.fill == "whole",
             partial=waterfall.reactions["on_shortfall"].word == "partial",
             verify_only=waterfall.admission == "verify_only",
+            reversal_transfers=waterfall.reactions["closed_window"].word == "transfer",
+            reversal_reissue=waterfall.reactions["expired_lot"].length,
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
             has_funded=any(isinstance(layer, p.GraceLayer) and layer.started_funded for layer in layers),

@@ -49,6 +49,13 @@ def given_back(state: WindowState, generation: int, amount: int) -> WindowState:
     return _sliding(state[GENERATION], state[OPENED_AT], found)
 
 
+def still_counts(state: WindowState, generation: int, now: int) -> bool:
+    """Whether what was counted in this generation counts at `now`: a window is open until its end, a bucket always."""
+    if len(state) > _PLAIN and state[FORM] == BUCKET:
+        return True
+    return any(number == generation and now < until for number, until, _ in _parts(state))
+
+
 def less(used: int, amount: int) -> int:
     """A window's use after `amount` has gone back to it; never below 0."""
     return used - amount if amount < used else 0

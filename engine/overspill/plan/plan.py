@@ -266,6 +266,10 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """`on shortfall partial`."""
     verify_only: bool
     """LANGUAGE.md S5: a reservation holds nothing."""
+    reversal_transfers: bool
+    """Whether a reversal gives what a closed window counted to the one that is open now (LANGUAGE.md S4)."""
+    reversal_reissue: Length | None
+    """How long a lot lasts that what a reversal returns of an expired one becomes; None: it stays expired."""
     hold_length: Length
     late_length: Length
     has_funded: bool

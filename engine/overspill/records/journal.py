@@ -89,15 +89,16 @@ def records_of(segments: Iterable[Segment], form_of: FormOf) -> Iterator[Record]
     """The records of `segments`, in order, each with the exact bytes of its answer."""
     for segment in segments:
         for record in stored_records(segment):
-            yield _answered(record, form_of)
+            yield answered(record, form_of)
 
 
 def record_of(segment: Segment, seq: int, form_of: FormOf) -> Record:
     """The record numbered `seq` of the segment that holds it."""
-    return _answered(decode_stored(segment.body.splitlines()[seq - segment.first_seq]), form_of)
+    return answered(decode_stored(segment.body.splitlines()[seq - segment.first_seq]), form_of)
 
 
-def _answered(record: Record, form_of: FormOf) -> Record:
+def answered(record: Record, form_of: FormOf) -> Record:
+    """The record with the exact bytes of its answer."""
     if not record.form:
         return record
     form = form_of(record.form)

@@ -62,6 +62,7 @@ _WORDS: Mapping[str, Schema] = {
     "extend": _record({}),
     "grant": _record(_GRANT, "pool", "id", "amount"),
     "redeem": _TEXT,
+    "reverse": _TEXT,
     "wait": _LENGTH,
     "at": _INSTANT,
 }

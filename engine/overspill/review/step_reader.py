@@ -19,6 +19,7 @@ from overspill.review.suite import (
     GrantLot,
     RedeemReset,
     ReleaseHold,
+    ReverseRequest,
     SetValues,
     Step,
     Wait,
@@ -39,6 +40,7 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "capture": ("hold", "id", "final"),
     "extend": ("hold", "id"),
     "release": ("hold", "id"),
+    "reverse": ("id",),
     "grant": ("account",),
     "set": ("account",),
     "redeem": ("account", "id"),
@@ -47,7 +49,6 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
 }
 LATER = {
     "reset": "resets",
-    "reverse": "reversals",
     "purchase": "purchases",
 }
 """Steps that have their place here; the engine cannot run them yet."""
@@ -59,6 +60,8 @@ class StepReader:
     def __init__(self, leaves: PlanLeaves) -> None:
         self.leaves = leaves
         self.holds: list[str] = []
+        self.requests: list[str] = []
+        """Ids that earlier steps give to their requests."""
 
     def step(self, node: Node) -> Step:
         """One step. Raises Refused with its faults added."""
@@ -101,6 +104,8 @@ class StepReader:
             self.holds.append(leaves.identifier(beside["hold"], "a hold's name"))
         elif word.value == "reserve":
             self.holds.append("")
+        if "id" in beside and word.value != "preview":
+            self.requests.append(leaves.plain(beside["id"], "an id"))
         return Ask(
             word=word.value,
             values=leaves.texts(beside[word.value], "a request"),
@@ -125,6 +130,10 @@ class StepReader:
     def release(self, word: Scalar, beside: Beside) -> ReleaseHold:
         self.leaves.texts(beside[word.value], "a release")
         return ReleaseHold(self.held(word, beside), self.id(beside))
+
+    def reverse(self, word: Scalar, beside: Beside) -> ReverseRequest:
+        request = self.leaves.one_of(beside[word.value], "request of a step before", self.requests)
+        return ReverseRequest(request, self.id(beside))
 
     def held(self, word: Scalar, beside: Beside) -> str | None:
         """The name of the hold that is meant, None for the last one made."""
@@ -244,6 +253,7 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "capture": StepReader.capture,
     "extend": StepReader.extend,
     "release": StepReader.release,
+    "reverse": StepReader.reverse,
     "grant": StepReader.grant,
     "set": StepReader.set,
     "redeem": StepReader.redeem,

@@ -131,6 +131,13 @@ class RedeemReset(Struct, frozen=True):
     id: str | None
 
 
+class ReverseRequest(Struct, frozen=True):
+    """The reversal of the request of that id."""
+
+    request: str
+    id: str | None
+
+
 class SetValues(Struct, frozen=True):
     """Attributes of the account of one kind, as written."""
 
@@ -147,7 +154,9 @@ class Advance(Struct, frozen=True):
     at: int
 
 
-Action = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | Wait | Advance
+Action = (
+    Ask | CaptureHold | ExtendHold | ReleaseHold | ReverseRequest | GrantLot | SetValues | RedeemReset | Wait | Advance
+)
 
 
 class Expected(Struct, frozen=True):

@@ -25,9 +25,20 @@ from overspill.plan.shapes import (
     Attribute,
     WindowState,
 )
+from overspill.records.journal import Record, answered
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
-from overspill.review.suite import Ask, CaptureHold, ExtendHold, Given, GrantLot, RedeemReset, ReleaseHold, SetValues
+from overspill.review.suite import (
+    Ask,
+    CaptureHold,
+    ExtendHold,
+    Given,
+    GrantLot,
+    RedeemReset,
+    ReleaseHold,
+    ReverseRequest,
+    SetValues,
+)
 from overspill.review.vocabulary import Kept, Vocabulary, base_key
 from overspill.step.commands import (
     Capture,
@@ -39,6 +50,7 @@ from overspill.step.commands import (
     Redeem,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     Value,
 )
@@ -59,7 +71,7 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
     "reserve": Reserve,
 }
 
-Did = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset
+Did = Ask | CaptureHold | ExtendHold | ReleaseHold | ReverseRequest | GrantLot | SetValues | RedeemReset
 
 
 class Ran(NamedTuple):
@@ -83,7 +95,13 @@ class World:
         """Name → (hold id, key of the account that holds); the last one made stands under the empty name too."""
         self.answered: dict[str, tuple[bytes, bytes]] = {}
         """Id of a command → (its canonical JSON, its answer)."""
-        self.seq = 1
+        self.records: list[Record] = []
+        """What was done so far, each with the bytes of its answer."""
+
+    @property
+    def seq(self) -> int:
+        """The next record's number."""
+        return len(self.records) + 1
 
     # ---- what `step` asks for
 
@@ -96,6 +114,9 @@ class World:
     def state(self, key: str) -> Account:
         return self.states.get(key, EMPTY)
 
+    def record_of(self, id: str) -> Record | None:
+        return next((record for record in self.records if id == record.id or id in record.ids), None)
+
     # ---- what happens
 
     def run(self, action: Did, number: int) -> Ran:
@@ -106,9 +127,9 @@ class World:
             if before[0] != command.payload:
                 raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another payload")
             return Ran(before[1], True, ())
-        outcome = step(self, self.state, command, self.now, self.seq)
+        outcome = step(self, self.state, command, self.now, self.seq, self.record_of)
         self.states.update(outcome.accounts)
-        self.seq += len(outcome.records)
+        self.records += [answered(record, outcome.forms.__getitem__) for record in outcome.records]
         changed: tuple[str, ...] = ()
         for record in outcome.records:
             if record.id == command.id:
@@ -122,7 +143,7 @@ class World:
         batch = Batch(self, self.state, self.now, self.seq)
         batch.end_due(sorted(self.states))
         self.states.update(batch.accounts)
-        self.seq += len(batch.records)
+        self.records += batch.records
 
     def twin(self, ask: Ask, number: int) -> bytes:
         """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
@@ -157,6 +178,9 @@ class World:
             case ReleaseHold(hold=name, id=id):
                 hold, key = self.hold(name)
                 return Release(tenant=TENANT, account=key, hold=hold, id=id or f"r{number}")
+            case ReverseRequest(request=request, id=id):
+                decision, key = self.decision(request)
+                return Reverse(tenant=TENANT, account=key, of=decision, id=id or f"v{number}")
             case GrantLot():
                 return self.grant(action)
             case RedeemReset(limit=limit, account=account, id=id):
@@ -186,6 +210,13 @@ class World:
         if found is None:
             raise Failure("unknown_hold", "there is no hold: its reserve was denied", help="reserve what is there")
         return found
+
+    def decision(self, request: str) -> tuple[str, str]:
+        """(decision id, account key) of an earlier request. Raises Failure for one that failed."""
+        for record in reversed(self.records):
+            if record.key[2] in ("consume", "reserve") and record.key[3] == request:
+                return record.id, "/".join(record.key[:2])
+        raise Failure("unknown_request", f"request `{request}` has no decision", help="ask for it in a step before")
 
     def one(self, kind: str, account: Mapping[str, str] | None) -> dict[str, str]:
         """The one account of a kind. Raises Failure where the case names none."""

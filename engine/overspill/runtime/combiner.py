@@ -169,7 +169,7 @@ class Combiner:
         ids = [waiting.command.id for waiting in batch]
         known = self.states.ids.find(ids)
         repeated = len(set(ids)) < len(ids)
-        work = Batch(self._plans, self.states.of, now, seq + 1)
+        work = Batch(self._plans, self.states.of, now, seq + 1, self.record_of)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[str, Written]] = {}
         for waiting in batch:
@@ -192,6 +192,10 @@ class Combiner:
                     given[id] = command.fingerprint, written
         return work, answers
 
+    def record_of(self, id: str) -> Record | None:
+        """The record that an id leads to."""
+        return self.states.ids.find([id]).get(id)
+
     def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
         """A form is stored with the first answer that has it."""
         for form in forms.values():
@@ -206,7 +210,7 @@ class Combiner:
         try:
             head = self.states.catch_up()
             now = max(self._clock.now(), self.states.last_at)
-            work = Batch(self._plans, self.states.of, now, head.seq + 1)
+            work = Batch(self._plans, self.states.of, now, head.seq + 1, self.record_of)
             for key in self.states.due(now, BATCH_MAX):
                 work.end_due([key])
             if not work.records:

@@ -24,8 +24,10 @@ from overspill.step.commands import (
     GrantReset,
     Preview,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     Transfer,
     Value,
@@ -177,6 +179,16 @@ class Engine:
             raise Failure("unknown_hold", f"there is no hold `{hold[:80]}`", help="use the `hold.id` of a reservation")
         return "/".join(record.key[:2])
 
+    def reverse(self, of: str, *, id: str, actor: str = "operator") -> Receipt:
+        """Undoes a finished request, whole: what it drew goes back to where it came from. `of` is the id of its decision or
+        of its hold."""
+        record = self.find(of)
+        if record is None or record.key[2] not in ("consume", "reserve"):
+            help = "name the `decision` of an answer, or the id of its hold"
+            raise Failure("unknown_request", f"there is no decision or hold `{of[:80]}`", help=help, pointer="/of")
+        account = "/".join(record.key[:2])
+        return _receipt(self._run(Reverse(tenant=self._tenant, account=account, of=of, id=id, actor=actor)))
+
     # ---- accounts
 
     def grant(
@@ -190,11 +202,14 @@ class Engine:
         priority: int = 0,
         category: str = "paid",
         per: Mapping[str, str] | None = None,
+        effective_at: str | None = None,
+        cost: str | None = None,
         actor: str = "operator",
     ) -> Receipt:
         """Puts a lot of `amount` (decimal text in the pool's unit) into an account's pool; `id` names the lot.
 
-        `expires_at` is RFC 3339 in UTC; None: after the pool's own length, or never.
+        `effective_at` and `expires_at` are RFC 3339 in UTC; None: from now on; after the pool's own length, or never. `cost`
+        is what was paid for it (`"9.99 usd"`), which a refund goes by.
         """
         command = Grant(
             tenant=self._tenant,
@@ -202,10 +217,12 @@ class Engine:
             pool=pool,
             id=id,
             amount=amount,
-            expires_at=None if expires_at is None else _instant(expires_at),
+            expires_at=None if expires_at is None else _instant(expires_at, "/expires_at"),
             priority=priority,
             category=category,
             per=None if per is None else dict(per),
+            effective_at=None if effective_at is None else _instant(effective_at, "/effective_at"),
+            cost=cost,
             actor=actor,
         )
         return _receipt(self._run(command))
@@ -232,6 +249,21 @@ class Engine:
         """Takes away what is left of a lot."""
         where = None if per is None else dict(per)
         command = Void(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
+        return _receipt(self._run(command))
+
+    def refund(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        lot: str,
+        *,
+        id: str,
+        per: Mapping[str, str] | None = None,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Takes away what is left of a lot that was paid for; `money` of the receipt is what is due back."""
+        where = None if per is None else dict(per)
+        command = Refund(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
         return _receipt(self._run(command))
 
     def transfer(
@@ -335,11 +367,11 @@ class Engine:
         return self._front
 
 
-def _instant(text: str) -> int:
+def _instant(text: str, pointer: str) -> int:
     try:
         return instant_from_text(text)
     except InstantError as error:
-        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer="/expires_at") from None
+        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer=pointer) from None
 
 
 def _outcome(waiting: Waiting) -> Decision | Failure:

@@ -16,6 +16,8 @@ class Change(Struct, frozen=True):
     effects: Mapping[str, tuple[Effect, ...]]
     """By account key."""
     answer: bytes
+    ids: tuple[str, ...] = ()
+    """What leads to the record beside its own."""
 
 
 def one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, str]:

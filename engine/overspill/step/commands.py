@@ -82,7 +82,8 @@ class ExpireLot(Light, frozen=True, kw_only=True):
 class Grant(Light, frozen=True, kw_only=True):
     """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
 
-    `expires_at` in microseconds; None: after the pool's own length, or never.
+    `effective_at` and `expires_at` in microseconds; None: from now on; after the pool's own length, or never. `cost` is what
+    was paid for it, in the money of the pool's price.
     """
 
     tenant: str
@@ -95,6 +96,8 @@ class Grant(Light, frozen=True, kw_only=True):
     category: str = "paid"
     per: Mapping[str, str] | None = None
     """Values of the further fields the pool is kept per."""
+    effective_at: int | None = None
+    cost: str | None = None
     actor: str = "operator"
 
 
@@ -110,6 +113,18 @@ class SetAttributes(Light, frozen=True, kw_only=True):
 
 class Void(Light, frozen=True, kw_only=True):
     """What is left of a lot, of which nothing is held, is no more."""
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    lot: str
+    id: str
+    per: Mapping[str, str] | None = None
+    actor: str = "operator"
+
+
+class Refund(Light, frozen=True, kw_only=True):
+    """What is left of a lot that was paid for is no more, and its part of the money is due back."""
 
     tenant: str
     account: Mapping[str, str]
@@ -154,6 +169,17 @@ class Redeem(Light, frozen=True, kw_only=True):
     actor: str = "user"
 
 
+class Reverse(Light, frozen=True, kw_only=True):
+    """A finished request is undone: what it drew goes back to where it came from. `of` is the id of its decision or of its
+    hold, `account` the key of the account that asked."""
+
+    tenant: str
+    account: str
+    of: str
+    id: str
+    actor: str = "operator"
+
+
 Command = (
     Preview
     | Consume
@@ -169,4 +195,6 @@ Command = (
     | Transfer
     | GrantReset
     | Redeem
+    | Refund
+    | Reverse
 )

@@ -17,8 +17,10 @@ from overspill.step.commands import (
     GrantReset,
     Preview,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     Transfer,
     Void,
@@ -58,11 +60,17 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
+def _of_key(command: Reverse) -> tuple[str, str, object]:
+    return command.account.split("/", 1)[1], command.id, command
+
+
 def _of_lot(command: ExpireLot) -> tuple[str, str, object]:
     return command.account.split("/", 1)[1], command.lot, command
 
 
-def _of_account(command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem) -> tuple[str, str, object]:
+def _of_account(
+    command: Grant | SetAttributes | Void | Refund | Transfer | GrantReset | Redeem,
+) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
 
@@ -78,9 +86,11 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Grant: ("grant", "grt", _of_account),
     SetAttributes: ("set", "set", _of_account),
     Void: ("void", "vod", _of_account),
+    Refund: ("refund", "rfd", _of_account),
     Transfer: ("transfer", "trf", _of_account),
     GrantReset: ("grant_reset", "grr", _of_account),
     Redeem: ("redeem", "rdm", _of_account),
+    Reverse: ("reverse", "rvs", _of_key),
 }
 """Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""
 

@@ -28,6 +28,7 @@ from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterf
 from overspill.step.keys import Identified
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
+from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
 from overspill.words.texts import amount_text_of
@@ -36,9 +37,17 @@ Effects = dict[str, list[Effect]]
 
 
 class Settled(Struct, frozen=True):
+    """`ids` lead to the record beside its own."""
+
     answer: bytes
     effects: Effects
     events: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+
+
+def booking_id(hold: str, number: int) -> str:
+    """What leads to a hold's capture of this number, counted from 1."""
+    return derived_id(hold, "bkg", number)
 
 
 def hold_of(account: Account, hold_id: str, now: int) -> Hold:
@@ -104,7 +113,7 @@ def captured(
     together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
     admit_meters(program.plan, meters)
     waterfall = waterfall_of(program, hold)
-    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in {**hold.meters, **meters}}
+    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({*hold.meters, *meters})}
     admit_meters(program.plan, total)
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
@@ -116,8 +125,9 @@ def captured(
     left -= sum(part.base for part in excess)
     over = _overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
     after = hold if final else _going_on(hold, inside, excess, total, over)
+    used = tuple([trimmed(part) for part in (*inside, *excess) if part.base])
     for key in holders(after) if hold.open else [_root(hold)]:
-        draft.add(key, EndHold(hold.id) if final else SetHold(after))
+        draft.add(key, EndHold(hold.id, used, over.owed) if final else SetHold(after))
     write = amount_text_of(waterfall.unit.scale)
     before = sum(leg.used_base for leg in hold.legs) + hold.absorbed + hold.owed_base
     absorbed = over.absorbed - hold.absorbed
@@ -134,7 +144,8 @@ def captured(
         **({} if over.lot is None else {"refunded": _refund(hold, over)}),
         **gone,
     }
-    return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE)
+    ids = (booking_id(hold.id, hold.bookings + 1),)
+    return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE, ids)
 
 
 def _going_on(
@@ -144,7 +155,13 @@ def _going_on(
     legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
     legs += [trimmed(part) for part in excess]
     return replace(
-        hold, legs=tuple(legs), meters=meters, absorbed=over.absorbed, owed_base=over.owed_base, owed=over.owed
+        hold,
+        legs=tuple(legs),
+        meters=meters,
+        absorbed=over.absorbed,
+        owed_base=over.owed_base,
+        owed=over.owed,
+        bookings=hold.bookings + 1,
     )
 
 
@@ -242,7 +259,7 @@ class Overshoot(Struct, frozen=True, kw_only=True):
 def _overshoot(
     waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
 ) -> Overshoot:
-    pool = _last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
+    pool = last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
     if pool is None:
         return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
     account = hold.accounts[pool.account]
@@ -264,7 +281,7 @@ def _overshoot(
     )
 
 
-def _last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
+def last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
     """The last pool of the waterfall that applies."""
     for layer in reversed(waterfall.layers):
         key = hold.accounts[layer.account]

@@ -19,10 +19,10 @@ from overspill.decide.render import render
 from overspill.plan.members import together
 from overspill.plan.plan import ROOT, Plan
 from overspill.plan.program import Program
-from overspill.records.journal import NO_ANSWER, Record
+from overspill.records.journal import NO_ANSWER, Record, answered
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, expiry, facts, lots, resets, settle
+from overspill.step import changes, expiry, facts, lots, resets, reversal, settle
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
@@ -34,8 +34,10 @@ from overspill.step.commands import (
     GrantReset,
     Preview,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     Transfer,
     Void,
@@ -46,9 +48,23 @@ from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
 Operation = (
-    Capture | Extend | Release | Expire | ExpireLot | Grant | SetAttributes | Void | Transfer | GrantReset | Redeem
+    Capture
+    | Extend
+    | Release
+    | Expire
+    | ExpireLot
+    | Grant
+    | SetAttributes
+    | Void
+    | Transfer
+    | GrantReset
+    | Redeem
+    | Refund
+    | Reverse
 )
 """All but requests."""
+RecordOf = Callable[[str], Record | None]
+"""The record that an id leads to, with the exact bytes of its answer; None for an id that leads to none."""
 AccountOf = Callable[[str], Account]
 """The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
 
@@ -71,6 +87,8 @@ class Outcome(Light, frozen=True):
     written: Written
     records: Sequence[Record]
     accounts: Mapping[str, Account]
+    forms: Mapping[str, Form]
+    """Those of the records' answers, by id."""
 
     @property
     def answer(self) -> bytes:
@@ -78,10 +96,17 @@ class Outcome(Light, frozen=True):
         return self.written.json
 
 
-def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int) -> Outcome:
-    """Runs one command at the instant `now`; its records are numbered from `seq`. Raises Failure."""
-    batch = Batch(plans, account_of, now, seq)
-    return Outcome(batch.step(command), batch.records, batch.accounts)
+def no_record(_: str) -> None:
+    """The history of a journal that is empty."""
+
+
+def step(
+    plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int, record_of: RecordOf = no_record
+) -> Outcome:
+    """Runs one command at the instant `now`; its records are numbered from `seq`, `record_of` finds those before it. Raises
+    Failure."""
+    batch = Batch(plans, account_of, now, seq, record_of)
+    return Outcome(batch.step(command), batch.records, batch.accounts, batch.forms)
 
 
 class Batch:
@@ -91,11 +116,14 @@ class Batch:
     nothing behind.
     """
 
-    __slots__ = ("_account_of", "_plans", "_seq", "_undo", "accounts", "forms", "now", "records")
+    __slots__ = ("_account_of", "_plans", "_record_of", "_seq", "_undo", "accounts", "forms", "now", "records")
 
-    def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
+    def __init__(
+        self, plans: Plans, account_of: AccountOf, now: int, seq: int, record_of: RecordOf = no_record
+    ) -> None:
         self._plans = plans
         self._account_of = account_of
+        self._record_of = record_of
         self._seq = seq
         self._undo: list[tuple[str, Account | None]] = []
         """What the command under way has changed: (account key, what `accounts` had for it)."""
@@ -124,6 +152,8 @@ class Batch:
             raise
 
     def _run(self, command: Identified, asked: Operation) -> Written:
+        if not isinstance(asked, Expire | ExpireLot):
+            self.meet(_named(asked))
         match asked:
             case Capture() | Extend() | Release():
                 return self.follow_up(command, asked)
@@ -137,9 +167,9 @@ class Batch:
             case SetAttributes() as attributes:
                 plan = self._plans.active().plan
                 return self.change(command, changes.attributes(plan, attributes, self.account, command, self.now))
-            case Void() as voided:
+            case Void() | Refund():
                 plan = self._plans.active().plan
-                return self.change(command, lots.void(plan, voided, self.account, self.now, command))
+                return self.change(command, lots.void(plan, asked, self.account, self.now, command, self.find))
             case Transfer() as moved:
                 plan = self._plans.active().plan
                 return self.change(command, lots.transfer(plan, moved, self.account, self.now, command))
@@ -149,8 +179,17 @@ class Batch:
             case Redeem() as redeemed:
                 plan = self._plans.active().plan
                 return self.change(command, resets.redeem(plan, redeemed, self.account, self.now, command))
+            case Reverse() as reverse:
+                return self.reversed(command, reverse)
             case _:
                 assert_never(asked)
+
+    def find(self, id: str) -> Record | None:
+        """The record that an id leads to, of this batch or before it."""
+        for record in self.records:
+            if id == record.id or id in record.ids:
+                return answered(record, self.forms.__getitem__)
+        return self._record_of(id)
 
     def account(self, key: str) -> Account:
         """The state that the command meets."""
@@ -270,7 +309,6 @@ class Batch:
     # ---- what follows a hold
 
     def follow_up(self, command: Identified, asked: Capture | Extend | Release) -> Written:
-        self.meet([asked.account])
         hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
         self.meet(hold.accounts)  # a lot of another account's may have taken from it
         hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
@@ -293,12 +331,20 @@ class Batch:
         return self.change(command, expiry.expire_lot(plan, self._plans.of, lot, self.account, self.now, command))
 
     def settled(self, command: Identified, settled: settle.Settled) -> Written:
-        return self.record(command, Written(settled.answer), settled.effects, settled.events)
+        return self.record(command, Written(settled.answer), settled.effects, settled.events, settled.ids)
+
+    def reversed(self, command: Identified, reverse: Reverse) -> Written:
+        done = reversal.finished(reverse, self.find, self._plans.of, self.account, self.now)
+        self.meet(done.accounts)
+        program = self._plans.of(done.digest)
+        return self.change(
+            command, reversal.reverse(program, done, reverse, self.find, self.account, self.now, command)
+        )
 
     # ---- grants and attributes
 
     def change(self, command: Identified, change: Change) -> Written:
-        return self.record(command, Written(change.answer), change.effects)
+        return self.record(command, Written(change.answer), change.effects, ids=change.ids)
 
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
@@ -310,6 +356,17 @@ def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str
 def _keys_of(named: tuple[str, tuple[str, ...], tuple[str | None, ...]]) -> tuple[str | None, ...]:
     tenant, kinds, ids = named
     return tuple([None if id is None else f"{tenant}/{kind}/{id}" for kind, id in zip(kinds, ids, strict=True)])
+
+
+def _named(asked: Operation) -> list[str]:
+    """The accounts that a command names."""
+    match asked:
+        case Capture() | Extend() | Release() | Reverse() | Expire() | ExpireLot():
+            return [asked.account]
+        case Transfer(account=account, to=to):
+            return [f"{asked.tenant}/{kind}/{id}" for one in (account, to) for kind, id in one.items()]
+        case _:
+            return [f"{asked.tenant}/{kind}/{id}" for kind, id in asked.account.items()]
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:
