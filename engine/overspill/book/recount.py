@@ -55,12 +55,12 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[(answer["to"], answer["pool"], answer["to_lot"])] = moved
         elif "decision" in answer:
             decisions += 1
-            drawn = _drawn(answer)
-            entries += len(drawn)
-            for key, amount in drawn:
+            taken = drawn(answer)
+            entries += len(taken)
+            for key, amount in taken:
                 lots[key] -= amount
             if answer["hold"] is not None:
-                holds[answer["hold"]["id"]] = drawn
+                holds[answer["hold"]["id"]] = taken
         elif "reversal" in answer:
             entries += 1
             for back in answer["returned"]:
@@ -77,7 +77,7 @@ def recount(records: Iterable[Record]) -> Recount:
             entries += 1
             hold = answer["hold"]
             if answer.get("final") is False:
-                for key, amount, is_free in _captured(answer):
+                for key, amount, is_free in captured(answer):
                     booked.setdefault(hold, []).append((key, amount))
                     if is_free:  # it is drawn at once, and goes on as part of the hold
                         lots[key] -= amount
@@ -87,7 +87,7 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] += amount
             for key, amount in booked.pop(hold, ()):
                 lots[key] -= amount
-            for key, amount, _ in _captured(answer):
+            for key, amount, _ in captured(answer):
                 lots[key] -= amount
             for gone in answer.get("expired", ()):
                 lots[(gone["account"], gone["pool"], gone["lot"])] -= Decimal(gone["amount"])
@@ -96,7 +96,7 @@ def recount(records: Iterable[Record]) -> Recount:
     return Recount(decisions, entries, lots)
 
 
-def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
+def drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
     """What the decision's effects took from lots."""
     effects = decision["trace"][-1]["effects"]
     return [
@@ -129,7 +129,7 @@ def _lapsed(
         lots[key] += Decimal(amount)
 
 
-def _captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:
+def captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:
     """(lot, amount, whether from what was free) of a capture."""
     for draw in answer.get("draws", ()):
         for lot in draw.get("lots", ()):

@@ -56,6 +56,11 @@ def still_counts(state: WindowState, generation: int, now: int) -> bool:
     return any(number == generation and now < until for number, until, _ in _parts(state))
 
 
+def next_leaving(state: WindowState) -> int:
+    """When the first use that a sliding window counts leaves it; NEVER where it counts none."""
+    return min([until for _, until, amount in _parts(state) if amount], default=NEVER)
+
+
 def less(used: int, amount: int) -> int:
     """A window's use after `amount` has gone back to it; never below 0."""
     return used - amount if amount < used else 0

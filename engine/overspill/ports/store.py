@@ -56,6 +56,10 @@ class Store(Protocol):
     def append(self, segment: Segment, *, has_events: bool) -> None:
         """Adds a segment, and an outbox row where it has events to settle."""
 
+    def outbox(self, after: int) -> Iterator[tuple[int, int]]:
+        """(first, last) record of each segment that has events to settle, from the record behind `after` on."""
+        ...
+
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
         """(number, record's number) for those of the ids' numbers (`words.ids.id_number`) that a snapshot has indexed."""
         ...

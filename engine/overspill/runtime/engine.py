@@ -40,6 +40,9 @@ from overspill.words.ids import is_derived
 from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
 
 
@@ -319,6 +322,32 @@ class Engine:
         while count := self._combiner.exclusively(self._combiner.sweep):
             total += count
         return total
+
+    def status(self, account: Mapping[str, str], request: Request | None = None) -> Status:
+        """What an account's page shows: windows and whatever else counts, lots in the order they are drawn in, what is
+        settled, pending, held and available, resets, holds, and what changes next; with `request` what it would get.
+
+        All of it is what a decision would meet now, and nothing is recorded. `account` names one of each kind at most;
+        bounds that other inputs decide are told by a request.
+        """
+
+        from overspill.records.status import Status  # for those who look
+        from overspill.step.status import status
+
+        def read() -> bytes:
+            return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
+
+        return Status(self._combiner.exclusively(read))
+
+    def _pending_of(self, key: str) -> Mapping[str, Decimal]:
+        """What was captured from the account's pools and waits for its posting."""
+        from overspill.book.pending import pending
+
+        first = next(self._store.outbox(0), None)
+        if first is None:
+            return {}
+        records = records_of(self._store.segments(first[0] - 1), self._store.form, naming=f'"{key}"')
+        return pending(records, key.split("/", 1)[1])
 
     # ---- the journal
 

@@ -202,7 +202,6 @@ class SqliteStore:
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """(first, last) record of each segment that has events to settle, from the record behind `after` on."""
         query = "SELECT first_seq, last_seq FROM outbox WHERE last_seq > ? ORDER BY first_seq"
         return iter(self._do(self._execute, query, (after,)))
 
