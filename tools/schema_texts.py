@@ -326,10 +326,31 @@ _STATUS: Mapping[str, str] = {
     "held_since": "When it was reserved.",
 }
 
+_EXPLANATION: Mapping[str, str] = {
+    "record": "The number of the record in the journal.",
+    "answer": "What was answered.",
+    "candidates": "For each pool that a decision looked at: the lots that it had to choose from.",
+    "layer": "The layer's name.",
+    "account": "The account whose pool it is.",
+    "pool": "The pool's name, and the values of further fields it is kept per.",
+    "unit": "The unit that the amounts are in.",
+    "order": "The keys that lots are ordered by.",
+    "lots": "All lots that had anything left, in the order that they are drawn in.",
+    "lot": "The lot's id.",
+    "left": "What was free in it before the decision.",
+    "priority": "Low is drawn first.",
+    "category": "`promotional` or `paid`.",
+    "granted_at": "From when it is usable.",
+    "expires_at": "When it is over, or null for never.",
+    "before_next": "The key by which it comes before the lot behind it; null for the last.",
+    "passed": "Why a draw passes it over, or null.",
+}
+
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "policy": _POLICY,
     "tests": _TESTS,
     "request": _REQUEST,
     "decision": _DECISION,
     "status": _STATUS,
+    "explanation": _EXPLANATION,
 }

@@ -145,7 +145,7 @@ def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> No
     assert (done.code, "granted: expected 2, got 1.5 credits" in done.out) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["policy", "request", "decision", "status", "tests"])
+@pytest.mark.parametrize("name", ["policy", "request", "decision", "status", "explanation", "tests"])
 def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
     assert json.loads(run("schema", name, cwd=tmp_path).out)["title"].startswith("Overspill")
 

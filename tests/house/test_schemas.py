@@ -28,6 +28,7 @@ DRAFTS = {
     "request": "https://json-schema.org/draft/2020-12/schema",
     "decision": "https://json-schema.org/draft/2020-12/schema",
     "status": "https://json-schema.org/draft/2020-12/schema",
+    "explanation": "https://json-schema.org/draft/2020-12/schema",
 }
 """Editors of YAML read draft-07 and nothing newer."""
 

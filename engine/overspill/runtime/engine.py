@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
+    from overspill.runtime.explanations import Explained
 
 
 class Engine:
@@ -361,6 +362,16 @@ class Engine:
             return self._combiner.states.ids.find([id]).get(id)
 
         return self._combiner.exclusively(read)
+
+    def explain(self, id: str) -> Explained | None:
+        """Why: the answer of the record that an id leads to, and for a decision all lots that it had to choose from, with
+        the key that decided each neighbour. None for an id that was never given."""
+        from overspill.runtime.explanations import explained  # for those who ask
+
+        record = self.find(id)
+        if record is None:
+            return None
+        return self._combiner.exclusively(lambda: explained(self._store, self.policies, record))
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The journal's records with a number above `after`, in order."""
