@@ -65,7 +65,7 @@ def _facts(world: World) -> dict[str, Any]:
     user = world.accounts["default/user/u_1"].attributes
     facts: dict[str, Any] = {"user.blocked": False, "user.divisor": 1, "user.opted": "yes"}
     facts |= {f"user.{name}": value for name, value in user.items()}
-    facts |= {"request.speed": "standard", "request.cached": 0}
+    facts |= {"request.speed": "standard", "request.cached": 0, "request.initiator": world.request.initiator}
     facts |= {f"request.{name}": value for name, value in {**world.request.fields, **world.request.meters}.items()}
     ids = user.get("groups", ())
     groups = [world.accounts[f"default/groups/{id}"].attributes for id in ids]  # type: ignore[union-attr]

@@ -39,6 +39,7 @@ CONDITIONS = (
     " when has(workspace.id)",
     " when is_bound",
     " when size(user.groups) > 1",
+    ' when request.initiator != "background"',
 )
 WINDOWS = (
     *("5h from first_use", "7d from first_use", "calendar day in UTC", "1mo from first_use"),
@@ -258,6 +259,7 @@ def worlds(draw: st.DrawFn) -> World:
             **draw(st.sampled_from([{}, {"turn": "t1"}, {"turn": "t2"}])),
         },
         meters=draw(_meters()),
+        initiator=draw(st.sampled_from(["user", "user", "automation", "background"])),
         **draw(_bounds(program)),
     )
     return World(text, program, accounts, request, NOW)

@@ -28,7 +28,8 @@ def plan_of(rules: r.Rules) -> p.Plan:
     """The plan alone, as data."""
     kinds = kinds_of(rules)
     indexes = {kind.name: index for index, kind in enumerate(kinds)}
-    dispatch = dispatch_of(rules.waterfalls)
+    sent = frozenset(field.name for field in rules.request if field.default is None)
+    dispatch = dispatch_of(rules.waterfalls, sent)
     return p.Plan(
         name=rules.name,
         version=rules.version,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from overspill.plan.shapes import CATEGORIES
-from overspill.records.request import INITIATORS
 from overspill.review.answers import PARTS, Part
 from overspill.review.step_reader import BESIDE
+from overspill.words.initiators import INITIATORS
 
 Schema = dict[str, Any]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
-from overspill.records.request import INITIATORS
 from overspill.review.answers import ASKS, PARTS, Part
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import (
@@ -27,6 +26,7 @@ from overspill.review.suite import (
 from overspill.review.vocabulary import base_key
 from overspill.syntax.yaml_nodes import Listing, Node, Scalar
 from overspill.syntax.yaml_nodes import Mapping as Entries
+from overspill.words.initiators import INITIATORS
 from overspill.words.spans import Span
 
 Beside = dict[str, Node]

@@ -58,6 +58,7 @@ from overspill.step.keys import identify
 from overspill.step.step import Batch, step
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
+from overspill.words.initiators import INITIATOR_PATH
 from overspill.words.instants import NEVER, instant_from_text
 
 TENANT = "case"
@@ -286,6 +287,8 @@ class World:
         plan = self.program.plan
         owner, _, name = path.rpartition(".")
         request = self.request(ask, 0)
+        if path == INITIATOR_PATH:
+            return request.initiator
         if owner in ("", "request"):
             declared = plan.fields.get(name)
             default = None if declared is None else declared.default

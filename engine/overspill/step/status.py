@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from overspill.decide.admit import begun
 from overspill.decide.known import Scene
 from overspill.decide.status import account_status
 from overspill.plan.plan import Plan
@@ -48,7 +49,7 @@ def status(
         plan=plan,
         ids=tuple([named.get(kind) for kind in plan.kind_names]),
         accounts=(*states, *batch.members(plan, tenant, states)),
-        request=request,
+        request=None if request is None else begun(request),
         now=batch.now,
     )
     kinds = [kind.name for kind in (*plan.kinds, *plan.many)]
