@@ -328,6 +328,10 @@ _STATUS: Mapping[str, str] = {
 
 _EXPLANATION: Mapping[str, str] = {
     "record": "The number of the record in the journal.",
+    "build": "By which program it was made, or null.",
+    "overspill": "The program's version.",
+    "kernel": "SHA-256 of the source of the arithmetic that is proved.",
+    "tzdata": "The edition of the time zones.",
     "answer": "What was answered.",
     "candidates": "For each pool that a decision looked at: the lots that it had to choose from.",
     "layer": "The layer's name.",

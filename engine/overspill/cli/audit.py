@@ -44,6 +44,9 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
     )
     for line in lines:
         out(line)
+    if explanation["build"] is not None:
+        build = explanation["build"]
+        out(f"  by overspill {build['overspill']}, kernel {build['kernel'][7:15]}, tzdata {build['tzdata']}")
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from overspill.records.build import Build
 from overspill.records.journal import Record, Segment
 from overspill.records.written import Form
 from overspill.words.codec import Struct
@@ -52,6 +53,9 @@ class Store(Protocol):
     def segments(self, after: int) -> Iterator[Segment]:
         """Whole segments that hold records with a number above `after`, in order."""
         ...
+
+    def use_build(self, build: Build) -> None:
+        """Segments that are appended from now on were made by this program; it is kept once."""
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
         """Adds a segment, and an outbox row where it has events to settle."""

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from overspill.records.build import Build
+
 
 class CandidateLot(msgspec.Struct, frozen=True, kw_only=True):
     """`before_next` is the key by which it comes before the lot behind it, null for the last; `passed` says why a draw
@@ -33,8 +35,9 @@ class PoolCandidates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """`answer` is what was answered, in its exact bytes."""
+    """`answer` is what was answered, in its exact bytes; `build` by which program, null where nobody wrote it down."""
 
     record: int
+    build: Build | None
     answer: dict[str, Any]
     candidates: tuple[PoolCandidates, ...]

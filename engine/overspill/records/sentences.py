@@ -1,4 +1,4 @@
-"""A decision → sentences: what was asked, what each layer did and why, what would help. At most 25 lines.
+"""A decision → sentences: what was asked, what each layer did and why, what would help. At most 24 lines.
 
 Made from the decision's own JSON alone, so that anybody who has it can explain it. Who has the lots that it had to choose
 from beside it (`records/explanation.py`) is told the order of them too.
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-LINES_MAX = 25
+LINES_MAX = 24
 _MARKS = {"drew": "✓", "exhausted": "·", "skipped": "–", "not_applicable": "–", "error": "!", "not_reached": " "}
 Step = Mapping[str, Any]
 

@@ -78,8 +78,11 @@ class Engine:
         an SQLite file, made when it is not there; None keeps everything in memory. Raises PolicyFaults with all faults
         of the policy, StoreFailure for a file that cannot serve.
         """
+        from overspill.runtime.build import build  # who imports the package has opened nothing yet
+
         store = SqliteStore(":memory:" if db is None else db)
         try:
+            store.use_build(build())
             policies = Policies(store, policy)
             engine = cls(store, policies, clock or SystemClock(), tenant)
             if clock is None:

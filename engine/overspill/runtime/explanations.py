@@ -37,6 +37,7 @@ def explained(store: Store, policies: Policies, record: Record) -> Explained:
     """Why: the answer, and for a decision the lots that it had to choose from."""
     shown = {
         "record": record.seq,
+        "build": record.build,
         "answer": Raw(bytes(record.answer)),
         "candidates": _candidates(store, policies, record),
     }
