@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from overspill.records.schema import decision_schema, request_schema
+from overspill.records.schema import decision_schema, explanation_schema, request_schema, status_schema
 from overspill.review.schema import suite_schema
 from overspill.syntax.schema import policy_schema
 from schema_texts import TEXTS
@@ -21,6 +21,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "tests": suite_schema,
     "request": request_schema,
     "decision": decision_schema,
+    "status": status_schema,
+    "explanation": explanation_schema,
 }
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from account.test_layers import ANA, NOON, POOL, Bench, _waterfall
+from account.test_layers import ANA, NOON, Bench, _waterfall
 from overspill import Engine, Failure, Request
 from overspill.book.recount import differences, recount
 from overspill.words.instants import HOUR
@@ -15,8 +15,11 @@ from overspill.words.instants import HOUR
 BOB = {"user": "bob"}
 
 
+PRICED = "unit usd: decimal(2); pool money { per user; unit credits; price 0.04 usd per 1 credits; }"
+
+
 def _bench() -> Bench:
-    return Bench(POOL, _waterfall("draw money;"), lot="10")
+    return Bench(PRICED, _waterfall("draw money;"), lot="10")
 
 
 def _reconciles(engine: Engine) -> bool:
@@ -72,6 +75,44 @@ def test_a_transfer_repays_a_debt_first() -> None:
     assert _reconciles(engine)
 
 
+@pytest.mark.rule("G1")
+def test_a_lot_is_usable_from_its_effective_date_on() -> None:
+    bench = _bench()
+    receipt = bench.engine.grant(ANA, "money", "5", id="later", effective_at="2026-10-06T12:00:00Z")
+    assert (receipt["effective_at"], receipt["balance"]) == ("2026-10-06T12:00:00Z", "15")
+    assert not bench.ask(11).allowed
+    bench.clock.set(NOON + 24 * HOUR)
+    assert bench.ask(11).allowed
+    assert _reconciles(bench.engine)
+
+
+@pytest.mark.rule("G3")
+@pytest.mark.parametrize(("spent", "money"), [(0, "1.25"), (1, "0.83"), (2, "0.42")])
+def test_what_is_left_of_a_purchase_is_refunded_by_what_was_paid(spent: int, money: str) -> None:
+    bench = Bench(PRICED, _waterfall("draw money;"), lot=None)
+    bench.engine.grant(ANA, "money", "3", id="P", cost="1.25 usd")
+    assert not spent or bench.ask(spent).allowed
+    receipt = bench.engine.refund(ANA, "money", "P", id="f")
+    assert (receipt["amount"], receipt["money"]) == (str(3 - spent), {"usd": money})
+    assert bench.engine.refund(ANA, "money", "P", id="f").json == receipt.json
+    assert bench.engine.account(ANA).pools["money"] == ()
+    assert _reconciles(bench.engine)
+
+
+@pytest.mark.rule("G3")
+def test_a_transferred_part_is_refunded_by_what_was_paid_for_the_whole() -> None:
+    bench = Bench(PRICED, _waterfall("draw money;"), lot=None)
+    bench.engine.grant(ANA, "money", "10", id="P", cost="4 usd")
+    moved = bench.engine.transfer(ANA, "money", "P", BOB, id="t", amount="3")["to_lot"]
+    assert bench.engine.refund(BOB, "money", moved, id="f")["money"] == {"usd": "1.2"}
+    assert bench.engine.refund(ANA, "money", "P", id="f")["money"] == {"usd": "2.8"}
+    assert _reconciles(bench.engine)
+
+
+def _paid(bench: Bench) -> None:
+    bench.engine.grant(ANA, "money", "5", id="P", cost="1 usd")
+
+
 def _hold(bench: Bench) -> None:
     bench.engine.reserve(bench.request(2))
 
@@ -94,7 +135,19 @@ REFUSED: list[tuple[Callable[[Bench], None] | None, Callable[[Engine], object], 
     (None, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="0"), "invalid_amount"),
     (None, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="x"), "invalid_amount"),
     (_hold, lambda engine: engine.transfer(ANA, "money", "L", BOB, id="t", amount="9"), "not_enough"),
-    (_later, lambda engine: engine.transfer(ANA, "money", "short", BOB, id="t"), "already_expired"),
+    (_later, lambda engine: engine.transfer(ANA, "money", "short", BOB, id="t"), "unknown_lot"),
+    (None, lambda engine: engine.refund(ANA, "money", "L", id="f"), "not_paid"),
+    (_paid, lambda engine: engine.refund(ANA, "money", "P", id="f", per={"kind": "a"}), "wrong_per"),
+    (None, lambda engine: engine.grant(ANA, "money", "1", id="P", cost="1 eur"), "invalid_amount"),
+    (None, lambda engine: engine.grant(ANA, "money", "1", id="P", cost="0.001 usd"), "invalid_amount"),
+    (None, lambda engine: engine.grant(ANA, "money", "1", id="P", effective_at="soon"), "invalid_instant"),
+    (
+        None,
+        lambda engine: engine.grant(
+            ANA, "money", "1", id="P", effective_at="2026-11-01T00:00:00Z", expires_at="2026-10-06T00:00:00Z"
+        ),
+        "already_expired",
+    ),
 ]
 
 

@@ -161,6 +161,30 @@ def test_each_way_that_a_balance_changes_is_tested() -> None:
 
 
 @pytest.mark.rule("U1")
+@pytest.mark.parametrize("written", ["by a sweep", "by whoever meets it"])
+def test_a_lot_that_expires_leaves_a_balance_to_be_tested(written: str) -> None:
+    bench = Bench(None, enabled=False)
+    bench.engine.grant(ANA, "money", "10", id="L", expires_at="2026-10-05T13:00:00Z")
+    bench.set()
+    bench.at(NOON + HOUR)
+    if written == "by a sweep":
+        bench.engine.sweep()
+    else:
+        assert not bench.engine.preview(bench.request(1)).allowed
+    assert bench.tests()[-1] == ("0", "20")
+
+
+def test_what_is_left_of_a_purchase_is_refunded_by_what_was_paid() -> None:
+    bench = Bench()
+    bench.set("0", "20")
+    bench.use(1000)
+    bench.set("5", "20")
+    (purchase,) = bench.run().receipts
+    bench.use(500)
+    assert bench.engine.refund(ANA, "money", purchase, id="back")["money"] == {"usd": "0.6"}
+
+
+@pytest.mark.rule("U1")
 def test_the_attempt_is_on_record_with_the_change_that_caused_it() -> None:
     bench = Bench()
     bench.use(501)

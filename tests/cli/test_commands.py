@@ -62,6 +62,23 @@ def test_reserve_capture_release(tmp_path: Path) -> None:
     assert (released.code, "hold_closed" in released.err) == (2, True)
 
 
+def test_an_accounts_page_for_people_and_for_programs(tmp_path: Path) -> None:
+    db = ("--db", "x.db")
+    run("account", "set", "u_ana", "plan=plus", "--id", "signup", *db, cwd=tmp_path)
+    run("grant", "user/u_ana", "credits", "5", "--id", "C1", *db, cwd=tmp_path)
+    run("decide", *db, cwd=tmp_path, stdin=json.dumps(REQUEST))
+    page = run("account", "show", "u_ana", *db, cwd=tmp_path)
+    assert "window plan_windows.five_hours: 1 of 60 credits used, ends 20" in page.out
+    assert "pool credits: 5 settled, 0 pending, 0 held, 5 available (credits)" in page.out
+    asked = json.dumps({**REQUEST, "id": "r2"})
+    shown = run("account", "show", "u_ana", "--request", "-", *db, cwd=tmp_path, stdin=asked)
+    assert "would be decided now:\n✓ allowed 1 credits" in shown.out
+    told = json.loads(run("account", "show", "u_ana", "--format", "json", *db, cwd=tmp_path).out)
+    assert [account["account"] for account in told["accounts"]] == ["user/u_ana"]
+    twice = run("account", "show", "u_ana", "u_bob", *db, cwd=tmp_path)
+    assert (twice.code, "one after the other" in twice.err) == (2, True)
+
+
 def test_preview_needs_no_database_and_keeps_none(tmp_path: Path) -> None:
     done = run("decide", "--preview", "--set", "plan=plus", "--format", "text", cwd=tmp_path, stdin=json.dumps(REQUEST))
     assert done.out.startswith("✓ allowed 1 credits")
@@ -128,7 +145,7 @@ def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> No
     assert (done.code, "granted: expected 2, got 1.5 credits" in done.out) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["policy", "request", "decision", "tests"])
+@pytest.mark.parametrize("name", ["policy", "request", "decision", "status", "explanation", "tests"])
 def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
     assert json.loads(run("schema", name, cwd=tmp_path).out)["title"].startswith("Overspill")
 

@@ -27,6 +27,8 @@ DRAFTS = {
     "tests": DRAFT_07,
     "request": "https://json-schema.org/draft/2020-12/schema",
     "decision": "https://json-schema.org/draft/2020-12/schema",
+    "status": "https://json-schema.org/draft/2020-12/schema",
+    "explanation": "https://json-schema.org/draft/2020-12/schema",
 }
 """Editors of YAML read draft-07 and nothing newer."""
 

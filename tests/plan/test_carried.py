@@ -25,9 +25,7 @@ def _carried(program: Program) -> dict[str, c.Reaction]:
 def test_everything_that_is_said_is_carried_typed() -> None:
     program = _program(EVERYTHING)
     found = _carried(program)
-    assert {value.event for value in found.values()} == {
-        *("on_unavailable", "closed_window", "expired_lot", "on_expired_in_hold"),
-    }
+    assert {value.event for value in found.values()} == {"on_unavailable"}
     plan = program.plan
     assert [kind.name for kind in plan.many] == ["teams"]
     assert [(one.name, one.expr is None) for one in plan.invariants][1] == ("sane", False)
@@ -38,9 +36,7 @@ def test_everything_that_is_said_is_carried_typed() -> None:
 
 # A statement of a small policy → what is refused.
 REFUSED = [
-    ("on overshoot refund", "on overshoot refund; on expired_in_hold lapse", "on expired_in_hold lapse"),
     ("otherwise deny used_up offer", "on unavailable allow up to 1 credits; otherwise deny used_up offer", "on unavailable allow"),
-    ("otherwise deny used_up offer", "on reversal expired_lot reissue 7d; otherwise deny used_up offer", "on reversal expired_lot reissue"),
 ]  # fmt: skip
 
 

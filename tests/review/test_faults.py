@@ -71,7 +71,7 @@ STEP_FAULTS = [
     ("redeem: plan_limit", "OSP210", 5, "unknown limit with banked resets `plan_limit`", None),
     ("purchase: {pool: money}", "OSP210", 5, "unknown pool with a top-up `money`", None),
     ("extend: {}", "OSP202", 5, "`extend` follows no `reserve`", None),
-    ("reverse: {}", "OSP201", 5, "`reverse` cannot be run yet: this version's engine has no reversals", None),
+    ("reverse: q", "OSP210", 5, "unknown request of a step before `q`", None),
 ]
 
 

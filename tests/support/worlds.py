@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from overspill.account.due import due_at
 from overspill.account.effects import default_order
 from overspill.account.state import Account
 from overspill.plan.counting import counted
@@ -38,6 +39,7 @@ CONDITIONS = (
     " when has(workspace.id)",
     " when is_bound",
     " when size(user.groups) > 1",
+    ' when request.initiator != "background"',
 )
 WINDOWS = (
     *("5h from first_use", "7d from first_use", "calendar day in UTC", "1mo from first_use"),
@@ -131,10 +133,10 @@ def _pool(draw: st.DrawFn, index: int) -> str:
     order = draw(st.sampled_from(["", "order granted_at, id;", "order expires_at, priority, id;"]))
     free = draw(st.sampled_from(["", "free;"]))
     debt = draw(st.sampled_from(["", "", "on overshoot debt up to 3 credits;"]))
+    held = draw(st.sampled_from(["", "on expired_in_hold lapse;", "on expired_in_hold reissue 2h;"]))
     overage = draw(_allowance("overage")) if draw(st.booleans()) else ""
-    return (
-        f"pool p{index} {{ per {owner}; unit credits; {order} {draw(_multiplier())} {free} {skip} {overage} {debt} }}"
-    )
+    words = f"{order} {draw(_multiplier())} {free} {skip} {overage} {debt} {held}"
+    return f"pool p{index} {{ per {owner}; unit credits; {words} }}"
 
 
 @st.composite
@@ -257,6 +259,7 @@ def worlds(draw: st.DrawFn) -> World:
             **draw(st.sampled_from([{}, {"turn": "t1"}, {"turn": "t2"}])),
         },
         meters=draw(_meters()),
+        initiator=draw(st.sampled_from(["user", "user", "automation", "background"])),
         **draw(_bounds(program)),
     )
     return World(text, program, accounts, request, NOW)
@@ -312,7 +315,7 @@ def _account(draw: st.DrawFn, program: Program, kind: str) -> Account:
             lots = [draw(_lot(f"L{number}")) for number in range(draw(st.integers(0, 4)))]
             pools[layer.name] = tuple(sorted(lots, key=default_order))
     since = draw(st.sampled_from([NOW - 3 * HOUR, NOW - HOUR, NOW - HOUR // 2]))
-    return Account(3, NOW - HOUR // 4, attributes, windows, pools, {}, since)
+    return Account(3, NOW - HOUR // 4, attributes, windows, pools, {}, since, due_at=due_at(pools, {}, {}))
 
 
 USED = st.sampled_from([0, 1, 149, 150, 999, 1000, 5000])

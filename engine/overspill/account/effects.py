@@ -6,11 +6,12 @@ whoever folds the journal again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from overspill.account.due import due_at, hold_due_at
 from overspill.account.purchases import TopUp
-from overspill.account.state import Account, Banked, Hold, Value
+from overspill.account.state import Account, Banked, Hold, Leg, Value
 from overspill.plan.shapes import (
     LOT_CATEGORY,
     LOT_EXPIRES_AT,
@@ -21,7 +22,8 @@ from overspill.plan.shapes import (
     Lot,
     WindowState,
 )
-from overspill.words.codec import Light
+from overspill.words.codec import Light, convert
+from overspill.words.instants import NEVER
 
 
 class SetWindow(Light, frozen=True, array_like=True, tag="window"):
@@ -41,7 +43,11 @@ class SetHold(Light, frozen=True, array_like=True, tag="hold"):
 
 
 class EndHold(Light, frozen=True, array_like=True, tag="end_hold"):
+    """`legs` and `owed` are what the hold has used in all, where its last capture ends it: what a reversal unwinds."""
+
     id: str
+    legs: tuple[Leg, ...] = ()
+    owed: int = 0
 
 
 class SetAttribute(Light, frozen=True, array_like=True, tag="attribute"):
@@ -75,6 +81,14 @@ class SetTopUp(Light, frozen=True, array_like=True, tag="top_up"):
 Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp
 
 
+def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect]]:
+    """A record's effects by account, whether they were read from the journal or have just been made."""
+    return {
+        key: [one if isinstance(one, Light) else convert(one, Effect) for one in found]  # type: ignore[misc]
+        for key, found in effects.items()
+    }
+
+
 def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
     """LANGUAGE.md G2: priority, expires_at, category (promotional before paid), granted_at, id (ASCII, so text order is byte order)."""
     return (
@@ -90,7 +104,7 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
-    top_ups = account.top_ups
+    due, ended, top_ups = account.due_at, False, account.top_ups
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -99,11 +113,20 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
         elif isinstance(effect, SetLot):
             if pools is account.pools:
                 pools = pools.copy()
-            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), effect.lot)
+            lot = effect.lot
+            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), lot)
+            if lot[LOT_LEFT]:
+                due = min(due, lot[LOT_EXPIRES_AT])
+            else:
+                ended = ended or lot[LOT_EXPIRES_AT] == due != NEVER
         elif isinstance(effect, SetHold):
-            holds = {**holds, effect.hold.id: effect.hold}
+            hold = effect.hold
+            ended = ended or _is_due(holds.get(hold.id), due)
+            holds = {**_in_time(holds, at), hold.id: hold}
+            due = min(due, hold_due_at(hold))
         elif isinstance(effect, EndHold):
-            holds = {id: hold for id, hold in holds.items() if id != effect.id}
+            ended = ended or _is_due(holds.get(effect.id), due)
+            holds = {id: hold for id, hold in _in_time(holds, at).items() if id != effect.id}
         elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
             since = at
@@ -114,10 +137,24 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             if effect.amount:
                 debts[effect.pool] = effect.amount
         elif isinstance(effect, SetTopUp):
+            before = top_ups.get(effect.pool)
+            ended = ended or (before is not None and before.test_at == due != NEVER)
             top_ups = {**top_ups, effect.pool: effect.top_up}
+            due = min(due, effect.top_up.test_at)
         else:
             assert_never(effect)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, top_ups)
+    if ended:
+        due = due_at(pools, holds, top_ups)
+    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due, top_ups)
+
+
+def _is_due(hold: Hold | None, due: int) -> bool:
+    return hold is not None and hold_due_at(hold) == due != NEVER
+
+
+def _in_time(holds: dict[str, Hold], at: int) -> dict[str, Hold]:
+    """Without those that are too late for a capture: they leave with the next change of any hold."""
+    return {id: hold for id, hold in holds.items() if hold.open or at < hold.late_until}
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:

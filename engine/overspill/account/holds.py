@@ -1,17 +1,18 @@
 """What a hold gives back: changes of the counters and lots that its legs were drawn from (LANGUAGE.md S1, S4).
 
 Recorded draws are unwound, never today's order: a counter gets its amount back only in the generation it was counted
-in, a lot gets back what was taken from it, the last drawn first.
+in, a lot gets back what was taken from it, the last drawn first. What would go back to a lot that has expired is for
+the caller to say (LANGUAGE.md G5).
 """
 
 from __future__ import annotations
 
 from overspill.account.draft import Draft
 from overspill.account.kernel import freed, still_counted
-from overspill.account.state import Account, Count, Hold, Leg
+from overspill.account.state import Hold, Leg
 from overspill.plan.counting import given_back
-from overspill.plan.shapes import LOT_LEFT, Lot
-from overspill.words.codec import Struct
+from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, Lot
+from overspill.words.codec import Struct, replace
 
 
 class Kept(Struct, frozen=True):
@@ -22,45 +23,70 @@ class Kept(Struct, frozen=True):
     amount: int
 
 
-def give_back(draft: Draft, hold: Hold, kept: Kept) -> None:
-    """All of the leg but `kept` goes back to where it came from."""
+class Homeless(Struct, frozen=True):
+    """What would have gone back to a lot that has expired."""
+
+    layer: str
+    account: str
+    pool: str
+    lot: Lot
+    amount: int
+
+
+def give_back(draft: Draft, hold: Hold, kept: Kept, at: int) -> list[Homeless]:
+    """All of the leg but `kept` goes back, at the instant `at`, to where it came from; what cannot."""
     leg = kept.leg
     if leg.amount == kept.amount:
-        return
+        return []
     for count in leg.counts:
         account = hold.accounts[count.kind]
         if account is None:  # a cap of an account that the request did not name counts nothing
             continue
         back = count.amount - still_counted(count.amount, leg.amount, kept.amount)
-        state = draft.window(account, count.key)
-        if back and state is not None:
-            changed = given_back(state, count.generation, back)
-            if changed is not state:
-                draft.set_window(account, count.key, changed)
-    _lots_back(draft, hold, kept)
+        uncount(draft, account, count.key, count.generation, back)
+    return _lots_back(draft, hold, kept, at)
 
 
-def _lots_back(draft: Draft, hold: Hold, kept: Kept) -> None:
+def uncount(draft: Draft, account: str, key: str, generation: int, amount: int) -> None:
+    """`amount` is counted no more in this generation of a counter; one that is over takes nothing."""
+    state = draft.window(account, key)
+    if amount and state is not None:
+        changed = given_back(state, generation, amount)
+        if changed is not state:
+            draft.set_window(account, key, changed)
+
+
+def _lots_back(draft: Draft, hold: Hold, kept: Kept, at: int) -> list[Homeless]:
     account = hold.accounts[kept.leg.kind]
     assert account is not None
-    keep = kept.amount
+    keep, homeless = kept.amount, []
     for pool, lot, part in kept.leg.lots:
         used, back = freed(part, keep)
         keep -= used
-        if back:
-            now = draft.lot(account, pool, lot[0])
-            draft.set_lot(account, pool, (lot[0], (0 if now is None else now[LOT_LEFT]) + back, *lot[2:]))
+        if back and lot[LOT_EXPIRES_AT] <= at:
+            homeless.append(Homeless(kept.leg.layer, account, pool, lot, back))
+        elif back:
+            lot_back(draft, account, pool, lot, back)
+    return homeless
+
+
+def lot_back(draft: Draft, account: str, pool: str, lot: Lot, amount: int) -> None:
+    """`amount` is free again in the lot, which may have left the state with nothing in it."""
+    now = draft.lot(account, pool, lot[LOT_ID])
+    draft.set_lot(account, pool, (lot[LOT_ID], (0 if now is None else now[LOT_LEFT]) + amount, *lot[2:]))
 
 
 def trimmed(kept: Kept) -> Leg:
-    """The leg with only what is used of it."""
+    """The leg with only what is kept of it, all of it used."""
+    return replace(held_only(kept), used_base=kept.base, used=kept.amount)
+
+
+def held_only(kept: Kept) -> Leg:
+    """The leg with only what is kept of it."""
     leg = kept.leg
-    counts = [
-        Count(count.kind, count.key, count.generation, still_counted(count.amount, leg.amount, kept.amount))
-        for count in leg.counts
-    ]
+    counts = [replace(count, amount=still_counted(count.amount, leg.amount, kept.amount)) for count in leg.counts]
     left = tuple([count for count in counts if count.amount])
-    return Leg(leg.layer, leg.kind, kept.base, kept.amount, left, tuple(lots_used(kept)), kept.base, kept.amount)
+    return replace(leg, base=kept.base, amount=kept.amount, counts=left, lots=tuple(lots_used(kept)))
 
 
 def booked(leg: Leg) -> Kept:
@@ -77,11 +103,3 @@ def lots_used(kept: Kept) -> list[tuple[str, Lot, int]]:
         if used:
             found.append((pool, lot, used))
     return found
-
-
-def due(account: Account, now: int) -> list[Hold]:
-    """The open holds that have timed out, the earliest first."""
-    if not account.holds:
-        return []
-    found = [hold for hold in account.holds.values() if hold.open and hold.expires_at <= now]
-    return sorted(found, key=lambda hold: (hold.expires_at, hold.id))

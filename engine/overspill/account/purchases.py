@@ -10,7 +10,7 @@ from typing import Final
 
 from overspill.plan.periods import calendar_period
 from overspill.words.codec import Light, replace
-from overspill.words.instants import HOUR
+from overspill.words.instants import HOUR, NEVER
 
 INTENDED: Final = "intended"
 PENDING: Final = "pending"
@@ -63,6 +63,8 @@ class TopUp(Light, frozen=True, array_like=True):
     """Payments that were declined one after the other."""
     next_at: int = 0
     """Before this instant nothing is attempted again."""
+    test_at: int = NEVER
+    """When time alone gives the test something new to say."""
 
     @property
     def open(self) -> Purchase | None:
@@ -75,6 +77,11 @@ def month_of(now: int) -> int:
     return calendar_period("month", "UTC", now)[0]
 
 
+def month_after(now: int) -> int:
+    """The start of the next one."""
+    return calendar_period("month", "UTC", now)[1]
+
+
 def bought_in(top_up: TopUp, month: int) -> int:
     """What was bought in the month, as far as it is counted."""
     return top_up.bought if top_up.month == month else 0
@@ -84,7 +91,7 @@ def attempted(top_up: TopUp, purchase: Purchase) -> TopUp:
     """An attempt counts in its month at once."""
     month = month_of(purchase.at)
     bought = bought_in(top_up, month) + purchase.amount
-    return replace(top_up, reason="", purchase=purchase, month=month, bought=bought)
+    return replace(top_up, reason="", purchase=purchase, month=month, bought=bought, test_at=NEVER)
 
 
 def asked(top_up: TopUp, purchase: Purchase) -> TopUp:

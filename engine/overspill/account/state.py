@@ -44,6 +44,8 @@ class Leg(Light, frozen=True, array_like=True):
     used_base: int = 0
     used: int = 0
     """What captures have booked of it so far; the rest is held."""
+    lapses: bool = False
+    """What it holds of a lot that expires is no longer held (`on expired_in_hold lapse`)."""
 
 
 class Hold(Light, frozen=True, array_like=True):
@@ -74,6 +76,8 @@ class Hold(Light, frozen=True, array_like=True):
     owed_base: int = 0
     owed: int = 0
     """What of it is a debt of the last eligible pool, in base steps and in the pool's."""
+    bookings: int = 0
+    """How many captures there were."""
 
 
 Banked = tuple[str, int, int]
@@ -100,6 +104,8 @@ class Account(Light, frozen=True, array_like=True):
     """By limit: the resets that were granted and not redeemed, the earliest expiry first."""
     debts: dict[str, int] = {}
     """By pool key: what was used and is owed, in steps; the next purchase repays it first."""
+    due_at: int = NEVER
+    """When something of it next ends by itself (`account.due`)."""
     top_ups: dict[str, TopUp] = {}
     """By pool key: buying by itself, where somebody has set it."""
 

@@ -23,7 +23,7 @@ def paid(records: Iterable[Record]) -> list[tuple[str, str]]:
     for record in records:
         if record.key[2] == "purchase":
             answer = _decode(record.answer)
-            found.append((answer["receipt"], f"{answer['money']} {answer['currency']} for {answer['lot']}"))
+            found.append((answer["receipt"], f"{answer['cost']} for {answer['lot']}"))
     return found
 
 

@@ -47,7 +47,7 @@ def recount(records: Iterable[Record]) -> Recount:
             lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
                 answer.get("repaid", "0")
             )
-        elif "void" in answer or "transfer" in answer:
+        elif "void" in answer or "refund" in answer or "transfer" in answer:
             entries += 1
             lots[(answer["account"], answer["pool"], answer["lot"])] -= Decimal(answer["amount"])
             if "transfer" in answer:
@@ -55,19 +55,29 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[(answer["to"], answer["pool"], answer["to_lot"])] = moved
         elif "decision" in answer:
             decisions += 1
-            drawn = _drawn(answer)
-            entries += len(drawn)
-            for key, amount in drawn:
+            taken = drawn(answer)
+            entries += len(taken)
+            for key, amount in taken:
                 lots[key] -= amount
             if answer["hold"] is not None:
-                holds[answer["hold"]["id"]] = drawn
+                holds[answer["hold"]["id"]] = taken
+        elif "reversal" in answer:
+            entries += 1
+            for back in answer["returned"]:
+                _returned(back, lots)
+        elif "expire_lot" in answer:
+            entries += 1
+            key = (answer["account"], answer["pool"], answer["lot"])
+            lots[key] = lots.get(key, Decimal(0)) - Decimal(answer["amount"])
+            for lapsed in answer.get("holds", ()):
+                _lapsed(answer, lapsed, holds[lapsed["hold"]], lots)
         elif "extend" in answer:
             continue
         elif "hold" in answer:
             entries += 1
             hold = answer["hold"]
             if answer.get("final") is False:
-                for key, amount, is_free in _captured(answer):
+                for key, amount, is_free in captured(answer):
                     booked.setdefault(hold, []).append((key, amount))
                     if is_free:  # it is drawn at once, and goes on as part of the hold
                         lots[key] -= amount
@@ -77,12 +87,16 @@ def recount(records: Iterable[Record]) -> Recount:
                 lots[key] += amount
             for key, amount in booked.pop(hold, ()):
                 lots[key] -= amount
-            for key, amount, _ in _captured(answer):
+            for key, amount, _ in captured(answer):
                 lots[key] -= amount
+            for gone in answer.get("expired", ()):
+                lots[(gone["account"], gone["pool"], gone["lot"])] -= Decimal(gone["amount"])
+                if "reissued" in gone:
+                    lots[(gone["account"], gone["pool"], gone["reissued"]["lot"])] = Decimal(gone["amount"])
     return Recount(decisions, entries, lots)
 
 
-def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
+def drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
     """What the decision's effects took from lots."""
     effects = decision["trace"][-1]["effects"]
     return [
@@ -92,7 +106,30 @@ def _drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
     ]
 
 
-def _captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:
+def _returned(back: Mapping[str, Any], lots: dict[LotKey, Decimal]) -> None:
+    """What a reversal gives back, to its lot or as a new one."""
+    if back["to"] == "lot":
+        lots[(back["account"], back["pool"], back["lot"])] += Decimal(back["amount"])
+    elif back["to"] == "reissued":
+        lots[(back["account"], back["pool"], back["reissued"]["lot"])] = Decimal(back["amount"])
+
+
+def _lapsed(
+    answer: Mapping[str, Any],
+    lapsed: Mapping[str, Any],
+    held: list[tuple[LotKey, Decimal]],
+    lots: dict[LotKey, Decimal],
+) -> None:
+    """What a hold lost with a lot will not come back; what became too little for a base step has gone back."""
+    own = (answer["account"], answer["pool"], answer["lot"])
+    held.append((own, -Decimal(lapsed["amount"])))
+    for lot, amount in lapsed["returned"].items():
+        key = (answer["account"], answer["pool"], lot)
+        held.append((key, -Decimal(amount)))
+        lots[key] += Decimal(amount)
+
+
+def captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:
     """(lot, amount, whether from what was free) of a capture."""
     for draw in answer.get("draws", ()):
         for lot in draw.get("lots", ()):

@@ -6,11 +6,13 @@ from overspill.cel.check import check as check_expression
 from overspill.cel.tree import Expr
 from overspill.cel.typed import TypedExpr
 from overspill.cel.types import BOOL, DYN, INT, STRING, AmountType, FieldType, ListType, RecordType, ScalarType, Type
+from overspill.check import initiators
 from overspill.check.lets import Lets
 from overspill.check.names import Faults, Names
 from overspill.check.rules import AccountKind, Condition, Field, InputPath
 from overspill.syntax import tree
 from overspill.words.amounts import STEPS_MAX
+from overspill.words.initiators import INITIATOR, INITIATOR_PATH
 
 TIMESTAMP = ScalarType("timestamp")
 _SCALARS: dict[str, Type] = {"string": STRING, "bool": BOOL, "int": INT, "timestamp": TIMESTAMP}
@@ -26,6 +28,7 @@ class Inputs:
         self.accounts = {name: self._account(item) for name, item in names.accounts.items()}
         self._one_root()
         self._passed_once()
+        self._begun_by()
         self.scope = self._scope()
         self.lets = Lets(names.lets, faults)
         self._let_names()
@@ -177,6 +180,14 @@ class Inputs:
                         help="rename one of them",
                     )
 
+    def _begun_by(self) -> None:
+        """Every request says who began it, under a name that is no policy's to declare."""
+        passed = [field for kind in self.accounts.values() for field in kind.fields if field.from_request]
+        for field in (*self.request.values(), *passed):
+            if field.name == INITIATOR:
+                message = f"every request has an `{INITIATOR}` already"
+                self.faults.add("OSP211", field.span, message, help=f"use another name, or read `{INITIATOR_PATH}`")
+
     def _let_names(self) -> None:
         """A let hides no input; its expression means something by itself."""
         for name, item in self.names.lets.items():
@@ -190,7 +201,7 @@ class Inputs:
 
     def _scope(self) -> dict[str, Type]:
         identity = FieldType("id", STRING)
-        scope: dict[str, Type] = {"request": self._record("request", tuple(self.request.values()), False, ())}
+        scope: dict[str, Type] = {"request": self._record("request", self._own(), False, (initiators.TYPE,))}
         members: dict[str | None, list[FieldType]] = {}
         for kind in self.accounts.values():
             if kind.many:
@@ -204,6 +215,10 @@ class Inputs:
             if field.is_meter:
                 scope[name] = INT
         return scope
+
+    def _own(self) -> tuple[Field, ...]:
+        """What the request declares."""
+        return tuple(field for field in self.request.values() if field.name != INITIATOR)
 
     def _record(
         self, name: str, fields: tuple[Field, ...], may_be_absent: bool, more: tuple[FieldType, ...]
@@ -220,6 +235,7 @@ class Inputs:
         if isinstance(found, tuple):
             self.faults.found.extend(found)
             return None
+        initiators.unknown_initiators(found, self.faults)
         return found
 
     def condition(self, expr: Expr) -> Condition | None:
@@ -252,7 +268,7 @@ class Inputs:
 
     def declared(self, path: InputPath) -> Field | None:
         if path.owner == "request":
-            return self.request.get(path.field)
+            return initiators.FIELD if path.field == INITIATOR else self.request.get(path.field)
         return next((field for field in self.accounts[path.owner].fields if field.name == path.field), None)
 
     def path(self, path: tree.Path) -> InputPath | None:

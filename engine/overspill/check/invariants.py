@@ -5,6 +5,7 @@ from __future__ import annotations
 from overspill.cel.check import check as check_expression
 from overspill.cel.print import canonical_text
 from overspill.cel.types import BOOL, DYN, STRING, FieldType, ListType, RecordType
+from overspill.check.initiators import unknown_initiators
 from overspill.check.inputs import Inputs
 from overspill.check.names import Faults
 from overspill.check.rules import Invariant
@@ -31,6 +32,7 @@ def invariant(item: tree.Invariant, inputs: Inputs, faults: Faults) -> Invariant
         real = [fault for fault in found if not fault.message.endswith(_UNTYPED)]
         faults.found.extend(real)
         return None if real else Invariant(span=item.name.span, name=item.name.text, text=text, typed=None)
+    unknown_initiators(found, faults)
     if found.type not in (BOOL, DYN):
         message = f"an invariant is a bool, this is a {found.type}"
         faults.add("OSP232", item.expr.span, message, help="compare it with something")

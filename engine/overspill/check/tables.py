@@ -11,6 +11,7 @@ from overspill.check.names import Faults, Names
 from overspill.check.rules import Ratio, Table
 from overspill.syntax import tree
 from overspill.words.amounts import UNLIMITED, AmountError, Unit, decimal_from_text
+from overspill.words.initiators import INITIATOR_PATH, INITIATORS
 from overspill.words.spans import Span
 
 R = TypeVar("R", tree.CapacityRow, tree.NumberRow, tree.PriceRow)
@@ -47,6 +48,7 @@ class Tables:
                 default = (row, value)
             else:
                 key = tuple(part.text for part in row.key if isinstance(part, tree.Text))
+                self._begun_by(row, by)
                 complete = self._once(row, found.get(key)) and complete
                 found[key] = (row, value)
         if wants_default and default is None:
@@ -79,6 +81,12 @@ class Tables:
             )
             return False
         return True
+
+    def _begun_by(self, row: R, by: tuple[tree.Path, ...]) -> None:
+        """A row by who began the request is by a word that can be."""
+        for part, path in zip(row.key, by, strict=True):
+            if path.text == INITIATOR_PATH and isinstance(part, tree.Text) and part.text not in INITIATORS:
+                self.faults.unknown("initiator", tree.Name(part.text, part.span), INITIATORS)
 
     def _once(self, row: R, first: tuple[R, V] | None) -> bool:
         if first is None:

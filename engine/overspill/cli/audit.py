@@ -22,25 +22,31 @@ from overspill.words.failures import Failure
 @existing_db_option
 @format_option("text", "json")
 def explain(id_: str, policy: str, db: str, format_: str) -> int:
-    """Say why: ID is a decision, hold, capture, release or grant."""
+    """Say why: ID is a decision, hold, capture, release or grant.
+
+    For a decision each pool's lots are shown in the order that they are drawn in, with the key that decided each neighbour.
+    """
     with Engine.open(policy, db=db) as engine:
-        record = engine.find(id_)
-    if record is None:
+        found = engine.explain(id_)
+    if found is None:
         raise Failure(
             "unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …"
         )
-    answer = bytes(record.answer)
     if format_ == "json":
-        out(answer.decode())
+        out(found.json.decode())
         return 0
-    decoded = json.loads(answer)
+    explanation = json.loads(found.json)
+    answer = explanation["answer"]
     lines = (
-        sentences(decoded)
-        if "decision" in decoded
-        else [f"{name:<10} {_text(value)}" for name, value in decoded.items()]
+        sentences(answer, explanation["candidates"])
+        if "decision" in answer
+        else [f"{name:<10} {_text(value)}" for name, value in answer.items()]
     )
     for line in lines:
         out(line)
+    if explanation["build"] is not None:
+        build = explanation["build"]
+        out(f"  by overspill {build['overspill']}, kernel {build['kernel'][7:15]}, tzdata {build['tzdata']}")
     return 0
 
 

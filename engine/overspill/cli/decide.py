@@ -113,6 +113,20 @@ def release(hold: str, id_: str, policy: str, db: str, format_: str) -> int:
     return 0
 
 
+@click.command()
+@click.argument("of")
+@click.option("--id", "id_", required=True, help="Your key for this reversal: the same again changes nothing.")
+@click.option("--actor", default="operator", show_default=True, help="Who reverses it.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def reverse(of: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+    """Undo a finished request, whole: OF is the id of its decision or of its hold."""
+    with Engine.open(policy, db=db) as engine:
+        _receipt(engine.reverse(of, id=id_, actor=actor), format_)
+    return 0
+
+
 def _receipt(receipt: Receipt, format_: str) -> None:
     if format_ == "json":
         out(receipt.json.decode())

@@ -1,4 +1,4 @@
-"""`void`, `transfer`: what becomes of a lot beside being drawn."""
+"""`void`, `refund`, `transfer`: what becomes of a lot beside being drawn."""
 
 from __future__ import annotations
 
@@ -26,6 +26,26 @@ def void(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, d
     """
     with Engine.open(policy, db=db) as engine:
         _receipt(engine.void(account_of(account), pool, lot, id=id_, actor=actor), format_)
+    return 0
+
+
+@click.command()
+@click.argument("account")
+@click.argument("pool")
+@click.argument("lot")
+@click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
+@click.option("--actor", default="operator", show_default=True, help="Who refunds it.")
+@policy_option
+@existing_db_option
+@format_option("json", "text", default="json")
+def refund(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+    """Take away what is left of LOT in POOL of ACCOUNT, and tell what of the money paid for it is due back.
+
+    \b
+    overspill refund user/u_ana credits C1 --id f1 --db x.db
+    """
+    with Engine.open(policy, db=db) as engine:
+        _receipt(engine.refund(account_of(account), pool, lot, id=id_, actor=actor), format_)
     return 0
 
 

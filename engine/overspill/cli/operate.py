@@ -1,32 +1,29 @@
-"""`grant`, `account`: what operators put in, set and look at."""
+"""`grant`, `account`, `sweep`: what operators put in, set, look at and write down."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import click
 
-from overspill.account.state import Account
 from overspill.cli.decide import _receipt
-from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, pairs, policy_option
-from overspill.cli.top_ups import print_top_up, top_up_view
-from overspill.plan.plan import Input, Instant, Plan
-from overspill.plan.shapes import (
-    CATEGORIES,
-    LOT_AMOUNT,
-    LOT_CATEGORY,
-    LOT_EXPIRES_AT,
-    LOT_GRANTED_AT,
-    LOT_ID,
-    LOT_LEFT,
-    LOT_PRIORITY,
-    Attribute,
+from overspill.cli.io import (
+    account_of,
+    existing_db_option,
+    format_option,
+    out,
+    out_json,
+    pairs,
+    policy_option,
+    read_input,
 )
+from overspill.plan.plan import Instant, Plan
+from overspill.plan.shapes import CATEGORIES
+from overspill.records.pages import lines
+from overspill.records.wire import request_from_json
 from overspill.runtime.engine import Engine
 from overspill.step.commands import Value
-from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
-from overspill.words.instants import NEVER, instant_text
 
 
 @click.command()
@@ -34,7 +31,9 @@ from overspill.words.instants import NEVER, instant_text
 @click.argument("pool")
 @click.argument("amount")
 @click.option("--id", "id_", required=True, help="The lot's name: the same again grants nothing more.")
+@click.option("--effective", help="RFC 3339 in UTC; otherwise from now on.")
 @click.option("--expires", help="RFC 3339 in UTC; otherwise as the pool says.")
+@click.option("--cost", help='What was paid for it: "9.99 usd".')
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
 @click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
@@ -46,7 +45,9 @@ def grant(
     pool: str,
     amount: str,
     id_: str,
+    effective: str | None,
     expires: str | None,
+    cost: str | None,
     priority: int,
     category: str,
     actor: str,
@@ -68,9 +69,26 @@ def grant(
             expires_at=expires,
             priority=priority,
             category=category,
+            effective_at=effective,
+            cost=cost,
             actor=actor,
         )
     _receipt(receipt, format_)
+    return 0
+
+
+@click.command()
+@policy_option
+@existing_db_option
+@format_option("text", "json")
+def sweep(policy: str, db: str, format_: str) -> int:
+    """Write down what has ended by itself and nobody has met yet: lots that expired, holds that timed out."""
+    with Engine.open(policy, db=db) as engine:
+        count = engine.sweep()
+    if format_ == "json":
+        out_json({"entries": count})
+    else:
+        out(f"{count} {'entry' if count == 1 else 'entries'} written")
     return 0
 
 
@@ -123,128 +141,31 @@ def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None
 
 
 @account.command("show")
-@click.argument("name", metavar="ACCOUNT")
+@click.argument("names", metavar="ACCOUNT…", nargs=-1, required=True)
+@click.option("--request", "asked", metavar="FILE", help="A request, as JSON: what would it use now? - for stdin.")
 @policy_option
 @existing_db_option
 @format_option("text", "json")
-def account_show(name: str, policy: str, db: str, format_: str) -> int:
-    """Show ACCOUNT: attributes, windows, lots in draw order, top-ups, open holds."""
+def account_show(names: tuple[str, ...], asked: str | None, policy: str, db: str, format_: str) -> int:
+    """Show accounts as a decision would meet them now: windows, lots in draw order, what is available, what changes next.
+
+    Name the accounts that ask together, one of each kind.
+
+    \b
+    overspill account show user/u_ana --db x.db
+    overspill account show user/u_ana workspace/w_1 --request r.json --db x.db
+    """
+    target: dict[str, str] = {}
+    for name in names:
+        for kind, id in account_of(name).items():
+            if target.setdefault(kind, id) != id:
+                raise Failure("wrong_account", f"two accounts are a `{kind[:64]}`", help="show one after the other")
+    request = None if asked is None else request_from_json(read_input(asked), name=asked)
     with Engine.open(policy, db=db) as engine:
-        shown = account_view(engine, account_of(name))
+        status = engine.status(target, request)
     if format_ == "json":
-        out_json(shown)
+        out(status.json.decode())
     else:
-        _print(shown)
+        for line in lines(json.loads(status.json)):
+            out(line)
     return 0
-
-
-def account_view(engine: Engine, target: dict[str, str]) -> dict[str, Any]:
-    """An account's state as JSON: amounts as decimal text with their unit, instants as text."""
-    plan = engine.policies.active().plan
-    state = engine.account(target)
-    scales = _scales(plan)
-    return {
-        "account": "/".join(next(iter(target.items()))),
-        "version": state.version,
-        "attributes": _attributes(plan, target, state),
-        "windows": {key: _window(key, state, engine.now(), scales) for key in sorted(state.windows)},
-        "pools": {key: _pool(key, state, engine.now(), scales) for key in sorted(state.pools)},
-        "debts": {key: _amount(key, owed, scales) for key, owed in sorted(state.debts.items())},
-        "top_ups": {
-            key: top_up_view(one, *scales.get(key.split("|")[0], (0, "steps")))
-            for key, one in sorted(state.top_ups.items())
-        },
-        "banked_resets": {
-            limit: [{"reset": id, "expires_at": _end(expires_at)} for id, _, expires_at in resets]
-            for limit, resets in sorted(state.banked.items())
-            if resets
-        },
-        "holds": [
-            {"hold": hold.id, "request": hold.request, "expires_at": _end(hold.expires_at)}
-            for hold in state.holds.values()
-            if hold.open
-        ],
-    }
-
-
-def _attributes(plan: Plan, target: dict[str, str], state: Account) -> dict[str, Any]:
-    """As they were sent: amounts as decimal text, instants as theirs."""
-    declared = next((kind.attributes for kind in (*plan.kinds, *plan.many) if kind.name in target), {})
-    return {name: _shown(declared.get(name), value) for name, value in state.attributes.items()}
-
-
-def _shown(declared: Input | None, value: Attribute) -> object:
-    if declared is None or type(value) is not int:
-        return value
-    if declared.type is Instant:
-        return instant_text(value)
-    return value if declared.unit is None else f"{text_from_steps(value, declared.unit.scale)} {declared.unit.name}"
-
-
-def _end(instant: int) -> str | None:
-    """None for never."""
-    return None if instant == NEVER else instant_text(instant)
-
-
-def _scales(plan: Plan) -> dict[str, tuple[int, str]]:
-    """Limit or pool → (scale, unit)."""
-    found = {pool.name: (pool.unit.scale, pool.unit.name) for pool in plan.pools.values()}
-    for waterfall in plan.waterfalls:
-        found |= {layer.name: (layer.unit.scale, layer.unit.name) for layer in waterfall.layers}
-    return found
-
-
-def _window(key: str, state: Account, now: int, scales: dict[str, tuple[int, str]]) -> dict[str, Any]:
-    scale, unit = scales.get(key.split(".")[0], (0, "steps"))
-    generation, _, ends_at, used, *_ = state.windows[key]
-    return {
-        "generation": generation,
-        "used": text_from_steps(used, scale),
-        "unit": unit,
-        "open": now < ends_at,
-        "ends_at": _end(ends_at),
-    }
-
-
-def _amount(key: str, steps: int, scales: dict[str, tuple[int, str]]) -> str:
-    scale, unit = scales.get(key.split("|")[0], (0, "steps"))
-    return f"{text_from_steps(steps, scale)} {unit}"
-
-
-def _pool(key: str, state: Account, now: int, scales: dict[str, tuple[int, str]]) -> dict[str, Any]:
-    scale, unit = scales.get(key.split("|")[0], (0, "steps"))
-    lots = state.pools[key]
-    usable = sum(lot[LOT_LEFT] for lot in lots if lot[LOT_GRANTED_AT] <= now < lot[LOT_EXPIRES_AT])
-    return {
-        "available": text_from_steps(usable, scale),
-        "unit": unit,
-        "lots": [
-            {
-                "lot": lot[LOT_ID],
-                "left": text_from_steps(lot[LOT_LEFT], scale),
-                "of": text_from_steps(lot[LOT_AMOUNT], scale),
-                "priority": lot[LOT_PRIORITY],
-                "category": CATEGORIES[lot[LOT_CATEGORY]],
-                "expires_at": _end(lot[LOT_EXPIRES_AT]),
-            }
-            for lot in lots
-        ],
-    }
-
-
-def _print(shown: dict[str, Any]) -> None:
-    out(f"{shown['account']}  version {shown['version']}")
-    for name, value in shown["attributes"].items():
-        out(f"  {name} = {value}")
-    for key, window in shown["windows"].items():
-        state = f"until {window['ends_at'] or 'ever'}" if window["open"] else f"ended {window['ends_at']}"
-        out(f"  window {key}: {window['used']} {window['unit']} used, {state}")
-    for key, pool in shown["pools"].items():
-        out(f"  pool {key}: {pool['available']} {pool['unit']} available")
-        for lot in pool["lots"]:
-            until = f", until {lot['expires_at']}" if lot["expires_at"] else ""
-            out(f"    lot {lot['lot']}: {lot['left']} of {lot['of']} ({lot['category']}{until})")
-    for key, one in shown["top_ups"].items():
-        print_top_up(key, one)
-    for hold in shown["holds"]:
-        out(f"  hold {hold['hold']} for {hold['request']} until {hold['expires_at']}")

@@ -8,7 +8,7 @@ from overspill.cli.io import format_option, out
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["policy", "request", "decision", "tests"]))
+@click.argument("name", type=click.Choice(["policy", "request", "decision", "status", "explanation", "tests"]))
 @format_option("json", default="json")
 def schema(name: str, format_: str) -> int:
     """Print a JSON Schema."""

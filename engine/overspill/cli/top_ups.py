@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED, TopUp
+from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
 from overspill.cli.decide import _receipt
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option
 from overspill.runtime.engine import Engine
-from overspill.step.top_ups import settings_shown
-from overspill.words.amounts import text_from_steps
-from overspill.words.instants import instant_text
 
 
 @click.group("top-up")
@@ -102,42 +97,3 @@ def top_up_resolve(
         done = engine.resolve_purchase(purchase, outcome, receipt=receipt, detail=detail, actor=actor)
         _receipt(done, format_)
     return 0
-
-
-def top_up_view(top_up: TopUp, scale: int, unit: str) -> dict[str, Any]:
-    """What an account keeps of buying for one pool, as JSON; the reason is why nothing is bought for a low balance."""
-    purchase = top_up.purchase
-    return {
-        "settings": settings_shown(top_up.settings, scale),
-        "unit": unit,
-        "reason": top_up.reason or None,
-        "purchase": None
-        if purchase is None
-        else {
-            "id": purchase.id,
-            "state": purchase.state,
-            "amount": text_from_steps(purchase.amount, scale),
-            "money": purchase.money,
-            "currency": purchase.currency,
-            "at": instant_text(purchase.at),
-        },
-        "month": instant_text(top_up.month)[:7] if top_up.month else None,
-        "bought": text_from_steps(top_up.bought, scale),
-        "declines": top_up.declines,
-        "next_at": instant_text(top_up.next_at) if top_up.next_at else None,
-    }
-
-
-def print_top_up(key: str, shown: dict[str, Any]) -> None:
-    """The same for people."""
-    settings, unit, purchase = shown["settings"], shown["unit"], shown["purchase"]
-    state = "on" if settings["enabled"] else "off"
-    most = "" if settings["monthly_maximum"] is None else f", {settings['monthly_maximum']} {unit} a month at most"
-    said = f"by {settings['actor']} at {settings['at']}"
-    out(f"  top-up {key}: {state}, below {settings['minimum']} {unit} up to {settings['target']} {unit}{most} ({said})")
-    if purchase is not None:
-        bought = f"{purchase['amount']} {unit} for {purchase['money']} {purchase['currency']}"
-        out(f"    purchase {purchase['id']}: {bought}, {purchase['state']}")
-    if shown["reason"] is not None:
-        wait = f" until {shown['next_at']}" if shown["reason"] == "back_off" else ""
-        out(f"    nothing is bought: {shown['reason']}{wait}")

@@ -11,20 +11,12 @@ from collections.abc import Iterator
 from overspill.check import rules as r
 from overspill.plan import carried as c
 
-DEFAULTS = ("deny", "refund", "honor", "no_transfer", "breakage")
-_REACTIONS = {
-    "on_unavailable": "on unavailable",
-    "closed_window": "on reversal closed_window",
-    "expired_lot": "on reversal expired_lot",
-}
+DEFAULTS = ("deny",)
+_REACTIONS = {"on_unavailable": "on unavailable"}
 
 
 def carried_of(waterfall: r.Waterfall) -> Iterator[c.Carried]:
-    """All of it, in the order of the draws, then of the waterfall's own statements."""
-    for draw in waterfall.draws:
-        if isinstance(draw.layer, r.Pool):
-            pool = draw.layer
-            yield from _reaction("on_expired_in_hold", "on expired_in_hold", pool.name, pool.on_expired_in_hold)
+    """All of it."""
     for event, shown in _REACTIONS.items():
         yield from _reaction(event, shown, None, waterfall.reactions[event])
 

@@ -14,9 +14,9 @@ from overspill.check.serves import constant_tests
 from overspill.plan.plan import Dispatch
 
 
-def dispatch_of(waterfalls: tuple[Waterfall, ...]) -> Dispatch:
-    """The index over all waterfalls of a bundle."""
-    field = _field(waterfalls)
+def dispatch_of(waterfalls: tuple[Waterfall, ...], sent: frozenset[str]) -> Dispatch:
+    """The index over all waterfalls of a bundle; `sent` are the request fields that no default stands in for."""
+    field = _field(waterfalls, sent)
     by_value: dict[str, list[int]] = {}
     always = []
     for index, waterfall in enumerate(waterfalls):
@@ -42,6 +42,7 @@ def residual(waterfall: Waterfall, field: str | None) -> TypedExpr | None:
     return first
 
 
-def _field(waterfalls: tuple[Waterfall, ...]) -> str | None:
-    counts = Counter(field for waterfall in waterfalls for field in constant_tests(waterfall.serves).values)
+def _field(waterfalls: tuple[Waterfall, ...], sent: frozenset[str]) -> str | None:
+    tested = (field for waterfall in waterfalls for field in constant_tests(waterfall.serves).values)
+    counts = Counter(field for field in tested if field in sent)
     return min(counts, key=lambda field: (-counts[field], field)) if counts else None

@@ -27,7 +27,8 @@ def compile_rules(rules: r.Rules) -> Program:
 def plan_of(rules: r.Rules) -> p.Plan:
     """The plan alone, as data."""
     kinds = kinds_of(rules)
-    dispatch = dispatch_of(rules.waterfalls)
+    sent = frozenset(field.name for field in rules.request if field.default is None)
+    dispatch = dispatch_of(rules.waterfalls, sent)
     return p.Plan(
         name=rules.name,
         version=rules.version,
@@ -135,6 +136,8 @@ class _Build:
             fill_whole=waterfall.fill == "whole",
             partial=waterfall.reactions["on_shortfall"].word == "partial",
             verify_only=waterfall.admission == "verify_only",
+            reversal_transfers=waterfall.reactions["closed_window"].word == "transfer",
+            reversal_reissue=waterfall.reactions["expired_lot"].length,
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
             has_funded=any(isinstance(layer, p.GraceLayer) and layer.started_funded for layer in layers),
@@ -222,6 +225,8 @@ class _Build:
                     order=() if layer.order == r.DEFAULT_ORDER else layer.order,
                     free=layer.free,
                     debt=layer.on_overshoot.up_to or 0,
+                    lapses=layer.on_expired_in_hold.word == "lapse",
+                    reissue=layer.on_expired_in_hold.length,
                 )
             case r.Entitlement():
                 return p.EntitlementLayer(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from overspill.check import initiators
 from overspill.check.rules import Field, Rules
 from overspill.plan.plan import ROOT, AccountKind, Input, Instant, Origin, Slot
 from overspill.words.amounts import Unit
+from overspill.words.initiators import INITIATOR
 
 _PYTHON = {"int": int, "string": str, "bool": bool, "timestamp": Instant}
 
@@ -83,7 +85,7 @@ class SlotAllocator:
                 return Slot(path=path, origin=Origin.MEMBERS, kind=at, input=many.attributes[rest[0]])
             return Slot(path=path, origin=Origin.MEMBERS, kind=at, input=whole, many=many)
         if owner == "request":
-            field = self._fields[name]
+            field = initiators.FIELD if name == INITIATOR else self._fields[name]
             origin = Origin.METER if field.is_meter else Origin.FIELD
             return Slot(path=path, origin=origin, kind=ROOT, input=input_of(field))
         if path in self._passed:

@@ -13,10 +13,11 @@ from overspill.plan.evaluate import test
 from overspill.plan.facts import Accounts, read_facts
 from overspill.plan.interpret import Bounds
 from overspill.plan.plan import ROOT, Plan, Scalar, Waterfall
-from overspill.records.request import INITIATORS, Request
-from overspill.words.codec import Light
+from overspill.records.request import Request
+from overspill.words.codec import Light, replace
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
+from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
 from overspill.words.names import is_identifier
 
 METER_MAX = 2**63 - 1
@@ -36,6 +37,18 @@ class Admitted(Light, frozen=True):
 def admit(plan: Plan, request: Request) -> Admitted:
     """Checks everything that needs no account's state, but for the request's id, which its identity is made of. Raises
     Failure."""
+    admit_fields(plan, request.fields)
+    if request.initiator != DEFAULT_INITIATOR:  # which is what facts have where nothing is said
+        request = begun(request)
+    admit_meters(plan, request.meters)
+    ids = account_ids(plan, request.account)
+    if request.only is None and request.max_charge is None and request.at_least is None:
+        return Admitted(request, ids)
+    return Admitted(request, ids, bounds_of(plan, request))
+
+
+def begun(request: Request) -> Request:
+    """The request with its initiator among its fields, as conditions read it. Raises Failure for a word that is none."""
     if request.initiator not in INITIATORS:
         raise Failure(
             "invalid_initiator",
@@ -43,12 +56,7 @@ def admit(plan: Plan, request: Request) -> Admitted:
             help=f"use one of {', '.join(INITIATORS)}",
             pointer="/initiator",
         )
-    admit_fields(plan, request.fields)
-    admit_meters(plan, request.meters)
-    ids = account_ids(plan, request.account)
-    if request.only is None and request.max_charge is None and request.at_least is None:
-        return Admitted(request, ids)
-    return Admitted(request, ids, bounds_of(plan, request))
+    return replace(request, fields={**request.fields, INITIATOR: request.initiator})
 
 
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:

@@ -169,7 +169,8 @@ def leg_of(layer: Layer, step: TookStep, facts: Facts) -> Leg:
     if step[DRAWN]:
         pool = state_key(layer.name, values_of(layer.per, facts))
         lots = tuple([(pool, lot, part) for lot, part in step[DRAWN]])
-    return Leg(layer.name, layer.account, step[1], step[2], counts, lots)
+    lapses = isinstance(layer, PoolLayer) and layer.lapses
+    return Leg(layer.name, layer.account, step[1], step[2], counts, lots, lapses=lapses)
 
 
 def occupying(decided: Decided) -> Iterator[tuple[int, SetWindow]]:

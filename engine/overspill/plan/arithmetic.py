@@ -33,6 +33,13 @@ def cover_more(
     return base, max(ceil_ratio(base_before + base, numerator, denominator) - amount_before, 0)
 
 
+def drawn_from(left: int, granted_at: int, expires_at: int, wanted: int, now: int) -> int:
+    """What a lot with `left` gives of `wanted` at `now`: LANGUAGE.md G1, it is usable from its grant until its expiry."""
+    if now < granted_at or expires_at <= now:
+        return 0
+    return min(left, wanted)
+
+
 def round_quotient(numerator: int, denominator: int, mode: str) -> int:
     """numerator / denominator (both ≥ 0, denominator > 0), rounded once: half_even, half_up, up or down."""
     quotient, rest = divmod(numerator, denominator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from overspill.plan.functions import ABSENT
@@ -34,6 +35,20 @@ Source = int | SlotAmount | Members | Choice
 
 Found = tuple[int, str]
 """(steps, the path it was found at; empty for what is written out)."""
+
+
+def slots_of(source: Source) -> Iterator[int]:
+    """The slots that a bound may be found in."""
+    match source:
+        case int():
+            return
+        case SlotAmount(slot=slot) | Members(slot=slot):
+            yield slot
+        case Choice(args=args):
+            for arg in args:
+                yield from slots_of(arg)
+        case _:
+            assert_never(source)
 
 
 def bound_of(source: Source, facts: tuple[object, ...]) -> int | None:

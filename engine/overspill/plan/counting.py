@@ -17,6 +17,7 @@ from overspill.plan.shapes import (
     USED,
     WindowState,
 )
+from overspill.words.amounts import UNLIMITED
 from overspill.words.instants import NEVER
 
 SUB_WINDOWS = 60
@@ -48,9 +49,30 @@ def given_back(state: WindowState, generation: int, amount: int) -> WindowState:
     return _sliding(state[GENERATION], state[OPENED_AT], found)
 
 
+def still_counts(state: WindowState, generation: int, now: int) -> bool:
+    """Whether what was counted in this generation counts at `now`: a window is open until its end, a bucket always."""
+    if len(state) > _PLAIN and state[FORM] == BUCKET:
+        return True
+    return any(number == generation and now < until for number, until, _ in _parts(state))
+
+
+def next_leaving(state: WindowState) -> int:
+    """When the first use that a sliding window counts leaves it; NEVER where it counts none."""
+    return min([until for _, until, amount in _parts(state) if amount], default=NEVER)
+
+
 def less(used: int, amount: int) -> int:
     """A window's use after `amount` has gone back to it; never below 0."""
     return used - amount if amount < used else 0
+
+
+def room_left(used: int, bound: int, finishes: bool, settles: bool) -> int:
+    """What a counter lets through below its bound: nothing, never less, once it is reached or lowered (LANGUAGE.md W5). One
+    that `finishes` what was started lets all through while anything is left, and whatever settles it (L8)."""
+    room = bound - used
+    if finishes and (settles or room > 0):
+        return UNLIMITED
+    return room if room > 0 else 0
 
 
 # ---- sliding windows

@@ -23,10 +23,10 @@ def read_facts(
     accounts: Accounts,
 ) -> Facts:
     """The waterfall's inputs in slot order, defaults filled in. Raises Failure naming the first that is missing."""
-    return tuple(_read(waterfall, slot, fields, meters, ids, accounts) for slot in waterfall.slots)
+    return tuple(read_slot(waterfall, slot, fields, meters, ids, accounts) for slot in waterfall.slots)
 
 
-def _read(
+def read_slot(
     waterfall: Waterfall,
     slot: Slot,
     fields: Mapping[str, Scalar],
@@ -34,6 +34,7 @@ def _read(
     ids: Sequence[str | None],
     accounts: Accounts,
 ) -> object:
+    """One input. Raises Failure when it is missing."""
     name = slot.input.name
     value: object
     match slot.origin:

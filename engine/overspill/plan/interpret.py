@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from overspill.plan.arithmetic import ceil_ratio, cover_more
+from overspill.plan.arithmetic import ceil_ratio, cover_more, drawn_from
 from overspill.plan.bounds import bound_of
-from overspill.plan.counting import counted
+from overspill.plan.counting import counted, room_left
 from overspill.plan.evaluate import test
 from overspill.plan.facts import Accounts, read_facts
 from overspill.plan.functions import ABSENT
@@ -343,8 +343,7 @@ def room_in(layer: Layer, index: int, used: int, bound: int | None, settles: boo
     without one is none."""
     if bound is None:
         return 0 if index < layer.caps_from else UNLIMITED
-    room = max(bound - used, 0)
-    return UNLIMITED if layer.counters[index].finish_started and (room or settles) else room
+    return room_left(used, bound, layer.counters[index].finish_started, settles)
 
 
 def capacities_at(capacities: tuple[int, ...], times: tuple[CapacityTimes, ...], now: int) -> tuple[int, ...]:
@@ -374,8 +373,8 @@ def take(lots: Sequence[Lot], wanted: int, now: int) -> tuple[Drawn, int]:
     for lot in lots:
         if found == wanted:
             break
-        if lot[LOT_GRANTED_AT] <= now < lot[LOT_EXPIRES_AT]:
-            part = min(lot[LOT_LEFT], wanted - found)
+        part = drawn_from(lot[LOT_LEFT], lot[LOT_GRANTED_AT], lot[LOT_EXPIRES_AT], wanted - found, now)
+        if part:
             drawn.append((lot, part))
             found += part
     return tuple(drawn), found

@@ -167,3 +167,8 @@ def state_key(name: str, values: tuple[Scalar, ...]) -> str:
     if not values:
         return name
     return "|".join([name, *(str(value).replace("%", "%25").replace("|", "%7C") for value in values)])
+
+
+def state_values(key: str) -> tuple[str, ...]:
+    """The values of the further fields in a state's key."""
+    return tuple([value.replace("%7C", "|").replace("%25", "%") for value in key.split("|")[1:]])

@@ -200,6 +200,10 @@ class PoolLayer(LayerBase, frozen=True, kw_only=True):
     free: bool
     debt: int
     """What of an overshoot may be owed, in steps (`on overshoot debt up to`); 0: it is refunded (LANGUAGE.md S3)."""
+    lapses: bool
+    """Whether what is held of a lot expires with it (`on expired_in_hold lapse`, LANGUAGE.md G5)."""
+    reissue: Length | None
+    """How long a lot lasts that what comes back of an expired one becomes (`reissue`); None: it is expired."""
 
 
 class EntitlementLayer(LayerBase, frozen=True, kw_only=True):
@@ -263,6 +267,10 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """`on shortfall partial`."""
     verify_only: bool
     """LANGUAGE.md S5: a reservation holds nothing."""
+    reversal_transfers: bool
+    """Whether a reversal gives what a closed window counted to the one that is open now (LANGUAGE.md S4)."""
+    reversal_reissue: Length | None
+    """How long a lot lasts that what a reversal returns of an expired one becomes; None: it stays expired."""
     hold_length: Length
     late_length: Length
     has_funded: bool

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+)*", re.ASCII)
 
 
+def zones_version() -> str:
+    """Which edition of the tz database the zones are of: `2026a`."""
+    from importlib import import_module
+
+    return str(import_module("tzdata").IANA_VERSION)
+
+
 @lru_cache(maxsize=512)
 def zone_of(name: str) -> ZoneInfo:
     """The zone, `Europe/Paris`. Raises OSError or ValueError for a name that is none."""

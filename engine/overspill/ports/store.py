@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from overspill.records.build import Build
 from overspill.records.journal import Record, Segment
 from overspill.records.written import Form
 from overspill.words.codec import Struct
@@ -27,6 +28,8 @@ class Snapshot(Struct, frozen=True):
     key: str
     seq: int
     state: bytes
+    due_at: int
+    """When something of it next ends by itself."""
 
 
 class StoredPolicy(Struct, frozen=True):
@@ -51,8 +54,15 @@ class Store(Protocol):
         """Whole segments that hold records with a number above `after`, in order."""
         ...
 
+    def use_build(self, build: Build) -> None:
+        """Segments that are appended from now on were made by this program; it is kept once."""
+
     def append(self, segment: Segment, *, has_events: bool) -> None:
         """Adds a segment, and an outbox row where it has events to settle."""
+
+    def outbox(self, after: int) -> Iterator[tuple[int, int]]:
+        """(first, last) record of each segment that has events to settle, from the record behind `after` on."""
+        ...
 
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
         """(number, record's number) for those of the ids' numbers (`words.ids.id_number`) that a snapshot has indexed."""
@@ -72,6 +82,10 @@ class Store(Protocol):
     def form(self, id: str) -> Form: ...
 
     def snapshot(self, key: str) -> Snapshot | None: ...
+
+    def due(self, now: int, most: int) -> Sequence[str]:
+        """Keys of up to `most` accounts by whose snapshots something has ended at `now`, the earliest first."""
+        ...
 
     def topped_up(self) -> Sequence[str]:
         """The accounts that buy by themselves, as far as a snapshot knows them."""

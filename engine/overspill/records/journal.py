@@ -12,6 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
+from overspill.records.build import Build
 from overspill.records.written import Form, Value
 from overspill.words.codec import Light, Raw, json_decoder, json_lines, replace
 
@@ -44,6 +45,8 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     effects: Mapping[str, Sequence[object]] = {}
     events: tuple[str, ...] = ()
     """`usage` for an admitted request and for a capture."""
+    build: Build | None = None
+    """By which program it was made, for who reads it from a store; it stands beside the journal's text, not in it."""
 
     @property
     def fingerprint(self) -> str:
@@ -52,13 +55,15 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """The records of one durable commit: `first_seq` to `last_seq`, as lines of JSON."""
+    """The records of one durable commit: `first_seq` to `last_seq`, as lines of JSON; `build` is by which program they
+    were made, as a store remembers it."""
 
     first_seq: int
     last_seq: int
     previous_hash: bytes
     hash: bytes
     body: bytes
+    build: Build | None = None
 
 
 FormOf = Callable[[str], Form]
@@ -85,21 +90,26 @@ def stored_records(segment: Segment) -> list[Record]:
     return [decode_stored(line) for line in segment.body.splitlines()]
 
 
-def records_of(segments: Iterable[Segment], form_of: FormOf) -> Iterator[Record]:
-    """The records of `segments`, in order, each with the exact bytes of its answer."""
+def records_of(segments: Iterable[Segment], form_of: FormOf, naming: str = "") -> Iterator[Record]:
+    """The records of `segments`, in order, each with the exact bytes of its answer; those alone in whose text `naming`
+    stands, which costs no reading of the others."""
+    wanted = naming.encode()
     for segment in segments:
-        for record in stored_records(segment):
-            yield _answered(record, form_of)
+        if wanted in segment.body:
+            for line in segment.body.splitlines():
+                if wanted in line:
+                    yield answered(decode_stored(line), form_of, segment.build)
 
 
 def record_of(segment: Segment, seq: int, form_of: FormOf) -> Record:
     """The record numbered `seq` of the segment that holds it."""
-    return _answered(decode_stored(segment.body.splitlines()[seq - segment.first_seq]), form_of)
+    return answered(decode_stored(segment.body.splitlines()[seq - segment.first_seq]), form_of, segment.build)
 
 
-def _answered(record: Record, form_of: FormOf) -> Record:
+def answered(record: Record, form_of: FormOf, build: Build | None = None) -> Record:
+    """The record with the exact bytes of its answer, and the build that made it."""
     if not record.form:
-        return record
+        return record if build is None else replace(record, build=build)
     form = form_of(record.form)
     own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode(), record.at)
-    return replace(record, answer=Raw(form.json_of((*own, *record.values))), form="", values=())
+    return replace(record, answer=Raw(form.json_of((*own, *record.values))), form="", values=(), build=build)

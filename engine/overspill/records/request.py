@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from overspill.words.codec import Light
-
-INITIATORS = ("user", "automation", "background")
+from overspill.words.initiators import DEFAULT_INITIATOR
 
 
 class Request(Light, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,7 +25,7 @@ class Request(Light, frozen=True, kw_only=True, omit_defaults=True):
     account: Mapping[str, str]
     fields: Mapping[str, str | int | bool] = {}
     meters: Mapping[str, int] = {}
-    initiator: str = "user"
+    initiator: str = DEFAULT_INITIATOR
     only: tuple[str, ...] | None = None
     max_charge: Mapping[str, str] | None = None
     at_least: str | None = None

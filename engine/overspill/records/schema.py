@@ -1,4 +1,4 @@
-"""The JSON Schemas of requests and decisions, from the records themselves."""
+"""The JSON Schemas of requests, decisions, account pages and explanations, from the records themselves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from overspill.records.answers import DecisionRecord
+from overspill.records.explanation import Explanation
+from overspill.records.status import StatusRecord
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
 
@@ -15,6 +17,18 @@ def decision_schema() -> dict[str, Any]:
     """Every field of a decision, its trace included."""
     schema = msgspec.json.schema(DecisionRecord)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill decision", **schema}
+
+
+def status_schema() -> dict[str, Any]:
+    """Every field of an account's page."""
+    schema = msgspec.json.schema(StatusRecord)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill status", **schema}
+
+
+def explanation_schema() -> dict[str, Any]:
+    """What `explain` says of any record."""
+    schema = msgspec.json.schema(Explanation)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill explanation", **schema}
 
 
 def request_schema() -> dict[str, Any]:

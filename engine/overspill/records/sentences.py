@@ -1,20 +1,23 @@
-"""A decision → sentences: what was asked, what each layer did and why, what would help. At most 25 lines.
+"""A decision → sentences: what was asked, what each layer did and why, what would help. At most 24 lines.
 
-Made from the decision's own JSON alone, so that anybody who has it can explain it.
+Made from the decision's own JSON alone, so that anybody who has it can explain it. Who has the lots that it had to choose
+from beside it (`records/explanation.py`) is told the order of them too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-LINES_MAX = 25
+LINES_MAX = 24
 _MARKS = {"drew": "✓", "exhausted": "·", "skipped": "–", "not_applicable": "–", "error": "!", "not_reached": " "}
 Step = Mapping[str, Any]
 
 
-def explain(decision: Mapping[str, Any]) -> list[str]:
+def explain(decision: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """The lines, most telling first; layers in the order of the waterfall."""
+    lots = {pool["layer"]: pool["lots"] for pool in candidates}
     trace = decision["trace"]
     inputs = next(step for step in trace if step["step"] == "inputs")
     lines = [_headline(decision), _who(decision, inputs)]
@@ -23,7 +26,7 @@ def explain(decision: Mapping[str, Any]) -> list[str]:
         if step["step"] == "guard" and step["verdict"] != "passed":
             body.append(f"  ! guard {step['guard']} {step['verdict']}{_clause(step)}  {step['source']}")
         elif step["step"] == "layer":
-            body.extend(_layer(step, decision["unit"]))
+            body.extend(_layer(step, decision["unit"], lots.get(step["layer"])))
     tail = list(_ending(decision))
     room = LINES_MAX - len(lines) - len(tail)
     if len(body) > room:
@@ -51,15 +54,16 @@ def _reason(decision: Mapping[str, Any]) -> str:
 def _who(decision: Mapping[str, Any], inputs: Step) -> str:
     request = inputs["request"]
     account = ", ".join(f"{kind} {id}" for kind, id in request["account"].items())
-    fields = " ".join(str(value) for value in request["fields"].values())
+    fields = " ".join(str(value) for value in request.get("fields", {}).values())
+    about = f" ({fields})" if fields else ""
     policy = decision["policy"]
     return (
-        f"  {decision['at']}  {account}  request {request['id']} ({fields})  "
+        f"  {decision['at']}  {account}  request {request['id']}{about}  "
         f"policy {policy['name']} {policy['version']} {policy['digest'][7:15]}"
     )
 
 
-def _layer(step: Step, unit: str) -> Iterator[str]:
+def _layer(step: Step, unit: str, candidates: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
     verdict = step["verdict"]
     mark = _MARKS[verdict]
     head = f"  {mark} {step['layer']:<16}"
@@ -76,11 +80,24 @@ def _layer(step: Step, unit: str) -> Iterator[str]:
         for part in step.get("windows", ()):
             bound = " ← binds" if part["binds"] else ""
             yield f"      window {part['window']}: {part['before']} → {part['after']} of {part['limit']}, until {part['ends_at']}{bound}"
-        for lot in step.get("lots", ()):
-            yield f"      lot {lot['lot']}: {lot['before']} → {lot['after']}"
+        drawn = {lot["lot"]: f"{lot['before']} → {lot['after']}" for lot in step.get("lots", ())}
+        if candidates is None:
+            yield from (f"      lot {lot}: {change}" for lot, change in drawn.items())
+        else:
+            yield from _candidates(candidates, drawn)
     else:
         why = "" if step["cause"] == verdict else f" by {step['cause']}"
         yield f"{head} {verdict.replace('_', ' ')}{why}{_clause(step)}  {step['source']}"
+
+
+def _candidates(candidates: Sequence[Mapping[str, Any]], drawn: Mapping[str, str]) -> Iterator[str]:
+    """All lots, each with the key that puts it before the next one."""
+    following = dict(pairwise(lot["lot"] for lot in candidates))
+    for lot in candidates:
+        name = lot["lot"]
+        passed = "not needed" if lot["passed"] is None else lot["passed"].replace("_", " ")
+        why = f", before {following[name]} by {lot['before_next']}" if name in following else ""
+        yield f"      lot {name}: {drawn.get(name, lot['left'] + ', ' + passed)}{why}"
 
 
 def _clause(step: Step) -> str:

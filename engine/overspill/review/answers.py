@@ -76,6 +76,10 @@ def _charge(answer: Answer) -> Found:
     return {unit: f"{number} {unit}" for unit, number in answer.json.get("charge", {}).items()}
 
 
+def _credit(answer: Answer) -> Found:
+    return {unit: f"{number} {unit}" for unit, number in answer.json.get("credit", {}).items()}
+
+
 def _refunded(answer: Answer) -> str | None:
     refund = answer.json.get("refunded")
     return None if refund is None else f"{refund['amount']} {refund['unit']}"
@@ -117,7 +121,7 @@ def _offers(answer: Answer) -> Found:
 
 
 ASKS = ("decide", "preview", "reserve")
-COMMANDS = (*ASKS, "capture", "extend", "release", "grant", "set", "redeem", "purchase")
+COMMANDS = (*ASKS, "capture", "extend", "release", "reverse", "grant", "set", "redeem", "purchase")
 EVERY = (*COMMANDS, "wait", "at")
 VERDICTS = ("drew", "exhausted", "skipped", "not_applicable", "error", "not_reached")
 _FLAGS = ("true", "false")
@@ -141,6 +145,7 @@ PARTS: Mapping[str, Part] = {
     "covered": Part(("capture",), "amount", _amount("covered")),
     "absorbed": Part(("capture",), "amount", _amount("absorbed")),
     "refunded": Part(("capture",), "amount", _refunded),
+    "credit": Part(("reverse",), "amounts", _credit, keys="unit"),
     "repaid": Part(("grant", "purchase"), "amount", _amount("repaid")),
     "total": Part(("capture",), "amount", _amount("total")),
     "expires_at": Part(("extend",), "text", lambda answer: answer.json.get("expires_at") or NOTHING),

@@ -9,7 +9,18 @@ from overspill.plan.program import Program
 from overspill.review import invariants as inv
 from overspill.review.answers import Answer
 from overspill.review.compare import differences
-from overspill.review.suite import Advance, Ask, CaptureHold, Case, ExtendHold, Invariant, ReleaseHold, Step, Wait
+from overspill.review.suite import (
+    Advance,
+    Ask,
+    CaptureHold,
+    Case,
+    ExtendHold,
+    Invariant,
+    ReleaseHold,
+    ReverseRequest,
+    Step,
+    Wait,
+)
 from overspill.review.vocabulary import Vocabulary
 from overspill.review.world import Did, World
 from overspill.words.codec import Struct, json_decoder
@@ -128,7 +139,7 @@ def _time(world: World, step: Step) -> Answer:
                 raise _impossible("OSP304", step.span, "`at` lies before the step before: time never runs backwards")
             world.now = at
     _in_time(world, step.span)
-    world.time_out()
+    world.end_due()
     return _answer(world, {}, b"", None, False, None)
 
 
@@ -139,7 +150,7 @@ def _in_time(world: World, span: Span) -> None:
 
 def _did(world: World, action: Did, number: int, invariants: tuple[Invariant, ...]) -> tuple[Answer, list[str]]:
     """What the engine answers, and which invariants it breaks."""
-    account = None if isinstance(action, (CaptureHold, ExtendHold, ReleaseHold)) else action.account
+    account = None if isinstance(action, (CaptureHold, ExtendHold, ReleaseHold, ReverseRequest)) else action.account
     twin = _attempt(lambda: world.twin(action, number)) if isinstance(action, Ask) else b""
     try:
         ran = world.run(action, number)

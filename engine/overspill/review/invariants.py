@@ -23,6 +23,8 @@ from overspill.cel.types import (
     RecordType,
     Type,
 )
+from overspill.check import initiators
+from overspill.check.names import Faults
 from overspill.compile.expressions import resolve
 from overspill.plan.carried import Invariant as PolicyInvariant
 from overspill.plan.evaluate import evaluate
@@ -96,6 +98,11 @@ def invariant_of(leaves: PlanLeaves, key: Scalar, node: Node) -> Invariant:
     if isinstance(typed, tuple):
         leaves.faults.extend(typed)
         raise Refused
+    unknown = Faults()
+    initiators.unknown_initiators(typed, unknown)
+    if unknown.found:
+        leaves.faults.extend(unknown.found)
+        raise Refused
     if typed.type not in (BOOL, DYN):
         message = f"an invariant is a bool, this is a {typed.type}"
         raise leaves.refuse("OSP232", node.span, message, "compare it with something")
@@ -108,7 +115,7 @@ def scope_of(plan: Plan) -> dict[str, Type]:
     """The plan's inputs as expressions see them: `request.model`, `user.plan`, meters by their bare names."""
     meters = dict.fromkeys(sorted(plan.meters), INT)
     fields = [*(_field(input) for input in plan.fields.values()), *(FieldType(name, INT) for name in meters)]
-    scope: dict[str, Type] = {**meters, "request": RecordType("request", tuple(fields))}
+    scope: dict[str, Type] = {**meters, "request": RecordType("request", (initiators.TYPE, *fields))}
     for kind in plan.kinds:
         own = (FieldType("id", STRING), *(_field(input) for input in kind.attributes.values()))
         scope[kind.name] = RecordType(kind.name, own, kind.of is not None)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from overspill.plan.shapes import CATEGORIES
-from overspill.records.request import INITIATORS
 from overspill.review.answers import PARTS, Part
 from overspill.review.step_reader import BESIDE, PURCHASED
+from overspill.words.initiators import INITIATORS
 
 Schema = dict[str, Any]
 
@@ -68,6 +68,7 @@ _WORDS: Mapping[str, Schema] = {
     "grant": _record(_GRANT, "pool", "id", "amount"),
     "redeem": _TEXT,
     "purchase": _record({"pool": _TEXT, "outcome": {"enum": [*PURCHASED]}}, "pool"),
+    "reverse": _TEXT,
     "wait": _LENGTH,
     "at": _INSTANT,
 }

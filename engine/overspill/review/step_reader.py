@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
-from overspill.records.request import INITIATORS
 from overspill.review.answers import ASKS, PARTS, Part
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import (
@@ -21,6 +20,7 @@ from overspill.review.suite import (
     RedeemReset,
     ReleaseHold,
     ResolvePurchase,
+    ReverseRequest,
     SetValues,
     Step,
     Wait,
@@ -28,6 +28,7 @@ from overspill.review.suite import (
 from overspill.review.vocabulary import base_key
 from overspill.syntax.yaml_nodes import Listing, Node, Scalar
 from overspill.syntax.yaml_nodes import Mapping as Entries
+from overspill.words.initiators import INITIATORS
 from overspill.words.spans import Span
 
 Beside = dict[str, Node]
@@ -41,6 +42,7 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "capture": ("hold", "id", "final"),
     "extend": ("hold", "id"),
     "release": ("hold", "id"),
+    "reverse": ("id",),
     "grant": ("account",),
     "set": ("account",),
     "redeem": ("account", "id"),
@@ -52,7 +54,6 @@ PURCHASED = (SUCCEEDED, PENDING, DECLINED, ABANDONED)
 """What may become of a purchase."""
 LATER = {
     "reset": "resets",
-    "reverse": "reversals",
 }
 """Steps that have their place here; the engine cannot run them yet."""
 
@@ -63,6 +64,8 @@ class StepReader:
     def __init__(self, leaves: PlanLeaves) -> None:
         self.leaves = leaves
         self.holds: list[str] = []
+        self.requests: list[str] = []
+        """Ids that earlier steps give to their requests."""
 
     def step(self, node: Node) -> Step:
         """One step. Raises Refused with its faults added."""
@@ -105,6 +108,8 @@ class StepReader:
             self.holds.append(leaves.identifier(beside["hold"], "a hold's name"))
         elif word.value == "reserve":
             self.holds.append("")
+        if "id" in beside and word.value != "preview":
+            self.requests.append(leaves.plain(beside["id"], "an id"))
         return Ask(
             word=word.value,
             values=leaves.texts(beside[word.value], "a request"),
@@ -129,6 +134,10 @@ class StepReader:
     def release(self, word: Scalar, beside: Beside) -> ReleaseHold:
         self.leaves.texts(beside[word.value], "a release")
         return ReleaseHold(self.held(word, beside), self.id(beside))
+
+    def reverse(self, word: Scalar, beside: Beside) -> ReverseRequest:
+        request = self.leaves.one_of(beside[word.value], "request of a step before", self.requests)
+        return ReverseRequest(request, self.id(beside))
 
     def held(self, word: Scalar, beside: Beside) -> str | None:
         """The name of the hold that is meant, None for the last one made."""
@@ -256,6 +265,7 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "capture": StepReader.capture,
     "extend": StepReader.extend,
     "release": StepReader.release,
+    "reverse": StepReader.reverse,
     "grant": StepReader.grant,
     "set": StepReader.set,
     "redeem": StepReader.redeem,

@@ -156,6 +156,13 @@ class ResolvePurchase(Struct, frozen=True):
     account: Mapping[str, str] | None
 
 
+class ReverseRequest(Struct, frozen=True):
+    """The reversal of the request of that id."""
+
+    request: str
+    id: str | None
+
+
 class SetValues(Struct, frozen=True):
     """Attributes of the account of one kind, as written."""
 
@@ -173,7 +180,17 @@ class Advance(Struct, frozen=True):
 
 
 Action = (
-    Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | ResolvePurchase | Wait | Advance
+    Ask
+    | CaptureHold
+    | ExtendHold
+    | ReleaseHold
+    | ReverseRequest
+    | GrantLot
+    | SetValues
+    | RedeemReset
+    | ResolvePurchase
+    | Wait
+    | Advance
 )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from overspill.account.due import due_at
 from overspill.account.effects import default_order
-from overspill.account.holds import due
 from overspill.account.purchases import SUCCEEDED
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
@@ -26,6 +26,7 @@ from overspill.plan.shapes import (
     Attribute,
     WindowState,
 )
+from overspill.records.journal import Record, answered
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
 from overspill.review.suite import (
@@ -37,6 +38,7 @@ from overspill.review.suite import (
     RedeemReset,
     ReleaseHold,
     ResolvePurchase,
+    ReverseRequest,
     SetValues,
 )
 from overspill.review.vocabulary import Kept, Vocabulary, base_key
@@ -44,7 +46,6 @@ from overspill.step.commands import (
     Capture,
     Command,
     Consume,
-    Expire,
     Extend,
     Grant,
     Preview,
@@ -52,16 +53,16 @@ from overspill.step.commands import (
     Redeem,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
-    TopUp,
     Unpaid,
     Value,
 )
 from overspill.step.keys import identify
-from overspill.step.step import step
-from overspill.step.top_ups import overdue
+from overspill.step.step import Batch, step
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
+from overspill.words.initiators import INITIATOR_PATH
 from overspill.words.instants import NEVER, instant_from_text
 
 TENANT = "case"
@@ -75,7 +76,9 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
     "reserve": Reserve,
 }
 
-Did = Ask | CaptureHold | ExtendHold | ReleaseHold | GrantLot | SetValues | RedeemReset | ResolvePurchase
+Did = (
+    Ask | CaptureHold | ExtendHold | ReleaseHold | ReverseRequest | GrantLot | SetValues | RedeemReset | ResolvePurchase
+)
 
 
 class Ran(NamedTuple):
@@ -99,7 +102,13 @@ class World:
         """Name → (hold id, key of the account that holds); the last one made stands under the empty name too."""
         self.answered: dict[str, tuple[bytes, bytes]] = {}
         """Id of a command → (its canonical JSON, its answer)."""
-        self.seq = 1
+        self.records: list[Record] = []
+        """What was done so far, each with the bytes of its answer."""
+
+    @property
+    def seq(self) -> int:
+        """The next record's number."""
+        return len(self.records) + 1
 
     # ---- what `step` asks for
 
@@ -112,6 +121,9 @@ class World:
     def state(self, key: str) -> Account:
         return self.states.get(key, EMPTY)
 
+    def record_of(self, id: str) -> Record | None:
+        return next((record for record in self.records if id == record.id or id in record.ids), None)
+
     # ---- what happens
 
     def run(self, action: Did, number: int) -> Ran:
@@ -122,9 +134,9 @@ class World:
             if before[0] != command.payload:
                 raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another payload")
             return Ran(before[1], True, ())
-        outcome = step(self, self.state, command, self.now, self.seq)
+        outcome = step(self, self.state, command, self.now, self.seq, self.record_of)
         self.states.update(outcome.accounts)
-        self.seq += len(outcome.records)
+        self.records += [answered(record, outcome.forms.__getitem__) for record in outcome.records]
         changed: tuple[str, ...] = ()
         for record in outcome.records:
             if record.id == command.id:
@@ -133,22 +145,12 @@ class World:
                 self._held(action, record.ids)
         return Ran(outcome.answer, False, changed)
 
-    def time_out(self) -> None:
-        """Times out the holds that are due, and tests what is to be tested, as the next command that met their accounts
-        would."""
-        owned = [(key, hold) for key in sorted(self.states) for hold in due(self.states[key], self.now)]
-        for key, hold in owned:
-            if key == hold.accounts[ROOT]:
-                self._commanded(Expire(tenant=TENANT, account=key, hold=hold.id))
-        for key in sorted(self.states):
-            if overdue(self.program.plan, self.states[key], self.now):
-                self._commanded(TopUp(tenant=TENANT, account=key, version=self.states[key].version))
-
-    def _commanded(self, command: Command) -> None:
-        """By the engine itself."""
-        outcome = step(self, self.state, identify(command), self.now, self.seq)
-        self.states.update(outcome.accounts)
-        self.seq += len(outcome.records)
+    def end_due(self) -> None:
+        """Ends the holds and lots that are due, as the next command that met their accounts would."""
+        batch = Batch(self, self.state, self.now, self.seq)
+        batch.end_due(sorted(self.states))
+        self.states.update(batch.accounts)
+        self.records += batch.records
 
     def twin(self, ask: Ask, number: int) -> bytes:
         """The same request as a preview, or for a preview as a decision, under the id of `ask`'s own; nothing is kept
@@ -183,6 +185,9 @@ class World:
             case ReleaseHold(hold=name, id=id):
                 hold, key = self.hold(name)
                 return Release(tenant=TENANT, account=key, hold=hold, id=id or f"r{number}")
+            case ReverseRequest(request=request, id=id):
+                decision, key = self.decision(request)
+                return Reverse(tenant=TENANT, account=key, of=decision, id=id or f"v{number}")
             case GrantLot():
                 return self.grant(action)
             case RedeemReset(limit=limit, account=account, id=id):
@@ -225,8 +230,7 @@ class World:
             pool=action.pool,
             id=bought.id,
             amount=text_from_steps(bought.amount, kept.unit.scale),
-            money=bought.money,
-            currency=bought.currency,
+            cost=f"{bought.money} {bought.currency}",
             receipt=f"p{number}",
             digest=bought.digest,
         )
@@ -237,6 +241,13 @@ class World:
         if found is None:
             raise Failure("unknown_hold", "there is no hold: its reserve was denied", help="reserve what is there")
         return found
+
+    def decision(self, request: str) -> tuple[str, str]:
+        """(decision id, account key) of an earlier request. Raises Failure for one that failed."""
+        for record in reversed(self.records):
+            if record.key[2] in ("consume", "reserve") and record.key[3] == request:
+                return record.id, "/".join(record.key[:2])
+        raise Failure("unknown_request", f"request `{request}` has no decision", help="ask for it in a step before")
 
     def one(self, kind: str, account: Mapping[str, str] | None) -> dict[str, str]:
         """The one account of a kind. Raises Failure where the case names none."""
@@ -319,6 +330,8 @@ class World:
         plan = self.program.plan
         owner, _, name = path.rpartition(".")
         request = self.request(ask, 0)
+        if path == INITIATOR_PATH:
+            return request.initiator
         if owner in ("", "request"):
             declared = plan.fields.get(name)
             default = None if declared is None else declared.default
@@ -364,7 +377,15 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
         }
         states[f"{TENANT}/{name}/{account[name]}"] = Account(
-            1, now, attributes, windows, lots, since=now, banked=banked, top_ups=top_ups
+            1,
+            now,
+            attributes,
+            windows,
+            lots,
+            since=now,
+            banked=banked,
+            due_at=due_at(lots, {}, top_ups),
+            top_ups=top_ups,
         )
     return states
 

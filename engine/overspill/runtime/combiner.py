@@ -129,6 +129,11 @@ class Combiner:
         self._wake_next()
         return result
 
+    def aside(self) -> Batch:
+        """A batch on the states as they are, of which nothing will be committed; to be asked for while nobody decides."""
+        head = self.states.catch_up()
+        return Batch(self._plans, self.states.of, self._instant(), head.seq + 1, self.record_of)
+
     # ---- one batch
 
     def _batch(self, batch: list[Waiting]) -> None:
@@ -164,12 +169,10 @@ class Combiner:
             self.snapshot()
 
     def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
-        # Another process may have stamped later than this one's clock stands: time never runs backwards (T3).
-        now = max(self._clock.now(), self.states.last_at)
         ids = [waiting.command.id for waiting in batch]
         known = self.states.ids.find(ids)
         repeated = len(set(ids)) < len(ids)
-        work = Batch(self._plans, self.states.of, now, seq + 1)
+        work = Batch(self._plans, self.states.of, self._instant(), seq + 1, self.record_of)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[str, Written]] = {}
         for waiting in batch:
@@ -192,6 +195,14 @@ class Combiner:
                     given[id] = command.fingerprint, written
         return work, answers
 
+    def record_of(self, id: str) -> Record | None:
+        """The record that an id leads to."""
+        return self.states.ids.find([id]).get(id)
+
+    def _instant(self) -> int:
+        """Another process may have stamped later than this one's clock stands: time never runs backwards (T3)."""
+        return max(self._clock.now(), self.states.last_at)
+
     def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
         """A form is stored with the first answer that has it."""
         for form in forms.values():
@@ -199,6 +210,26 @@ class Combiner:
         segment = segment_of(records, previous_hash)
         self._store.append(segment, has_events=any(record.events for record in records))
         return Head(segment.last_seq, segment.hash)
+
+    def sweep(self) -> int:
+        """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
+        self._store.begin()
+        try:
+            head = self.states.catch_up()
+            now = self._instant()
+            work = Batch(self._plans, self.states.of, now, head.seq + 1, self.record_of)
+            for key in self.states.due(now, BATCH_MAX):
+                work.end_due([key])
+            if not work.records:
+                self._store.rollback()
+                return 0
+            head = self._append(work.records, {}, head.hash)
+            self._store.commit()
+        except BaseException:
+            self._store.rollback()
+            raise
+        self.states.advance(head, work.records, work.accounts)
+        return len(work.records)
 
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""

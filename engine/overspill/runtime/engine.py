@@ -26,8 +26,10 @@ from overspill.step.commands import (
     GrantReset,
     Preview,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     SetTopUp,
     Transfer,
@@ -41,7 +43,11 @@ from overspill.words.ids import is_derived
 from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
+    from overspill.runtime.explanations import Explained
 
 
 class Engine:
@@ -57,7 +63,7 @@ class Engine:
         self.policies = policies
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
-        self._top_ups = TopUps(self._combiner, policies, self.find)
+        self._top_ups = TopUps(self._combiner, self.find, self.sweep)
         self._front: AsyncFront | None = None
         self._closed = False
 
@@ -76,8 +82,11 @@ class Engine:
         an SQLite file, made when it is not there; None keeps everything in memory. Raises PolicyFaults with all faults
         of the policy, StoreFailure for a file that cannot serve.
         """
+        from overspill.runtime.build import build  # who imports the package has opened nothing yet
+
         store = SqliteStore(":memory:" if db is None else db)
         try:
+            store.use_build(build())
             policies = Policies(store, policy)
             engine = cls(store, policies, clock or SystemClock(), tenant)
             if clock is None:
@@ -181,6 +190,16 @@ class Engine:
             raise Failure("unknown_hold", f"there is no hold `{hold[:80]}`", help="use the `hold.id` of a reservation")
         return "/".join(record.key[:2])
 
+    def reverse(self, of: str, *, id: str, actor: str = "operator") -> Receipt:
+        """Undoes a finished request, whole: what it drew goes back to where it came from. `of` is the id of its decision or
+        of its hold."""
+        record = self.find(of)
+        if record is None or record.key[2] not in ("consume", "reserve"):
+            help = "name the `decision` of an answer, or the id of its hold"
+            raise Failure("unknown_request", f"there is no decision or hold `{of[:80]}`", help=help, pointer="/of")
+        account = "/".join(record.key[:2])
+        return _receipt(self._run(Reverse(tenant=self._tenant, account=account, of=of, id=id, actor=actor)))
+
     # ---- accounts
 
     def grant(
@@ -194,11 +213,14 @@ class Engine:
         priority: int = 0,
         category: str = "paid",
         per: Mapping[str, str] | None = None,
+        effective_at: str | None = None,
+        cost: str | None = None,
         actor: str = "operator",
     ) -> Receipt:
         """Puts a lot of `amount` (decimal text in the pool's unit) into an account's pool; `id` names the lot.
 
-        `expires_at` is RFC 3339 in UTC; None: after the pool's own length, or never.
+        `effective_at` and `expires_at` are RFC 3339 in UTC; None: from now on; after the pool's own length, or never. `cost`
+        is what was paid for it (`"9.99 usd"`), which a refund goes by.
         """
         command = Grant(
             tenant=self._tenant,
@@ -206,10 +228,12 @@ class Engine:
             pool=pool,
             id=id,
             amount=amount,
-            expires_at=None if expires_at is None else _instant(expires_at),
+            expires_at=None if expires_at is None else _instant(expires_at, "/expires_at"),
             priority=priority,
             category=category,
             per=None if per is None else dict(per),
+            effective_at=None if effective_at is None else _instant(effective_at, "/effective_at"),
+            cost=cost,
             actor=actor,
         )
         return _receipt(self._run(command))
@@ -236,6 +260,21 @@ class Engine:
         """Takes away what is left of a lot."""
         where = None if per is None else dict(per)
         command = Void(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
+        return _receipt(self._run(command))
+
+    def refund(
+        self,
+        account: Mapping[str, str],
+        pool: str,
+        lot: str,
+        *,
+        id: str,
+        per: Mapping[str, str] | None = None,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Takes away what is left of a lot that was paid for; `money` of the receipt is what is due back."""
+        where = None if per is None else dict(per)
+        command = Refund(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
         return _receipt(self._run(command))
 
     def transfer(
@@ -333,6 +372,40 @@ class Engine:
 
         return self._combiner.exclusively(read)
 
+    def sweep(self) -> int:
+        """Writes down what has ended by itself and that no request has met yet: lots that expired, holds that timed out.
+        Each is an entry as of its own instant, whenever this is called. How many entries that were."""
+        total = 0
+        while count := self._combiner.exclusively(self._combiner.sweep):
+            total += count
+        return total
+
+    def status(self, account: Mapping[str, str], request: Request | None = None) -> Status:
+        """What an account's page shows: windows and whatever else counts, lots in the order they are drawn in, what is
+        settled, pending, held and available, resets, holds, and what changes next; with `request` what it would get.
+
+        All of it is what a decision would meet now, and nothing is recorded. `account` names one of each kind at most;
+        bounds that other inputs decide are told by a request.
+        """
+
+        from overspill.records.status import Status  # for those who look
+        from overspill.step.status import status
+
+        def read() -> bytes:
+            return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
+
+        return Status(self._combiner.exclusively(read))
+
+    def _pending_of(self, key: str) -> Mapping[str, Decimal]:
+        """What was captured from the account's pools and waits for its posting."""
+        from overspill.book.pending import pending
+
+        first = next(self._store.outbox(0), None)
+        if first is None:
+            return {}
+        records = records_of(self._store.segments(first[0] - 1), self._store.form, naming=f'"{key}"')
+        return pending(records, key.split("/", 1)[1])
+
     # ---- the journal
 
     def find(self, id: str) -> Record | None:
@@ -345,6 +418,16 @@ class Engine:
             return self._combiner.states.ids.find([id]).get(id)
 
         return self._combiner.exclusively(read)
+
+    def explain(self, id: str) -> Explained | None:
+        """Why: the answer of the record that an id leads to, and for a decision all lots that it had to choose from, with
+        the key that decided each neighbour. None for an id that was never given."""
+        from overspill.runtime.explanations import explained  # for those who ask
+
+        record = self.find(id)
+        if record is None:
+            return None
+        return self._combiner.exclusively(lambda: explained(self._store, self.policies, record))
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """The journal's records with a number above `after`, in order."""
@@ -380,11 +463,11 @@ class Engine:
         return self._front
 
 
-def _instant(text: str) -> int:
+def _instant(text: str, pointer: str) -> int:
     try:
         return instant_from_text(text)
     except InstantError as error:
-        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer="/expires_at") from None
+        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer=pointer) from None
 
 
 def _outcome(waiting: Waiting) -> Decision | Failure:

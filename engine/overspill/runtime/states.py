@@ -105,9 +105,18 @@ class States:
             self.ids.note(record)
         self.put(accounts)
 
+    def due(self, now: int, most: int) -> list[str]:
+        """Keys of up to `most` accounts on which something has ended by `now` and is not written down."""
+        stored = [key for key in self._store.due(now, most) if key not in self.changed]
+        return sorted([*stored, *[key for key in self.changed if self.of(key).due_at <= now]])[:most]
+
     def snapshots(self) -> list[Snapshot]:
         self._pack()
-        return [Snapshot(key, self.head.seq, self._packed[key]) for key in self.changed]
+        found = []
+        for key in self.changed:
+            packed = self._packed[key]
+            found.append(Snapshot(key, self.head.seq, packed, unpack(packed).due_at))
+        return found
 
     def snapshotted(self) -> None:
         """The store now has all that changed; what is kept beyond the bound can go."""

@@ -17,11 +17,9 @@ from overspill.ports.payments import Declined, Intent, Paid, PaymentProvider, Pe
 from overspill.records.answers import Receipt
 from overspill.records.journal import Record
 from overspill.runtime.combiner import Combiner
-from overspill.step.commands import Command, Purchase, TopUp, Unpaid
+from overspill.step.commands import Command, Purchase, Unpaid
 from overspill.step.keys import identify
 from overspill.step.purchases import receipt_id
-from overspill.step.step import Plans
-from overspill.step.top_ups import overdue
 from overspill.words.codec import json_decoder
 from overspill.words.failures import Failure
 
@@ -31,23 +29,23 @@ AT_ONCE = 256
 
 
 class TopUps:
-    """The top-ups of one engine. `find` gives the record that an id leads to."""
+    """The top-ups of one engine. `find` gives the record that an id leads to, `sweep` writes down what time has done."""
 
-    def __init__(self, combiner: Combiner, plans: Plans, find: Callable[[str], Record | None]) -> None:
+    def __init__(self, combiner: Combiner, find: Callable[[str], Record | None], sweep: Callable[[], int]) -> None:
         self._combiner = combiner
-        self._plans = plans
         self._find = find
+        self._sweep = sweep
 
     def run(self, provider: PaymentProvider) -> list[Receipt]:
-        """Tests what time alone has made due, then asks the provider about every open purchase. What came of each stands
+        """Sweeps up what time alone has made due, then asks the provider about every open purchase. What came of each stands
         in its receipt; one about which the provider could not be asked stays open."""
-        self._test()
+        self._sweep()
         done = [self._asked(provider, purchase) for purchase in self._open()]
         return [receipt for receipt in done if receipt is not None]
 
     def intents(self) -> list[Intent]:
-        """The purchases that are open, the oldest first, once what time alone has made due is tested."""
-        self._test()
+        """The purchases that are open, the oldest first, once what time alone has made due is swept up."""
+        self._sweep()
         return [self._intent(id)[0] for id, _ in self._open()]
 
     def resolve(
@@ -82,25 +80,13 @@ class TopUps:
                 pool=pool,
                 id=purchase,
                 amount=intent.amount,
-                money=intent.money,
-                currency=intent.currency,
+                cost=f"{intent.money} {intent.currency}",
                 receipt=receipt,
                 digest=digest,
             )
         )
 
     # ---- what is to be done
-
-    def _test(self) -> None:
-        """Somebody else may meet an account meanwhile, and test it."""
-        plan, now = self._plans.active().plan, self._combiner.now()
-        found = self._accounts()
-        for key, version in [(key, account.version) for key, account in found if overdue(plan, account, now)]:
-            try:
-                self._run(TopUp(tenant=key.split("/", 1)[0], account=key, version=version))
-            except Failure as failure:
-                if failure.code != "nothing_new":
-                    raise
 
     def _accounts(self) -> Iterator[tuple[str, Account]]:
         """The accounts that buy by themselves, with their keys: so many at once that nobody waits for it long."""

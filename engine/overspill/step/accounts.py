@@ -17,7 +17,7 @@ class Change(Struct, frozen=True):
     """By account key."""
     answer: bytes
     ids: tuple[str, ...] = ()
-    """Further ids that must lead to the record."""
+    """What leads to the record beside its own."""
 
 
 def one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, str]:

@@ -68,10 +68,22 @@ class Expire(Light, frozen=True, kw_only=True):
     hold: str
 
 
+class ExpireLot(Light, frozen=True, kw_only=True):
+    """A lot's end at the instant `at`, commanded by the engine itself as soon as the account is met after it."""
+
+    tenant: str
+    account: str
+    pool: str
+    """Its key in the account's state."""
+    lot: str
+    at: int
+
+
 class Grant(Light, frozen=True, kw_only=True):
     """A lot into a pool. `account` names the pool's owner by kind; `amount` is decimal text in the pool's unit.
 
-    `expires_at` in microseconds; None: after the pool's own length, or never.
+    `effective_at` and `expires_at` in microseconds; None: from now on; after the pool's own length, or never. `cost` is what
+    was paid for it, in the money of the pool's price.
     """
 
     tenant: str
@@ -84,6 +96,8 @@ class Grant(Light, frozen=True, kw_only=True):
     category: str = "paid"
     per: Mapping[str, str] | None = None
     """Values of the further fields the pool is kept per."""
+    effective_at: int | None = None
+    cost: str | None = None
     actor: str = "operator"
 
 
@@ -99,6 +113,18 @@ class SetAttributes(Light, frozen=True, kw_only=True):
 
 class Void(Light, frozen=True, kw_only=True):
     """What is left of a lot, of which nothing is held, is no more."""
+
+    tenant: str
+    account: Mapping[str, str]
+    pool: str
+    lot: str
+    id: str
+    per: Mapping[str, str] | None = None
+    actor: str = "operator"
+
+
+class Refund(Light, frozen=True, kw_only=True):
+    """What is left of a lot that was paid for is no more, and its part of the money is due back."""
 
     tenant: str
     account: Mapping[str, str]
@@ -143,6 +169,17 @@ class Redeem(Light, frozen=True, kw_only=True):
     actor: str = "user"
 
 
+class Reverse(Light, frozen=True, kw_only=True):
+    """A finished request is undone: what it drew goes back to where it came from. `of` is the id of its decision or of its
+    hold, `account` the key of the account that asked."""
+
+    tenant: str
+    account: str
+    of: str
+    id: str
+    actor: str = "operator"
+
+
 class SetTopUp(Light, frozen=True, kw_only=True):
     """What an account agrees to for one pool, as a whole: it takes the place of what was set before. Amounts are decimal
     text in the pool's unit; `monthly_maximum` None: none."""
@@ -161,7 +198,7 @@ class SetTopUp(Light, frozen=True, kw_only=True):
 
 class TopUp(Light, frozen=True, kw_only=True):
     """The test of an account's balances against their minimums: commanded by the engine itself at each change of them, and
-    when the account is met and time alone has changed what the test says. `version` is the account's, `account` its key."""
+    when time alone has changed what the test says. `version` is the account's, `account` its key."""
 
     tenant: str
     account: str
@@ -169,16 +206,15 @@ class TopUp(Light, frozen=True, kw_only=True):
 
 
 class Purchase(Light, frozen=True, kw_only=True):
-    """A purchase that was paid: a lot of that name in the pool of that key. `amount` and `money` are decimal text, `receipt`
-    is the payment provider's, `digest` the policy that the purchase was intended under."""
+    """A purchase that was paid: a lot of that name in the pool of that key. `amount` is decimal text, `cost` too with its
+    money (`0.6 usd`), `receipt` is the payment provider's, `digest` the policy that the purchase was intended under."""
 
     tenant: str
     account: str
     pool: str
     id: str
     amount: str
-    money: str
-    currency: str
+    cost: str
     receipt: str
     digest: str
 
@@ -203,12 +239,15 @@ Command = (
     | Extend
     | Release
     | Expire
+    | ExpireLot
     | Grant
     | SetAttributes
     | Void
     | Transfer
     | GrantReset
     | Redeem
+    | Refund
+    | Reverse
     | SetTopUp
     | TopUp
     | Purchase

@@ -11,14 +11,17 @@ from overspill.step.commands import (
     Command,
     Consume,
     Expire,
+    ExpireLot,
     Extend,
     Grant,
     GrantReset,
     Preview,
     Purchase,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     SetTopUp,
     TopUp,
@@ -61,26 +64,26 @@ def _of_timeout(command: Expire) -> tuple[str, str, object]:
     return command.hold, "timeout", command
 
 
+def _of_key(command: Reverse | Purchase) -> tuple[str, str, object]:
+    return command.account.split("/", 1)[1], command.id, command
+
+
+def _of_lot(command: ExpireLot) -> tuple[str, str, object]:
+    return command.account.split("/", 1)[1], command.lot, command
+
+
 def _of_account(
-    command: Grant | SetAttributes | Void | Transfer | GrantReset | Redeem | SetTopUp,
+    command: Grant | SetAttributes | Void | Refund | Transfer | GrantReset | Redeem | SetTopUp,
 ) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
 
 def _of_test(command: TopUp) -> tuple[str, str, object]:
-    return _without_tenant(command.account), str(command.version), command
-
-
-def _of_purchase(command: Purchase) -> tuple[str, str, object]:
-    return _without_tenant(command.account), command.id, command
+    return command.account.split("/", 1)[1], str(command.version), command
 
 
 def _of_unpaid(command: Unpaid) -> tuple[str, str, object]:
     return command.purchase, command.outcome, command
-
-
-def _without_tenant(key: str) -> str:
-    return key.split("/", 1)[1]
 
 
 _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, object]]]] = {
@@ -91,15 +94,18 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Extend: ("extend", "ext", _of_hold),
     Release: ("release", "rel", _of_hold),
     Expire: ("expire", "exp", _of_timeout),
+    ExpireLot: ("expire_lot", "exl", _of_lot),
     Grant: ("grant", "grt", _of_account),
     SetAttributes: ("set", "set", _of_account),
     Void: ("void", "vod", _of_account),
+    Refund: ("refund", "rfd", _of_account),
     Transfer: ("transfer", "trf", _of_account),
     GrantReset: ("grant_reset", "grr", _of_account),
     Redeem: ("redeem", "rdm", _of_account),
+    Reverse: ("reverse", "rvs", _of_key),
     SetTopUp: ("set_top_up", "stu", _of_account),
     TopUp: ("top_up", "top", _of_test),
-    Purchase: ("purchase", "paid", _of_purchase),
+    Purchase: ("purchase", "paid", _of_key),
     Unpaid: ("unpaid", "unp", _of_unpaid),
 }
 """Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from overspill.account import purchases
 from overspill.account.effects import Effect, SetDebt, SetLot, SetTopUp
+from overspill.account.kernel import repaid
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING
 from overspill.account.state import Account
 from overspill.plan.plan import Plan
@@ -43,18 +44,17 @@ def purchased(
     pool = plan.pools[command.pool.split("|", 1)[0]]
     account = account_of(command.account)
     amount = steps_from_text(command.amount, pool.unit)
-    owed = account.debts.get(command.pool, 0)
-    repaid = min(owed, amount)
+    repays, left, owed = repaid(account.debts.get(command.pool, 0), amount)
     expires_at = NEVER if pool.lots_expire_after is None else instant_after(now, pool.lots_expire_after)
-    lot: Lot = (command.id, amount - repaid, now, expires_at, 0, PAID, amount)
+    lot: Lot = (command.id, left, now, expires_at, 0, PAID, amount)
     effects: list[Effect] = [SetLot(command.pool, lot)]
-    if repaid:
-        effects.append(SetDebt(command.pool, owed - repaid))
+    if repays:
+        effects.append(SetDebt(command.pool, owed))
     kept = account.top_ups.get(command.pool)
     if kept is not None:
         effects.append(SetTopUp(command.pool, purchases.succeeded(kept, command.id, amount, now)))
     scale = pool.unit.scale
-    balance = sum(other[LOT_LEFT] for other in account.pools.get(command.pool, ())) + lot[LOT_LEFT] - (owed - repaid)
+    balance = sum(other[LOT_LEFT] for other in account.pools.get(command.pool, ())) + left - owed
     answer = {
         "purchase": identified.id,
         "at": instant_text_micros(now),
@@ -63,10 +63,9 @@ def purchased(
         "lot": command.id,
         "amount": text_from_steps(amount, scale),
         "unit": pool.unit.name,
-        "money": command.money,
-        "currency": command.currency,
+        "cost": command.cost,
         "receipt": command.receipt,
-        **({"repaid": text_from_steps(repaid, scale)} if repaid else {}),
+        **({"repaid": text_from_steps(repays, scale)} if repays else {}),
         "balance": text_from_steps(balance, scale),
         "category": CATEGORIES[PAID],
         "expires_at": None if expires_at == NEVER else instant_text(expires_at),

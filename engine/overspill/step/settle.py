@@ -12,22 +12,23 @@ from collections.abc import Callable, Sequence
 from overspill.account.draft import AccountOf, Draft
 from overspill.account.effects import Effect, EndHold, SetDebt, SetHold, SetLot, SetWindow
 from overspill.account.holds import Kept, booked, give_back, lots_used, trimmed
-from overspill.account.kernel import kept
+from overspill.account.kernel import LATE, OVER, kept, overshoot, phase
 from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
 from overspill.decide.effects import layer_effects, leg_of
-from overspill.plan.arithmetic import ceil_ratio, cover
 from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import Meeting, fill, is_charged, passed_by, values_of
-from overspill.plan.plan import ROOT, Layer, Origin, Plan, PoolLayer, Waterfall, state_key
+from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall, state_key
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
+from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
 from overspill.step.keys import Identified
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
+from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
 from overspill.words.texts import amount_text_of
@@ -36,16 +37,24 @@ Effects = dict[str, list[Effect]]
 
 
 class Settled(Struct, frozen=True):
+    """`ids` lead to the record beside its own."""
+
     answer: bytes
     effects: Effects
     events: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+
+
+def booking_id(hold: str, number: int) -> str:
+    """What leads to a hold's capture of this number, counted from 1."""
+    return derived_id(hold, "bkg", number)
 
 
 def hold_of(account: Account, hold_id: str, now: int) -> Hold:
     """The hold, open or within its late capture. Raises Failure `hold_closed` for one that is over, whether the account
     still remembers it or not."""
     hold = account.holds.get(hold_id)
-    if hold is None or (not hold.open and now >= hold.late_until):
+    if hold is None or phase(hold.open, hold.expires_at, hold.late_until, now) == OVER:
         raise Failure(
             "hold_closed",
             f"hold `{hold_id[:80]}` is over: captured, released, or timed out and too late for a capture",
@@ -54,24 +63,27 @@ def hold_of(account: Account, hold_id: str, now: int) -> Hold:
     return hold
 
 
-def expired(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
-    """The time-out: what is held goes back; the hold stays behind, closed, for a late capture."""
+def expired(hold: Hold, program_of: ProgramOf, account_of: AccountOf, now: int, identified: Identified) -> Settled:
+    """The time-out: what is held goes back, as of the hold's end; it stays behind, closed, for a late capture."""
     parts = [booked(leg) for leg in hold.legs]
-    draft = _unwound(hold, parts, account_of)
+    draft = Draft(account_of)
+    gone = _unwound(hold, parts, draft, hold.expires_at, program_of, identified)
     closed = replace(hold, legs=tuple([trimmed(part) for part in parts if part.base]), open=False)
-    for key in _holders(hold):
+    late = phase(closed.open, closed.expires_at, closed.late_until, now) == LATE
+    for key in holders(hold):
         # Only the account that answers for it takes a late capture.
-        kept_closed = key == hold.accounts[ROOT] and now < hold.late_until
-        draft.add(key, SetHold(closed) if kept_closed else EndHold(hold.id))
-    return Settled(_answer("expire", identified, hold, now, {}), draft.effects(), ())
+        draft.add(key, SetHold(closed) if late and key == hold.accounts[ROOT] else EndHold(hold.id))
+    shown = {"effective_at": instant_text(hold.expires_at), **gone}
+    return Settled(_answer("expire", identified, hold, now, shown), draft.effects(), ())
 
 
-def released(hold: Hold, account_of: AccountOf, now: int, identified: Identified) -> Settled:
+def released(hold: Hold, program_of: ProgramOf, account_of: AccountOf, now: int, identified: Identified) -> Settled:
     """What is held goes back and the hold is over."""
-    draft = _unwound(hold, [booked(leg) for leg in hold.legs], account_of)
-    for key in _holders(hold):
+    draft = Draft(account_of)
+    gone = _unwound(hold, [booked(leg) for leg in hold.legs], draft, now, program_of, identified)
+    for key in holders(hold):
         draft.add(key, EndHold(hold.id))
-    return Settled(_answer("release", identified, hold, now, {}), draft.effects(), ())
+    return Settled(_answer("release", identified, hold, now, gone), draft.effects(), ())
 
 
 def extended(program: Program, hold: Hold, now: int, identified: Identified) -> Settled:
@@ -79,10 +91,10 @@ def extended(program: Program, hold: Hold, now: int, identified: Identified) -> 
     if not hold.open:
         message = f"hold `{hold.id}` has timed out, so there is nothing to extend"
         raise Failure("hold_closed", message, help="capture what was used, and reserve again")
-    waterfall = _waterfall(program, hold)
+    waterfall = waterfall_of(program, hold)
     expires_at = max(hold.expires_at, instant_after(now, waterfall.hold_length))
     later = replace(hold, expires_at=expires_at, late_until=instant_after(expires_at, waterfall.late_length))
-    effects: Effects = {key: [SetHold(later)] for key in _holders(hold)}
+    effects: Effects = {key: [SetHold(later)] for key in holders(hold)}
     shown: dict[str, object] = {"expires_at": None if expires_at == NEVER else instant_text(expires_at)}
     return Settled(_answer("extend", identified, hold, now, shown), effects, ())
 
@@ -100,20 +112,22 @@ def captured(
     """The actual usage, refilled in the order of the admission. All captures of a hold are priced, rounded and refilled
     together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
     admit_meters(program.plan, meters)
-    waterfall = _waterfall(program, hold)
-    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in {**hold.meters, **meters}}
+    waterfall = waterfall_of(program, hold)
+    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({*hold.meters, *meters})}
     admit_meters(program.plan, total)
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
-    draft = _unwound(hold, inside, account_of) if final else Draft(account_of)
+    draft = Draft(account_of)
+    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final else {}
     left = base - sum(part.base for part in inside)
     excess = _excess(waterfall, facts, hold, inside, left - hold.owed_base, draft, now)
     left -= sum(part.base for part in excess)
     over = _overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
     after = hold if final else _going_on(hold, inside, excess, total, over)
-    for key in _holders(after) if hold.open else [_root(hold)]:
-        draft.add(key, EndHold(hold.id) if final else SetHold(after))
+    used = tuple([trimmed(part) for part in (*inside, *excess) if part.base])
+    for key in holders(after) if hold.open else [_root(hold)]:
+        draft.add(key, EndHold(hold.id, used, over.owed) if final else SetHold(after))
     write = amount_text_of(waterfall.unit.scale)
     before = sum(leg.used_base for leg in hold.legs) + hold.absorbed + hold.owed_base
     absorbed = over.absorbed - hold.absorbed
@@ -128,8 +142,10 @@ def captured(
         "charge": _charge(waterfall, [part for part, _ in added], over),
         "draws": [*[_draw(waterfall, hold, part, source, final) for part, source in added], *_owed(waterfall, over)],
         **({} if over.lot is None else {"refunded": _refund(hold, over)}),
+        **gone,
     }
-    return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE)
+    ids = (booking_id(hold.id, hold.bookings + 1),)
+    return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE, ids)
 
 
 def _going_on(
@@ -139,12 +155,14 @@ def _going_on(
     legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
     legs += [trimmed(part) for part in excess]
     return replace(
-        hold, legs=tuple(legs), meters=meters, absorbed=over.absorbed, owed_base=over.owed_base, owed=over.owed
+        hold,
+        legs=tuple(legs),
+        meters=meters,
+        absorbed=over.absorbed,
+        owed_base=over.owed_base,
+        owed=over.owed,
+        bookings=hold.bookings + 1,
     )
-
-
-def _waterfall(program: Program, hold: Hold) -> Waterfall:
-    return next(one for one in program.plan.waterfalls if one.name == hold.waterfall)
 
 
 def _root(hold: Hold) -> str:
@@ -153,18 +171,13 @@ def _root(hold: Hold) -> str:
     return root
 
 
-def _holders(hold: Hold) -> list[str]:
-    """The accounts that know the hold: the one that answers for it, and those its legs were drawn from."""
-    kinds = [ROOT, *(leg.kind for leg in hold.legs), *(count.kind for leg in hold.legs for count in leg.counts)]
-    return list(dict.fromkeys(key for kind in kinds if (key := hold.accounts[kind]) is not None))
-
-
-def _unwound(hold: Hold, parts: Sequence[Kept], account_of: AccountOf) -> Draft:
-    """The accounts when all of the hold but these parts has gone back."""
-    draft = Draft(account_of)
-    for part in parts:
-        give_back(draft, hold, part)
-    return draft
+def _unwound(
+    hold: Hold, parts: Sequence[Kept], draft: Draft, at: int, program_of: ProgramOf, identified: Identified
+) -> dict[str, object]:
+    """All of the hold but these parts goes back at the instant `at`; the answer's `expired` where some of it cannot."""
+    homeless = [one for part in parts for one in give_back(draft, hold, part, at)]
+    expired = rehoused(lambda: waterfall_of(program_of(hold.digest), hold), homeless, draft, at, identified)
+    return {"expired": expired} if expired else {}
 
 
 # ---- capture
@@ -187,17 +200,13 @@ def _facts(plan: Plan, waterfall: Waterfall, hold: Hold, meters: dict[str, int])
     return tuple(found)
 
 
-def _layer(waterfall: Waterfall, name: str) -> Layer:
-    return next(layer for layer in waterfall.layers if layer.name == name)
-
-
 def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[Kept]:
     asked, parts = base, []
     for leg in hold.legs:
         if not leg.base:  # a concurrency
             parts.append(Kept(leg, 0, 0))
             continue
-        ratio = look_up(_layer(waterfall, leg.layer).ratio, waterfall, facts)
+        ratio = look_up(layer_of(waterfall, leg.layer).ratio, waterfall, facts)
         used, amount = kept(asked, leg.base, leg.amount, *ratio)
         parts.append(Kept(leg, used, amount))
         asked -= used
@@ -250,30 +259,29 @@ class Overshoot(Struct, frozen=True, kw_only=True):
 def _overshoot(
     waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
 ) -> Overshoot:
-    pool = _last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
+    pool = last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
     if pool is None:
         return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
     account = hold.accounts[pool.account]
     assert account is not None
     key, ratio = state_key(pool.name, values_of(pool.per, facts)), look_up(pool.ratio, waterfall, facts)
     owed_now = draft.account(account).debts.get(key, 0)
-    base, amount = cover(left, hold.owed + max(pool.debt - owed_now, 0), *ratio)
-    if amount != hold.owed:
-        draft.add(account, SetDebt(key, max(owed_now + amount - hold.owed, 0)))
+    split = overshoot(left, hold.owed, owed_now, pool.debt, hold.absorbed, *ratio)
+    if split.owed != hold.owed:
+        draft.add(account, SetDebt(key, split.debt))
     lots = [lot for part in parts if part.leg.layer == pool.name for lot in lots_used(part)]
-    rest = left - base - hold.absorbed
     return Overshoot(
         pool=pool,
-        owed_base=base,
-        owed=amount,
-        absorbed=left - base,
-        added=(base - hold.owed_base, amount - hold.owed),
-        lot=(lots[-1][0], lots[-1][1][0]) if lots and rest > 0 else None,
-        refunded=ceil_ratio(rest, *ratio) if rest > 0 else 0,
+        owed_base=split.owed_base,
+        owed=split.owed,
+        absorbed=split.absorbed,
+        added=(split.owed_base - hold.owed_base, split.owed - hold.owed),
+        lot=(lots[-1][0], lots[-1][1][0]) if lots and split.refunded else None,
+        refunded=split.refunded,
     )
 
 
-def _last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
+def last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
     """The last pool of the waterfall that applies."""
     for layer in reversed(waterfall.layers):
         key = hold.accounts[layer.account]
@@ -324,7 +332,7 @@ def _charge(waterfall: Waterfall, parts: Sequence[Kept], over: Overshoot) -> dic
     totals: dict[str, int] = {}
     writes: dict[str, Callable[[int], str]] = {}
     for part in parts:
-        layer = _layer(waterfall, part.leg.layer)
+        layer = layer_of(waterfall, part.leg.layer)
         added = part.amount - part.leg.used
         if is_charged(layer) and added:
             writes[layer.unit.name] = amount_text_of(layer.unit.scale)
@@ -340,7 +348,7 @@ def _charge(waterfall: Waterfall, parts: Sequence[Kept], over: Overshoot) -> dic
 def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str, final: bool) -> dict[str, object]:
     """What the capture adds to a layer's part."""
     leg = part.leg
-    layer = _layer(waterfall, leg.layer)
+    layer = layer_of(waterfall, leg.layer)
     write = amount_text_of(layer.unit.scale)
     shown: dict[str, object] = {
         "layer": layer.name,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, assert_never
 
+from overspill.account.due import LotDue, TestDue, next_due
 from overspill.account.effects import Effect, SetHold, apply
-from overspill.account.holds import due
 from overspill.account.state import Account, Hold, Leg
 from overspill.decide.admit import Admitted, admit
 from overspill.decide.decide import DENY, Decided, decide
@@ -19,23 +19,26 @@ from overspill.decide.render import render
 from overspill.plan.members import together
 from overspill.plan.plan import ROOT, Plan
 from overspill.plan.program import Program
-from overspill.records.journal import NO_ANSWER, Record
+from overspill.records.journal import NO_ANSWER, Record, answered
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, facts, lots, purchases, resets, settle, top_ups
+from overspill.step import changes, expiry, facts, lots, purchases, resets, reversal, settle, top_ups
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
     Consume,
     Expire,
+    ExpireLot,
     Extend,
     Grant,
     GrantReset,
     Preview,
     Purchase,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
     SetTopUp,
     TopUp,
@@ -53,18 +56,23 @@ Operation = (
     | Extend
     | Release
     | Expire
+    | ExpireLot
     | Grant
     | SetAttributes
     | Void
     | Transfer
     | GrantReset
     | Redeem
+    | Refund
+    | Reverse
     | SetTopUp
     | TopUp
     | Purchase
     | Unpaid
 )
 """All but requests."""
+RecordOf = Callable[[str], Record | None]
+"""The record that an id leads to, with the exact bytes of its answer; None for an id that leads to none."""
 AccountOf = Callable[[str], Account]
 """The state of an account by its key, `tenant/kind/id`; one never met is `account.state.EMPTY`."""
 
@@ -87,6 +95,8 @@ class Outcome(Light, frozen=True):
     written: Written
     records: Sequence[Record]
     accounts: Mapping[str, Account]
+    forms: Mapping[str, Form]
+    """Those of the records' answers, by id."""
 
     @property
     def answer(self) -> bytes:
@@ -94,10 +104,17 @@ class Outcome(Light, frozen=True):
         return self.written.json
 
 
-def step(plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int) -> Outcome:
-    """Runs one command at the instant `now`; its records are numbered from `seq`. Raises Failure."""
-    batch = Batch(plans, account_of, now, seq)
-    return Outcome(batch.step(command), batch.records, batch.accounts)
+def no_record(_: str) -> None:
+    """The history of a journal that is empty."""
+
+
+def step(
+    plans: Plans, account_of: AccountOf, command: Identified, now: int, seq: int, record_of: RecordOf = no_record
+) -> Outcome:
+    """Runs one command at the instant `now`; its records are numbered from `seq`, `record_of` finds those before it. Raises
+    Failure."""
+    batch = Batch(plans, account_of, now, seq, record_of)
+    return Outcome(batch.step(command), batch.records, batch.accounts, batch.forms)
 
 
 class Batch:
@@ -107,11 +124,14 @@ class Batch:
     nothing behind.
     """
 
-    __slots__ = ("_account_of", "_plans", "_seq", "_undo", "accounts", "forms", "now", "records")
+    __slots__ = ("_account_of", "_plans", "_record_of", "_seq", "_undo", "accounts", "forms", "now", "records")
 
-    def __init__(self, plans: Plans, account_of: AccountOf, now: int, seq: int) -> None:
+    def __init__(
+        self, plans: Plans, account_of: AccountOf, now: int, seq: int, record_of: RecordOf = no_record
+    ) -> None:
         self._plans = plans
         self._account_of = account_of
+        self._record_of = record_of
         self._seq = seq
         self._undo: list[tuple[str, Account | None]] = []
         """What the command under way has changed: (account key, what `accounts` had for it)."""
@@ -140,20 +160,24 @@ class Batch:
             raise
 
     def _run(self, command: Identified, asked: Operation) -> Written:
+        if not isinstance(asked, Expire | ExpireLot | TopUp):
+            self.meet(_named(asked))
         match asked:
             case Capture() | Extend() | Release():
                 return self.follow_up(command, asked)
             case Expire() as expire:
                 return self.timed_out(command, expire)
+            case ExpireLot() as lot:
+                return self.lot_expired(command, lot)
             case Grant() as grant:
                 change = lots.grant(self._plans.active().plan, grant, self.account, self.now, command)
                 return self.change(command, change)
             case SetAttributes() as attributes:
                 plan = self._plans.active().plan
                 return self.change(command, changes.attributes(plan, attributes, self.account, command, self.now))
-            case Void() as voided:
+            case Void() | Refund():
                 plan = self._plans.active().plan
-                return self.change(command, lots.void(plan, voided, self.account, self.now, command))
+                return self.change(command, lots.void(plan, asked, self.account, self.now, command, self.find))
             case Transfer() as moved:
                 plan = self._plans.active().plan
                 return self.change(command, lots.transfer(plan, moved, self.account, self.now, command))
@@ -163,10 +187,19 @@ class Batch:
             case Redeem() as redeemed:
                 plan = self._plans.active().plan
                 return self.change(command, resets.redeem(plan, redeemed, self.account, self.now, command))
+            case Reverse() as reverse:
+                return self.reversed(command, reverse)
             case SetTopUp() | TopUp() | Purchase() | Unpaid():
                 return self.topped_up(command, asked)
             case _:
                 assert_never(asked)
+
+    def find(self, id: str) -> Record | None:
+        """The record that an id leads to, of this batch or before it."""
+        for record in self.records:
+            if id == record.id or id in record.ids:
+                return answered(record, self.forms.__getitem__)
+        return self._record_of(id)
 
     def account(self, key: str) -> Account:
         """The state that the command meets."""
@@ -250,14 +283,15 @@ class Batch:
         return self.record(command, written, effects, (), (hold.id,))
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
-        """The states of the accounts that a command touches; what time alone has made due on them comes first."""
+        """The states of the accounts that a command touches; first of all what has ended on them is written down."""
         met: list[Account | None] = []
         for key in keys:
             if key is None:
                 met.append(None)
                 continue
             account = self.accounts.get(key) or self._account_of(key)
-            if (account.holds or account.top_ups) and self.time_out(keys):
+            if account.due_at <= self.now:
+                self.end_due(keys)
                 return self.meet(keys)
             met.append(account)
         return tuple(met)
@@ -273,26 +307,27 @@ class Batch:
             found.append(Account(attributes=together(kind, states)))  # type: ignore[arg-type]
         return found
 
-    def time_out(self, keys: Sequence[str | None]) -> bool:
-        """Ends the holds that are due on these accounts, and tests the balances of which time has changed the test; whether there
-        were any."""
-        count = len(self.records)
-        for key in keys:
-            if key is None:
-                continue
-            for hold in due(self.account(key), self.now):
-                owner = hold.accounts[ROOT]
+    def end_due(self, keys: Sequence[str | None]) -> None:
+        """Ends what is due on these accounts, one thing after the other in the order of their instants."""
+        named = [key for key in keys if key is not None]
+        while (due := next_due({key: self.account(key) for key in named}, self.now)) is not None:
+            if isinstance(due, LotDue):
+                tenant = due.account.split("/", 1)[0]
+                lot = ExpireLot(tenant=tenant, account=due.account, pool=due.pool, lot=due.lot, at=due.at)
+                self.lot_expired(identify(lot), lot)
+            elif isinstance(due, TestDue):
+                self.test(due.account)
+            else:
+                owner = due.hold.accounts[ROOT]
                 assert owner is not None
-                tenant = owner.split("/", 1)[0]
-                expire = identify(Expire(tenant=tenant, account=owner, hold=hold.id))
-                self.settled(expire, settle.expired(hold, self.account, self.now, expire))
-            self.test_overdue(key)
-        return len(self.records) > count
+                expire = Expire(tenant=owner.split("/", 1)[0], account=owner, hold=due.hold.id)
+                self.timed_out(identify(expire), expire)
 
     # ---- what follows a hold
 
     def follow_up(self, command: Identified, asked: Capture | Extend | Release) -> Written:
-        self.meet([asked.account])
+        hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
+        self.meet(hold.accounts)  # a lot of another account's may have taken from it
         hold = settle.hold_of(self.account(asked.account), asked.hold, self.now)
         match asked:
             case Capture(meters=meters, final=final):
@@ -301,21 +336,32 @@ class Batch:
             case Extend():
                 settled = settle.extended(self._plans.of(hold.digest), hold, self.now, command)
             case Release():
-                settled = settle.released(hold, self.account, self.now, command)
+                settled = settle.released(hold, self._plans.of, self.account, self.now, command)
         return self.settled(command, settled)
 
     def timed_out(self, command: Identified, expire: Expire) -> Written:
-        """Only replay commands this by itself; the engine's own time-outs come through `meet`."""
         hold = self.account(expire.account).holds[expire.hold]
-        return self.settled(command, settle.expired(hold, self.account, self.now, command))
+        return self.settled(command, settle.expired(hold, self._plans.of, self.account, self.now, command))
+
+    def lot_expired(self, command: Identified, lot: ExpireLot) -> Written:
+        plan = self._plans.active().plan
+        return self.change(command, expiry.expire_lot(plan, self._plans.of, lot, self.account, self.now, command))
 
     def settled(self, command: Identified, settled: settle.Settled) -> Written:
-        return self.record(command, Written(settled.answer), settled.effects, settled.events)
+        return self.record(command, Written(settled.answer), settled.effects, settled.events, settled.ids)
+
+    def reversed(self, command: Identified, reverse: Reverse) -> Written:
+        done = reversal.finished(reverse, self.find, self._plans.of, self.account, self.now)
+        self.meet(done.accounts)
+        program = self._plans.of(done.digest)
+        return self.change(
+            command, reversal.reverse(program, done, reverse, self.find, self.account, self.now, command)
+        )
 
     # ---- grants and attributes
 
     def change(self, command: Identified, change: Change) -> Written:
-        return self.record(command, Written(change.answer), change.effects, (), change.ids)
+        return self.record(command, Written(change.answer), change.effects, ids=change.ids)
 
     # ---- top-ups
 
@@ -333,7 +379,8 @@ class Batch:
                 change = purchases.unpaid(asked, self.account, self.now, command)
         written = self.change(command, change)
         for key in change.effects:
-            self.test_overdue(key)
+            if top_ups.overdue(plan, self.account(key), self.now):
+                self.test(key)
         return written
 
     def test(self, key: str) -> None:
@@ -345,11 +392,6 @@ class Batch:
             command = identify(asked)
             self.change(command, top_ups.top_up(plan, asked, self.account, self.now, command))
 
-    def test_overdue(self, key: str) -> None:
-        """The same where the balances are as they were when they were tested last, but the test is not."""
-        if top_ups.overdue(self._plans.active().plan, self.account(key), self.now):
-            self.test(key)
-
 
 def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str | None, ...]:
     """`tenant/kind/id` for each kind of the plan, None where the request names no such account."""
@@ -360,6 +402,17 @@ def account_keys(program: Program, tenant: str, admitted: Admitted) -> tuple[str
 def _keys_of(named: tuple[str, tuple[str, ...], tuple[str | None, ...]]) -> tuple[str | None, ...]:
     tenant, kinds, ids = named
     return tuple([None if id is None else f"{tenant}/{kind}/{id}" for kind, id in zip(kinds, ids, strict=True)])
+
+
+def _named(asked: Operation) -> list[str]:
+    """The accounts that a command names."""
+    match asked:
+        case Capture() | Extend() | Release() | Reverse() | Expire() | ExpireLot() | TopUp() | Purchase() | Unpaid():
+            return [asked.account]
+        case Transfer(account=account, to=to):
+            return [f"{asked.tenant}/{kind}/{id}" for one in (account, to) for kind, id in one.items()]
+        case _:
+            return [f"{asked.tenant}/{kind}/{id}" for kind, id in asked.account.items()]
 
 
 def _has_hold(effects: Sequence[Effect]) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from overspill.account import purchases
-from overspill.account.effects import Effect, SetDebt, SetLot, SetTopUp
-from overspill.account.purchases import INTENDED, Purchase, Settings, TopUp, bought_in, month_of
+from overspill.account.effects import Effect, SetAttribute, SetDebt, SetLot, SetTopUp
+from overspill.account.purchases import INTENDED, Purchase, Settings, TopUp, bought_in, month_after, month_of
 from overspill.account.state import Account
 from overspill.plan.arithmetic import round_quotient
 from overspill.plan.evaluate import test
@@ -26,7 +26,7 @@ from overspill.step.resets import own_facts
 from overspill.words.amounts import STEPS_MAX, AmountError, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
-from overspill.words.instants import instant_text, instant_text_micros
+from overspill.words.instants import NEVER, instant_text, instant_text_micros
 
 NOT_APPLICABLE = "not_applicable"
 NO_CONSENT = "no_consent"
@@ -56,18 +56,18 @@ class Tested(Struct, frozen=True, kw_only=True):
 
 
 def moves(effects: Sequence[Effect]) -> bool:
-    """Whether a record's effects change what a pool has."""
-    return any(isinstance(effect, SetLot | SetDebt) for effect in effects)
+    """Whether a record's effects change what a pool has, or what its condition reads."""
+    return any(isinstance(effect, SetLot | SetDebt | SetAttribute) for effect in effects)
 
 
 def news(plan: Plan, account: Account, now: int) -> list[Tested]:
     """The tests of the account's pools that say something which is not recorded yet."""
-    found = [tested(plan, account, key, now) for key in sorted(account.top_ups)]
-    return [one for one in found if one.amount or one.reason != account.top_ups[one.key].reason]
+    found = [(account.top_ups[key], tested(plan, account, key, now)) for key in sorted(account.top_ups)]
+    return [one for kept, one in found if one.amount or one.reason != kept.reason or kept.test_at <= now]
 
 
 def overdue(plan: Plan, account: Account, now: int) -> bool:
-    """Whether time alone has given a test something new to say: a month has begun, a back-off is over, a lot has expired."""
+    """Whether a test says something new although no balance has changed."""
     return any(one.reason != IN_FLIGHT for one in news(plan, account, now))
 
 
@@ -142,7 +142,7 @@ def top_up(
             amount = text_from_steps(one.amount, one.pool.unit.scale)
             row["purchase"] = {"id": id, "amount": amount, "money": money, "currency": unit.name}
         else:
-            kept = replace(kept, reason=one.reason)
+            kept = replace(kept, reason=one.reason, test_at=_test_at(one.reason, kept, now))
             row["reason"] = one.reason or None
         effects.append(SetTopUp(one.key, kept))
         shown.append(row)
@@ -155,6 +155,11 @@ def top_up(
         "policy": {"digest": plan.digest},
     }
     return Change({command.account: tuple(effects)}, json_bytes(answer), tuple(ids))
+
+
+def _test_at(reason: str, kept: TopUp, now: int) -> int:
+    """When time alone changes the reason."""
+    return {BACK_OFF: kept.next_at, MONTHLY_MAXIMUM: month_after(now)}.get(reason, NEVER)
 
 
 def _shown(one: Tested, kept: TopUp) -> dict[str, object]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
+from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
 from overspill.words.codec import json_bytes, json_decoder
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x4F565350
 """`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
@@ -33,16 +34,24 @@ _decode_sources = json_decoder(dict[str, str]).decode
 _SCHEMA = """
 CREATE TABLE segments (
   first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,
-  previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
+  previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL, build INTEGER REFERENCES builds);
+CREATE TABLE builds (
+  number INTEGER PRIMARY KEY, overspill TEXT NOT NULL, kernel TEXT NOT NULL, tzdata TEXT NOT NULL,
+  UNIQUE (overspill, kernel, tzdata));
 CREATE TABLE forms (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE ids (number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, seq)) WITHOUT ROWID;
 CREATE TABLE outbox (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
-CREATE TABLE accounts (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE accounts (
+  key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX due ON accounts (due_at) WHERE due_at < 9223372036854775807;
 CREATE TABLE topped_up (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('snapshots_through', 0);
 """
+
+
+_SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 
 
 class SqliteStore:
@@ -52,6 +61,11 @@ class SqliteStore:
         self.path = os.fspath(path)
         self._poisoned: str | None = None
         self._forms: dict[str, Form] = {}
+        self._build: Build | None = None
+        self._build_number: int | None = None
+        """The number of `_build`, once it is known; as long as its row is not committed, `_build_is_new`."""
+        self._build_is_new = False
+        self._builds: dict[int | None, Build | None] = {None: None}
         self._connection = self._opened()
         self._execute = self._connection.execute
 
@@ -136,8 +150,11 @@ class SqliteStore:
 
     def commit(self) -> None:
         self._do(self._execute, "COMMIT")
+        self._build_is_new = False
 
     def rollback(self) -> None:
+        if self._build_is_new:
+            self._build_number, self._build_is_new = None, False
         if self._connection.in_transaction:
             try:
                 self._execute("ROLLBACK")
@@ -151,16 +168,13 @@ class SqliteStore:
         return Head(0, GENESIS) if row is None else Head(*row)
 
     def segments(self, after: int) -> Iterator[Segment]:
-        rows = self._do(
-            self._execute,
-            "SELECT first_seq, last_seq, previous_hash, hash, body FROM segments WHERE last_seq > ? ORDER BY first_seq",
-            (after,),
-        )
-        return (Segment(*row) for row in rows)
+        query = f"SELECT {_SEGMENT} FROM segments WHERE last_seq > ? ORDER BY first_seq"
+        rows = self._do(self._execute, query, (after,))
+        return map(self._segment, rows)
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
         whole = (segment.first_seq, segment.last_seq, segment.previous_hash, segment.hash, segment.body)
-        self._do(self._execute, "INSERT INTO segments VALUES (?, ?, ?, ?, ?)", whole)
+        self._do(self._execute, "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", (*whole, self._number()))
         if has_events:
             row = (segment.first_seq, segment.last_seq)
             self._do(self._execute, "INSERT INTO outbox VALUES (?, ?)", row)
@@ -178,13 +192,11 @@ class SqliteStore:
         return [number for (number,) in self._do(self._execute, query, (after, most))]
 
     def record(self, seq: int) -> Record:
-        row = self._do(
-            self._execute,
-            "SELECT first_seq, last_seq, previous_hash, hash, body FROM segments WHERE first_seq <= ? "
-            "ORDER BY first_seq DESC LIMIT 1",
-            (seq,),
-        ).fetchone()
-        return record_of(Segment(*row), seq, self.form)
+        query = f"SELECT {_SEGMENT} FROM segments WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
+        return record_of(self._segment(self._do(self._execute, query, (seq,)).fetchone()), seq, self.form)
+
+    def _segment(self, row: tuple[int, int, bytes, bytes, bytes, int | None]) -> Segment:
+        return Segment(*row[:5], build=self._build_of(row[5]))
 
     def put_form(self, form: Form) -> None:
         self._do(self._execute, "INSERT OR IGNORE INTO forms VALUES (?, ?)", (form.id, json_bytes(form)))
@@ -201,15 +213,40 @@ class SqliteStore:
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """(first, last) record of each segment that has events to settle, from the record behind `after` on."""
         query = "SELECT first_seq, last_seq FROM outbox WHERE last_seq > ? ORDER BY first_seq"
         return iter(self._do(self._execute, query, (after,)))
+
+    # ---- builds
+
+    def use_build(self, build: Build) -> None:
+        self._build, self._build_number = build, None
+
+    def _number(self) -> int | None:
+        """The number of the build that appends, whose row is put with its first segment."""
+        if self._build_number is None and self._build is not None:
+            values = (self._build.overspill, self._build.kernel, self._build.tzdata)
+            put = "INSERT OR IGNORE INTO builds (overspill, kernel, tzdata) VALUES (?, ?, ?)"
+            self._build_is_new = self._do(self._execute, put, values).rowcount > 0
+            query = "SELECT number FROM builds WHERE overspill = ? AND kernel = ? AND tzdata = ?"
+            self._build_number = self._do(self._execute, query, values).fetchone()[0]
+        return self._build_number
+
+    def _build_of(self, number: int | None) -> Build | None:
+        if number not in self._builds:
+            query = "SELECT overspill, kernel, tzdata FROM builds WHERE number = ?"
+            overspill, kernel, tzdata = self._do(self._execute, query, (number,)).fetchone()
+            self._builds[number] = Build(overspill=overspill, kernel=kernel, tzdata=tzdata)
+        return self._builds[number]
 
     # ---- snapshots
 
     def snapshot(self, key: str) -> Snapshot | None:
-        row = self._do(self._execute, "SELECT key, seq, state FROM accounts WHERE key = ?", (key,)).fetchone()
+        row = self._do(self._execute, "SELECT key, seq, state, due_at FROM accounts WHERE key = ?", (key,)).fetchone()
         return None if row is None else Snapshot(*row)
+
+    def due(self, now: int, most: int) -> Sequence[str]:
+        query = "SELECT key FROM accounts WHERE due_at <= ? AND due_at < 9223372036854775807 ORDER BY due_at LIMIT ?"
+        return [key for (key,) in self._do(self._execute, query, (now, most))]
 
     def topped_up(self) -> Sequence[str]:
         return [key for (key,) in self._do(self._execute, "SELECT key FROM topped_up ORDER BY key")]
@@ -217,8 +254,8 @@ class SqliteStore:
     def write_snapshots(
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
-        rows = ((snapshot.key, snapshot.seq, snapshot.state) for snapshot in snapshots)
-        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", rows)
+        rows = ((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
+        self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", rows)
         # In order, so that each page of the index is written once for many ids.
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO ids VALUES (?, ?)", sorted(ids))
         keys = ((key,) for key in sorted(topped_up))

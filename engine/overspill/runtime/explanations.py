@@ -1,0 +1,63 @@
+"""A record of the journal → its explanation, with what only the journal before it can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from overspill.account.fold import folded
+from overspill.account.state import Account
+from overspill.decide.candidates import candidates_of
+from overspill.records.answers import DecisionRecord
+from overspill.records.explanation import Explanation, PoolCandidates
+from overspill.records.journal import Record, records_of
+from overspill.words.codec import Raw, json_bytes, json_decoder
+
+if TYPE_CHECKING:
+    from overspill.ports.store import Store
+    from overspill.runtime.policies import Policies
+
+_decode_decision = json_decoder(DecisionRecord).decode
+_decode = json_decoder(Explanation).decode
+
+
+class Explained:
+    """`json` are the bytes, in which the answer's own stand as they were given; `record` has all fields, typed."""
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
+
+    @property
+    def record(self) -> Explanation:
+        return _decode(self.json)
+
+
+def explained(store: Store, policies: Policies, record: Record) -> Explained:
+    """Why: the answer, and for a decision the lots that it had to choose from."""
+    shown = {
+        "record": record.seq,
+        "build": record.build,
+        "answer": Raw(bytes(record.answer)),
+        "candidates": _candidates(store, policies, record),
+    }
+    return Explained(json_bytes(shown))
+
+
+def _candidates(store: Store, policies: Policies, record: Record) -> list[PoolCandidates]:
+    if record.key[2] not in ("consume", "reserve"):
+        return []
+    decision = _decode_decision(record.answer)
+    plan = policies.of(decision.policy.digest).plan
+    return list(candidates_of(plan, decision, _before(store, record)))
+
+
+def _before(store: Store, record: Record) -> Callable[[str], Account]:
+    """The states of accounts (`user/u_ana`) before the record."""
+
+    def account_of(account: str) -> Account:
+        key = f"{record.key[0]}/{account}"
+        records = records_of(store.segments(0), store.form, naming=f'"{key}"')
+        return folded(takewhile(lambda one: one.seq < record.seq, records), key)
+
+    return account_of
