@@ -12,17 +12,12 @@ from overspill.check import rules as r
 from overspill.compile.parts import Parts
 from overspill.plan import carried as c
 
-DEFAULTS = ("deny",)
-_REACTIONS = {"on_unavailable": "on unavailable"}
-
 
 def carried_of(waterfall: r.Waterfall, parts: Parts) -> Iterator[c.Carried]:
-    """All of it, in the order of the draws, then of the waterfall's own statements."""
+    """All of it, in the order of the draws."""
     for draw in waterfall.draws:
         if isinstance(draw.layer, r.Pool):
             yield from _of_pool(draw.layer, parts)
-    for event, shown in _REACTIONS.items():
-        yield from _reaction(event, shown, None, waterfall.reactions[event])
 
 
 def _of_pool(pool: r.Pool, parts: Parts) -> Iterator[c.Carried]:
@@ -34,10 +29,3 @@ def _of_pool(pool: r.Pool, parts: Parts) -> Iterator[c.Carried]:
             when=parts.optional(pool.top_up.when),
         )
         yield c.Carried(construct=f"top_up of {pool.name}", place=pool.top_up.span.place, value=top_up)
-
-
-def _reaction(event: str, shown: str, layer: str | None, reaction: r.Reaction) -> Iterator[c.Carried]:
-    if reaction.word not in DEFAULTS:
-        assert reaction.span is not None
-        value = c.Reaction(event=event, layer=layer, word=reaction.word, up_to=reaction.up_to, length=reaction.length)
-        yield c.Carried(construct=f"{shown} {reaction.word}", place=reaction.span.place, value=value)

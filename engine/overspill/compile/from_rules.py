@@ -131,6 +131,7 @@ class _Build:
             verify_only=waterfall.admission == "verify_only",
             reversal_transfers=waterfall.reactions["closed_window"].word == "transfer",
             reversal_reissue=waterfall.reactions["expired_lot"].length,
+            unavailable=waterfall.reactions["on_unavailable"].up_to or 0,
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
             has_funded=any(isinstance(layer, p.GraceLayer) and layer.started_funded for layer in layers),

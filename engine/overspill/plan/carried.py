@@ -9,7 +9,6 @@ from __future__ import annotations
 from overspill.plan.expression import Expr
 from overspill.plan.parts import Condition
 from overspill.words.codec import Struct
-from overspill.words.lengths import Length
 
 
 class TopUp(Struct, frozen=True, kw_only=True):
@@ -21,17 +20,7 @@ class TopUp(Struct, frozen=True, kw_only=True):
     when: Condition | None
 
 
-class Reaction(Struct, frozen=True, kw_only=True):
-    """What follows an event other than by default; `layer` for a pool's own, `up_to` in steps."""
-
-    event: str
-    layer: str | None
-    word: str
-    up_to: int | None
-    length: Length | None
-
-
-Value = TopUp | Reaction
+Value = TopUp
 
 
 class Carried(Struct, frozen=True, kw_only=True):

@@ -270,6 +270,8 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """Whether a reversal gives what a closed window counted to the one that is open now (LANGUAGE.md S4)."""
     reversal_reissue: Length | None
     """How long a lot lasts that what a reversal returns of an expired one becomes; None: it stays expired."""
+    unavailable: int
+    """What an account may be granted from limits during an outage of the store, in base steps; 0: nothing."""
     hold_length: Length
     late_length: Length
     has_funded: bool

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
+from overspill.ports.store import Store
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
@@ -55,7 +56,7 @@ class Engine:
     `Failure` with a code, a message and a remedy; a denial is a `Decision`.
     """
 
-    def __init__(self, store: SqliteStore, policies: Policies, clock: Clock, tenant: str) -> None:
+    def __init__(self, store: Store, policies: Policies, clock: Clock, tenant: str) -> None:
         self._store = store
         self.policies = policies
         self._tenant = tenant
@@ -119,8 +120,11 @@ class Engine:
         self._closed = True
         if self._front is not None:
             self._front.close()
-        self._combiner.exclusively(self._combiner.snapshot)
-        self._store.close()
+        try:
+            self._combiner.exclusively(self._combiner.come_back)  # what only this process knows would be lost
+            self._combiner.exclusively(self._combiner.snapshot)
+        finally:
+            self._store.close()
 
     # ---- requests
 

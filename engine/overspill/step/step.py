@@ -20,13 +20,15 @@ from overspill.plan.members import together
 from overspill.plan.plan import ROOT, Plan
 from overspill.plan.program import Program
 from overspill.records.journal import NO_ANSWER, Record, answered
+from overspill.records.request import Request
 from overspill.records.usage import USAGE
 from overspill.records.written import RECORDED, Form, Written
-from overspill.step import changes, expiry, facts, lots, resets, reversal, settle
+from overspill.step import away, changes, expiry, facts, lots, resets, reversal, settle
 from overspill.step.accounts import Change
 from overspill.step.commands import (
     Capture,
     Consume,
+    ConsumeAway,
     Expire,
     ExpireLot,
     Extend,
@@ -43,7 +45,7 @@ from overspill.step.commands import (
     Void,
 )
 from overspill.step.keys import Identified, identify
-from overspill.words.codec import Light, Raw
+from overspill.words.codec import Light, Raw, replace
 from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
@@ -151,7 +153,11 @@ class Batch:
             del self.records[count:]
             raise
 
-    def _run(self, command: Identified, asked: Operation) -> Written:
+    def _run(self, command: Identified, asked: Operation | ConsumeAway) -> Written:
+        if isinstance(asked, ConsumeAway):
+            granted = self.while_away(command, asked)
+            assert granted is not None
+            return granted.written
         if not isinstance(asked, Expire | ExpireLot):
             self.meet(_named(asked))
         match asked:
@@ -266,6 +272,27 @@ class Batch:
             if key is not None and not _has_hold(effects.get(key, ())):
                 effects.setdefault(key, []).append(SetHold(hold))
         return self.record(command, written, effects, (), (hold.id,))
+
+    def while_away(self, command: Identified, asked: ConsumeAway) -> away.Granted | None:
+        """A request while the store is away, on the states as they are: what has ended on them is written down when it is
+        back. None where nothing is granted so."""
+        program = self._plans.active()
+        admitted = admit(program.plan, asked.request)
+        keys = account_keys(program, asked.tenant, admitted)
+        accounts = tuple([None if key is None else self.account(key) for key in keys])
+        met = (*accounts, *self.members(program.plan, asked.tenant, accounts))
+        granted = away.granted(program, admitted, met, keys, self.now, asked.granted, command)
+        if granted is not None:
+            self.record(command, granted.written, granted.effects, USAGE)
+            self.records[-1] = replace(self.records[-1], away={granted.waterfall: granted.before})
+        return granted
+
+    def owner(self, tenant: str, request: Request) -> str:
+        """The key of the account that answers for a request. Raises Failure where it names none."""
+        program = self._plans.active()
+        key = account_keys(program, tenant, admit(program.plan, request))[ROOT]
+        assert key is not None
+        return key
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
         """The states of the accounts that a command touches; first of all what has ended on them is written down."""
