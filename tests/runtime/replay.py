@@ -41,6 +41,9 @@ COMMANDS = {
 def command_of(record: Record) -> c.Command:
     """The command that a record is of."""
     tenant, kind = record.key[0], record.key[2]
+    if record.away:
+        request = json_decoder(Request).decode(record.command)
+        return c.ConsumeAway(tenant=tenant, request=request, granted=record.away)
     if kind in ASKS:
         return ASKS[kind](tenant=tenant, request=json_decoder(Request).decode(record.command))
     return convert(json_decoder(object).decode(record.command), COMMANDS[kind])

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TypedDict, assert_never
 
 from overspill.check import rules as r
-from overspill.compile.carried import carried_of
 from overspill.compile.dispatch import dispatch_of, residual
 from overspill.compile.emit import generated
 from overspill.compile.expressions import resolve
 from overspill.compile.parts import Parts, ratio_of, same
 from overspill.compile.slots import SlotAllocator, input_of, kinds_of, many_of, passed_of
 from overspill.plan import plan as p
-from overspill.plan.carried import Invariant
 from overspill.plan.program import Program
 from overspill.words.amounts import STEPS_MAX, Unit
 from overspill.words.instants import instant_text
@@ -53,12 +51,12 @@ def _fields(rules: r.Rules) -> dict[str, p.Input]:
     return {field.name: input_of(field) for field in (*fields, *passed_of(rules).values())}
 
 
-def _invariant(invariant: r.Invariant) -> Invariant:
+def _invariant(invariant: r.Invariant) -> p.Invariant:
     """Over its own inputs, in the order of first mention."""
     paths: dict[str, int] = {}
     typed = invariant.typed
     expr = None if typed is None else resolve(typed, lambda path: paths.setdefault(path, len(paths)), micros=True)
-    return Invariant(
+    return p.Invariant(
         name=invariant.name, text=invariant.text, expr=expr, paths=tuple(paths), place=invariant.span.place
     )
 
@@ -117,7 +115,6 @@ class _Build:
         occupies = tuple(self.occupancy(occupy) for occupy in waterfall.occupies)
         layers = tuple(self.layer(draw) for draw in waterfall.draws)
         offers = tuple(p.Offer(name=offer, layer=_offered(offer, names)) for offer in waterfall.offers)
-        carried = tuple(carried_of(waterfall))
         return p.Waterfall(
             name=waterfall.name,
             label=waterfall.label,
@@ -138,10 +135,10 @@ class _Build:
             verify_only=waterfall.admission == "verify_only",
             reversal_transfers=waterfall.reactions["closed_window"].word == "transfer",
             reversal_reissue=waterfall.reactions["expired_lot"].length,
+            unavailable=waterfall.reactions["on_unavailable"].up_to or 0,
             hold_length=waterfall.holds_expire_after,
             late_length=waterfall.late_capture,
             has_funded=any(isinstance(layer, p.GraceLayer) and layer.started_funded for layer in layers),
-            carried=carried,
         )
 
     def base(self, waterfall: r.Waterfall) -> p.Pricing | p.Counting:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from overspill.plan.facts import Accounts
 from overspill.plan.interpret import Bounds
 from overspill.plan.interpret import decide as interpret
-from overspill.plan.plan import Plan, Scalar, Waterfall
+from overspill.plan.plan import LimitLayer, Plan, Scalar, Waterfall
 from overspill.plan.program import DecideFunction
 from overspill.plan.raw import Raw
 from overspill.records.request import Request
 from overspill.words.amounts import AmountError, Unit, steps_from_text
+from overspill.words.codec import replace
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 
@@ -36,6 +37,14 @@ def bounds_of(plan: Plan, request: Request) -> Bounds:
     only = None if request.only is None else frozenset(_layers(plan, request.only))
     charged = {unit: _most(plan, unit, text) for unit, text in (request.max_charge or {}).items()}
     return Bounds(only, charged)
+
+
+def limits_only(plan: Plan, bounds: Bounds | None) -> Bounds:
+    """The bounds of a request, further bound to the layers that are limits (LANGUAGE.md L13)."""
+    layers = [layer for waterfall in plan.waterfalls for layer in waterfall.layers]
+    limits = frozenset(layer.name for layer in layers if isinstance(layer, LimitLayer))
+    own = None if bounds is None else bounds.only
+    return replace(bounds or Bounds(), only=limits if own is None else limits & own)
 
 
 def least_of(waterfall: Waterfall, request: Request) -> int:

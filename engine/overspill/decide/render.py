@@ -44,7 +44,7 @@ from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, USED
 from overspill.records.written import Written
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import quoted
-from overspill.words.texts import amount_text_of, end_json, instant_text_of
+from overspill.words.texts import amount_text_of, end_json, instant_text_of, limit_text_of
 
 
 def render(
@@ -72,6 +72,21 @@ def render(
             form, values = formed
             return Written(b"", form, values(decided, id, request_digest, request_json, account_version, held, card))
     return Written(renderer.decision(decided, id, request_json, request_digest, account_version, hold).encode())
+
+
+def render_away(
+    decided: Decided, *, id: str, request_json: str, request_digest: str, account_version: int, before: int
+) -> Written:
+    """The bytes of a decision that is made while the store is away, marked as such: `before` is what the account has been
+    granted in this outage already, in base steps (LANGUAGE.md L13)."""
+    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    write = limit_text_of(decided.waterfall.unit.scale)
+    mark = (
+        f'{{"step":"unavailable","up_to":"{write(decided.waterfall.unavailable)}","before":"{write(before)}",'
+        f'"after":"{write(before + decided.granted)}"}},'
+    )
+    text = renderer.decision(decided, id, request_json, request_digest, account_version, None, mark)
+    return Written(text.encode())
 
 
 def _hold(hold: tuple[str, int] | None) -> str:
@@ -140,8 +155,9 @@ class _Renderer:
         request_digest: str,
         account_version: int,
         hold: tuple[str, int] | None,
+        mark: str = "",
     ) -> str:
-        """All of it, in the order that people read."""
+        """All of it, in the order that people read; `mark` are steps of the trace behind the inputs."""
         outcome, base, granted = decided.outcome, decided.raw[2], decided.granted
         until = retry_at(decided) if outcome == DENY else None
         parts = self.parts(decided)
@@ -155,7 +171,7 @@ class _Renderer:
             f'"offers":[{",".join([self.offer(offer) for offer in offers(decided, until)])}],'
             f'"retry_at":{"null" if until is None else end_json(until)},"hold":{_hold(hold)},'
             f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
-            f'"trace":[{self.inputs(decided, request_json, request_digest)},{self.steps(decided, parts)}'
+            f'"trace":[{self.inputs(decided, request_json, request_digest)},{mark}{self.steps(decided, parts)}'
             f"{self.ending(decided, id, hold is not None)}]}}"
         )
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from overspill.plan.bounds import Choice, Members, SlotAmount, Source
-from overspill.plan.carried import Carried, Invariant
 from overspill.plan.expression import Expr
 from overspill.plan.parts import (
     ROOT,
@@ -62,6 +61,7 @@ __all__ = [
     "Guard",
     "Input",
     "Instant",
+    "Invariant",
     "Layer",
     "LimitLayer",
     "Members",
@@ -271,12 +271,12 @@ class Waterfall(Struct, frozen=True, kw_only=True):
     """Whether a reversal gives what a closed window counted to the one that is open now (LANGUAGE.md S4)."""
     reversal_reissue: Length | None
     """How long a lot lasts that what a reversal returns of an expired one becomes; None: it stays expired."""
+    unavailable: int
+    """What an account may be granted from limits during an outage of the store, in base steps; 0: nothing."""
     hold_length: Length
     late_length: Length
     has_funded: bool
     """Whether a grace asks for what was funded before: then requests leave a mark."""
-    carried: tuple[Carried, ...]
-    """What it says and this version cannot decide on; with any of these it decides nothing."""
 
 
 class TopUp(Struct, frozen=True, kw_only=True):
@@ -308,6 +308,16 @@ class Dispatch(Struct, frozen=True, kw_only=True):
     field: str | None
     by_value: Mapping[str, tuple[int, ...]]
     always: tuple[int, ...]
+
+
+class Invariant(Struct, frozen=True, kw_only=True):
+    """What holds for every decision; `expr` is None where it cannot be typed, `paths` are its inputs by slot."""
+
+    name: str
+    text: str
+    expr: Expr | None
+    paths: tuple[str, ...]
+    place: str
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,6 @@ from overspill.plan.facts import Accounts
 from overspill.plan.interpret import decide
 from overspill.plan.plan import Plan, Scalar, Waterfall
 from overspill.plan.raw import Raw
-from overspill.words.failures import Failure
 
 DecideFunction = Callable[
     [Mapping[str, Scalar], Mapping[str, int], Sequence["str | None"], Accounts, int],
@@ -50,24 +49,8 @@ class Program:
         """Those made so far: `function_of` makes the others."""
 
     def function_of(self, index: int) -> DecideFunction:
-        """The function of the waterfall at `index`. Raises Failure `not_supported` for one that is not all understood."""
+        """The function of the waterfall at `index`."""
         function = self.functions[index]
         if function is None:
-            waterfall = self.plan.waterfalls[index]
-            if waterfall.carried:
-                raise _not_supported(waterfall)
-            function = self.functions[index] = self._make(waterfall)
+            function = self.functions[index] = self._make(self.plan.waterfalls[index])
         return function
-
-
-def _not_supported(waterfall: Waterfall) -> Failure:
-    """A waterfall that says what this version cannot decide on is not decided on in part."""
-    first = waterfall.carried[0]
-    more = len(waterfall.carried) - 1
-    others = f", and {more} more of its statements" if more else ""
-    return Failure(
-        "not_supported",
-        f"waterfall `{waterfall.name}` states `{first.construct}` ({first.place}){others}, which this version cannot "
-        "decide on",
-        help="leave it out until a version that decides on it",
-    )

@@ -182,6 +182,15 @@ class EffectEntry(msgspec.Struct, frozen=True, kw_only=True):
     lot: str | None = None
 
 
+class UnavailableStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="unavailable"):
+    """It was decided while the store was away, from limits alone: of `up_to` base amounts in one outage the account had been
+    granted `before`, and now `after`."""
+
+    up_to: str
+    before: str
+    after: str
+
+
 class OutcomeStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="outcome"):
     source: str
     outcome: Literal["allow", "partial", "deny"]
@@ -189,7 +198,7 @@ class OutcomeStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", t
     effects: tuple[EffectEntry, ...]
 
 
-Step = InputsStep | GuardStep | ConcurrencyStep | LayerStep | OutcomeStep
+Step = InputsStep | UnavailableStep | GuardStep | ConcurrencyStep | LayerStep | OutcomeStep
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):

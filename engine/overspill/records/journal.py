@@ -45,6 +45,9 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     effects: Mapping[str, Sequence[object]] = {}
     events: tuple[str, ...] = ()
     """`usage` for an admitted request and for a capture."""
+    away: Mapping[str, int] | None = None
+    """Set where it was decided while the store was away: what the account had been granted in that outage before, in base
+    steps by waterfall."""
     build: Build | None = None
     """By which program it was made, for who reads it from a store; it stands beside the journal's text, not in it."""
 

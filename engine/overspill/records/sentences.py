@@ -25,6 +25,8 @@ def explain(decision: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]
     for step in trace:
         if step["step"] == "guard" and step["verdict"] != "passed":
             body.append(f"  ! guard {step['guard']} {step['verdict']}{_clause(step)}  {step['source']}")
+        elif step["step"] == "unavailable":
+            body.append(f"  ! the store was away: {step['after']} of {step['up_to']} {decision['unit']} granted so far")
         elif step["step"] == "layer":
             body.extend(_layer(step, decision["unit"], lots.get(step["layer"])))
     tail = list(_ending(decision))

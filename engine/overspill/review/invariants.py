@@ -26,10 +26,10 @@ from overspill.cel.types import (
 from overspill.check import initiators
 from overspill.check.names import Faults
 from overspill.compile.expressions import resolve
-from overspill.plan.carried import Invariant as PolicyInvariant
 from overspill.plan.evaluate import evaluate
 from overspill.plan.functions import ABSENT, CelError, map_of
 from overspill.plan.plan import Input, Instant, Plan
+from overspill.plan.plan import Invariant as PolicyInvariant
 from overspill.review.answers import added
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import Invariant

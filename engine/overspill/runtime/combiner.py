@@ -17,8 +17,9 @@ from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
+from overspill.runtime.outage import PASSING, Outage
 from overspill.runtime.states import States
-from overspill.step.commands import Preview
+from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
 from overspill.words.failures import Failure, StoreFailure
@@ -67,6 +68,8 @@ class Combiner:
         self.states = States(store)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
+        self._outage: Outage | None = None
+        """While the store is away and something has been granted."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
 
@@ -132,13 +135,16 @@ class Combiner:
     def aside(self) -> Batch:
         """A batch on the states as they are, of which nothing will be committed; to be asked for while nobody decides."""
         head = self.states.catch_up()
-        return Batch(self._plans, self.states.of, self._instant(), head.seq + 1, self.record_of)
+        known = self.states.of if self._outage is None else self._outage.account
+        return Batch(self._plans, known, self._instant(), head.seq + 1, self.record_of)
 
     # ---- one batch
 
     def _batch(self, batch: list[Waiting]) -> None:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
+            if self._outage is not None:
+                self.come_back()
             self._store.begin()
             try:
                 head = self.states.catch_up()
@@ -154,6 +160,9 @@ class Combiner:
                 raise
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
+            if failure.code in PASSING:
+                self._while_away(batch, failure)
+                return
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
@@ -195,6 +204,55 @@ class Combiner:
                     given[id] = command.fingerprint, written
         return work, answers
 
+    # ---- while the store is away
+
+    def _while_away(self, batch: list[Waiting], failure: Failure) -> None:
+        """Grants what the policy grants without the store; all else fails as the store did (LANGUAGE.md L13)."""
+        outage = self._outage or Outage(self._plans, self.states)
+        now = max(self._instant(), outage.at)
+        for waiting in batch:
+            try:
+                waiting.written = self._away(waiting, outage, now)
+                waiting.failure = None if waiting.written is not None else failure
+            except Exception as error:
+                waiting.failure = error if isinstance(error, Failure) else _internal(error)
+            waiting.done = True
+        self._outage = outage if outage.kept else None
+
+    def _away(self, waiting: Waiting, outage: Outage, now: int) -> Written | None:
+        command = waiting.command
+        if not isinstance(command.command, Consume):
+            return None
+        given = outage.given.get(command.id)
+        if given is None:
+            record = self.record_of(command.id)
+            given = None if record is None else _given(record)
+        if given is None:
+            return outage.grant(command, now)
+        waiting.replayed = True
+        return replayed(command, *given)
+
+    def come_back(self) -> None:
+        """Stores what was granted while the store was away, before anything else is decided. Raises StoreFailure while it
+        still is."""
+        outage = self._outage
+        if outage is None:
+            return
+        self._store.begin()
+        try:
+            head = self.states.catch_up()
+            records, accounts = outage.journalled(head.seq)
+            if records:
+                head = self._append(records, {}, head.hash)
+                self._store.commit()
+            else:
+                self._store.rollback()
+        except BaseException:
+            self._store.rollback()
+            raise
+        self._outage = None
+        self.states.advance(head, records, accounts)
+
     def record_of(self, id: str) -> Record | None:
         """The record that an id leads to."""
         return self.states.ids.find([id]).get(id)
@@ -213,6 +271,7 @@ class Combiner:
 
     def sweep(self) -> int:
         """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
+        self.come_back()
         self._store.begin()
         try:
             head = self.states.catch_up()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.payments import Intent, PaymentProvider
+from overspill.ports.store import Store
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
 from overspill.runtime.top_ups import TopUps
 from overspill.step.commands import (
@@ -22,25 +24,15 @@ from overspill.step.commands import (
     Command,
     Consume,
     Extend,
-    Grant,
-    GrantReset,
     Preview,
-    Redeem,
-    Refund,
     Release,
     Reserve,
     Reverse,
-    SetAttributes,
-    SetTopUp,
-    Transfer,
-    Value,
-    Void,
 )
 from overspill.step.keys import identify, owner_of
 from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import Failure
 from overspill.words.ids import is_derived
-from overspill.words.instants import InstantError, instant_from_text
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -50,7 +42,7 @@ if TYPE_CHECKING:
     from overspill.runtime.explanations import Explained
 
 
-class Engine:
+class Engine(Operations):
     """Decides requests against a policy and keeps every decision.
 
     `Engine.open()` opens a store and a policy; use the result as a context manager, or call `close()`. All methods
@@ -58,7 +50,7 @@ class Engine:
     `Failure` with a code, a message and a remedy; a denial is a `Decision`.
     """
 
-    def __init__(self, store: SqliteStore, policies: Policies, clock: Clock, tenant: str) -> None:
+    def __init__(self, store: Store, policies: Policies, clock: Clock, tenant: str) -> None:
         self._store = store
         self.policies = policies
         self._tenant = tenant
@@ -123,8 +115,11 @@ class Engine:
         self._closed = True
         if self._front is not None:
             self._front.close()
-        self._combiner.exclusively(self._combiner.snapshot)
-        self._store.close()
+        try:
+            self._combiner.exclusively(self._combiner.come_back)  # what only this process knows would be lost
+            self._combiner.exclusively(self._combiner.snapshot)
+        finally:
+            self._store.close()
 
     # ---- requests
 
@@ -170,19 +165,19 @@ class Engine:
         `final=False` books a part, as a stream goes on: all parts together are priced as one, and each books what it adds.
         """
         account = self._account_of_hold(hold)
-        return _receipt(
-            self._run(Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters), final=final))
+        return self._receipt(
+            Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters), final=final)
         )
 
     def extend(self, hold: str, *, id: str) -> Receipt:
         """Lets an open hold last as long again from now as one that is made now."""
         account = self._account_of_hold(hold)
-        return _receipt(self._run(Extend(tenant=self._tenant, account=account, hold=hold, id=id)))
+        return self._receipt(Extend(tenant=self._tenant, account=account, hold=hold, id=id))
 
     def release(self, hold: str, *, id: str = "1") -> Receipt:
         """Gives everything back that a hold still holds."""
         account = self._account_of_hold(hold)
-        return _receipt(self._run(Release(tenant=self._tenant, account=account, hold=hold, id=id)))
+        return self._receipt(Release(tenant=self._tenant, account=account, hold=hold, id=id))
 
     def _account_of_hold(self, hold: str) -> str:
         record = self.find(hold)
@@ -198,151 +193,9 @@ class Engine:
             help = "name the `decision` of an answer, or the id of its hold"
             raise Failure("unknown_request", f"there is no decision or hold `{of[:80]}`", help=help, pointer="/of")
         account = "/".join(record.key[:2])
-        return _receipt(self._run(Reverse(tenant=self._tenant, account=account, of=of, id=id, actor=actor)))
+        return self._receipt(Reverse(tenant=self._tenant, account=account, of=of, id=id, actor=actor))
 
-    # ---- accounts
-
-    def grant(
-        self,
-        account: Mapping[str, str],
-        pool: str,
-        amount: str,
-        *,
-        id: str,
-        expires_at: str | None = None,
-        priority: int = 0,
-        category: str = "paid",
-        per: Mapping[str, str] | None = None,
-        effective_at: str | None = None,
-        cost: str | None = None,
-        actor: str = "operator",
-    ) -> Receipt:
-        """Puts a lot of `amount` (decimal text in the pool's unit) into an account's pool; `id` names the lot.
-
-        `effective_at` and `expires_at` are RFC 3339 in UTC; None: from now on; after the pool's own length, or never. `cost`
-        is what was paid for it (`"9.99 usd"`), which a refund goes by.
-        """
-        command = Grant(
-            tenant=self._tenant,
-            account=dict(account),
-            pool=pool,
-            id=id,
-            amount=amount,
-            expires_at=None if expires_at is None else _instant(expires_at, "/expires_at"),
-            priority=priority,
-            category=category,
-            per=None if per is None else dict(per),
-            effective_at=None if effective_at is None else _instant(effective_at, "/effective_at"),
-            cost=cost,
-            actor=actor,
-        )
-        return _receipt(self._run(command))
-
-    def set_attributes(
-        self, account: Mapping[str, str], attributes: Mapping[str, Value | None], *, id: str, actor: str = "operator"
-    ) -> Receipt:
-        """Sets attributes of one account (`plan`, `suspended` …); None makes one absent again."""
-        command = SetAttributes(
-            tenant=self._tenant, account=dict(account), id=id, attributes=dict(attributes), actor=actor
-        )
-        return _receipt(self._run(command))
-
-    def void(
-        self,
-        account: Mapping[str, str],
-        pool: str,
-        lot: str,
-        *,
-        id: str,
-        per: Mapping[str, str] | None = None,
-        actor: str = "operator",
-    ) -> Receipt:
-        """Takes away what is left of a lot."""
-        where = None if per is None else dict(per)
-        command = Void(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
-        return _receipt(self._run(command))
-
-    def refund(
-        self,
-        account: Mapping[str, str],
-        pool: str,
-        lot: str,
-        *,
-        id: str,
-        per: Mapping[str, str] | None = None,
-        actor: str = "operator",
-    ) -> Receipt:
-        """Takes away what is left of a lot that was paid for; `money` of the receipt is what is due back."""
-        where = None if per is None else dict(per)
-        command = Refund(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
-        return _receipt(self._run(command))
-
-    def transfer(
-        self,
-        account: Mapping[str, str],
-        pool: str,
-        lot: str,
-        to: Mapping[str, str],
-        *,
-        id: str,
-        amount: str | None = None,
-        per: Mapping[str, str] | None = None,
-        actor: str = "operator",
-    ) -> Receipt:
-        """Makes a lot, or `amount` of it, a lot of the account `to`: in the same pool, with the same end."""
-        command = Transfer(
-            tenant=self._tenant,
-            account=dict(account),
-            pool=pool,
-            lot=lot,
-            to=dict(to),
-            id=id,
-            amount=amount,
-            per=None if per is None else dict(per),
-            actor=actor,
-        )
-        return _receipt(self._run(command))
-
-    def grant_reset(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "operator") -> Receipt:
-        """Lets an account reset the windows of `limit` once, within the length that the policy states."""
-        return _receipt(
-            self._run(GrantReset(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor))
-        )
-
-    def redeem(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "user") -> Receipt:
-        """Redeems the account's reset of `limit` that expires first: its windows begin anew."""
-        return _receipt(self._run(Redeem(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor)))
-
-    # ---- top-ups
-
-    def set_top_up(
-        self,
-        account: Mapping[str, str],
-        pool: str,
-        *,
-        id: str,
-        enabled: bool,
-        minimum: str,
-        target: str,
-        monthly_maximum: str | None = None,
-        per: Mapping[str, str] | None = None,
-        actor: str,
-    ) -> Receipt:
-        """Sets what an account agrees to for a pool that is topped up, as a whole: whether anything is bought by itself,
-        below which minimum, up to which target, how much a calendar month. `actor` is who agrees."""
-        command = SetTopUp(
-            tenant=self._tenant,
-            account=dict(account),
-            pool=pool,
-            id=id,
-            enabled=enabled,
-            minimum=minimum,
-            target=target,
-            monthly_maximum=monthly_maximum,
-            per=None if per is None else dict(per),
-            actor=actor,
-        )
-        return _receipt(self._run(command))
+    # ---- purchases
 
     def run_top_ups(self, provider: PaymentProvider) -> list[Receipt]:
         """Has the provider asked about every purchase that is open, and records what it answers. Call it now and then: the
@@ -446,6 +299,10 @@ class Engine:
     def _run(self, command: Command) -> Waiting:
         return self._combiner.run(identify(command))
 
+    def _receipt(self, command: Command) -> Receipt:
+        done = self._run(command)
+        return Receipt(done.result(), done.replayed)
+
     def _run_all(self, commands: Sequence[Command]) -> list[Decision | Failure]:
         found: list[Waiting | Failure] = []
         for command in commands:
@@ -463,13 +320,6 @@ class Engine:
         return self._front
 
 
-def _instant(text: str, pointer: str) -> int:
-    try:
-        return instant_from_text(text)
-    except InstantError as error:
-        raise Failure("invalid_instant", str(error), help="write it in UTC", pointer=pointer) from None
-
-
 def _outcome(waiting: Waiting) -> Decision | Failure:
     try:
         return _decision(waiting)
@@ -479,7 +329,3 @@ def _outcome(waiting: Waiting) -> Decision | Failure:
 
 def _decision(done: Waiting) -> Decision:
     return Decision(done.result(), done.replayed)
-
-
-def _receipt(done: Waiting) -> Receipt:
-    return Receipt(done.result(), done.replayed)

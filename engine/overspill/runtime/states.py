@@ -100,7 +100,7 @@ class States:
         self.head = head
         if not records:
             return
-        self.last_at = records[-1].at
+        self.last_at = max(self.last_at, records[-1].at)
         for record in records:
             self.ids.note(record)
         self.put(accounts)

@@ -27,6 +27,15 @@ class Consume(Light, frozen=True, kw_only=True):
     request: Request
 
 
+class ConsumeAway(Light, frozen=True, kw_only=True):
+    """The same request as `Consume`, while the store is away; `granted` is what the account that asks was granted in this
+    outage before, in base steps by waterfall (LANGUAGE.md L13)."""
+
+    tenant: str
+    request: Request
+    granted: Mapping[str, int]
+
+
 class Reserve(Light, frozen=True, kw_only=True):
     tenant: str
     request: Request
@@ -234,6 +243,7 @@ class Unpaid(Light, frozen=True, kw_only=True):
 Command = (
     Preview
     | Consume
+    | ConsumeAway
     | Reserve
     | Capture
     | Extend

@@ -10,6 +10,7 @@ from overspill.step.commands import (
     Capture,
     Command,
     Consume,
+    ConsumeAway,
     Expire,
     ExpireLot,
     Extend,
@@ -52,7 +53,7 @@ class Identified(Light, frozen=True):
         return derived_id(key_text(*self.key), kind, sequence)
 
 
-def _of_request(command: Preview | Consume | Reserve) -> tuple[str, str, object]:
+def _of_request(command: Preview | Consume | ConsumeAway | Reserve) -> tuple[str, str, object]:
     return owner_of(command.request.account), command.request.id, command.request
 
 
@@ -89,6 +90,7 @@ def _of_unpaid(command: Unpaid) -> tuple[str, str, object]:
 _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, object]]]] = {
     Preview: ("preview", "dec", _of_request),
     Consume: ("consume", "dec", _of_request),
+    ConsumeAway: ("consume", "dec", _of_request),
     Reserve: ("reserve", "dec", _of_request),
     Capture: ("capture", "cap", _of_hold),
     Extend: ("extend", "ext", _of_hold),

@@ -1,4 +1,4 @@
-"""What a policy says and this version cannot decide on: carried as data, refused by name, never decided in part."""
+"""What a policy says, as the plan has it: everything typed, waterfalls served by what they test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from overspill import Engine, Failure, Request
-from overspill.plan import carried as c
 from overspill.plan.program import Program
 from overspill.runtime.policies import compiled
 from support.everything import EVERYTHING
@@ -18,14 +17,8 @@ def _program(text: str) -> Program:
     return compiled({"t.spill": text.encode()})
 
 
-def _carried(program: Program) -> dict[str, c.Reaction]:
-    return {one.construct: one.value for waterfall in program.plan.waterfalls for one in waterfall.carried}
-
-
-def test_everything_that_is_said_is_carried_typed() -> None:
+def test_everything_that_is_said_stands_in_the_plan_typed() -> None:
     program = _program(EVERYTHING)
-    found = _carried(program)
-    assert {value.event for value in found.values()} == {"on_unavailable"}
     plan = program.plan
     assert [kind.name for kind in plan.many] == ["teams"]
     assert [(one.name, one.expr is None) for one in plan.invariants][1] == ("sane", False)
@@ -34,46 +27,12 @@ def test_everything_that_is_said_is_carried_typed() -> None:
     assert "plan" not in plan.kinds[0].attributes
 
 
-# A statement of a small policy → what is refused.
-REFUSED = [
-    ("otherwise deny used_up offer", "on unavailable allow up to 1 credits; otherwise deny used_up offer", "on unavailable allow"),
-]  # fmt: skip
-
-
 @pytest.fixture
 def engines() -> Iterator[list[Engine]]:
     opened: list[Engine] = []
     yield opened
     for engine in opened:
         engine.close()
-
-
-@pytest.mark.parametrize(("old", "new", "construct"), REFUSED)
-def test_a_waterfall_that_says_more_than_can_be_done_is_refused_by_name(
-    old: str, new: str, construct: str, engines: list[Engine]
-) -> None:
-    assert old in DSL
-    text = DSL.replace(old, new, 1)
-    engine = Engine.open({"t.spill": text.encode()})
-    engines.append(engine)
-    request = Request(id="r", account={"user": "u"}, fields={"product": "text", "model": "m1"}, meters={"tokens": 1})
-    for _ in range(2):
-        with pytest.raises(Failure, match=f"`{construct}`") as error:
-            engine.decide(request)
-        assert error.value.code == "not_supported"
-        assert "t.spill:" in error.value.message
-
-
-def test_what_one_waterfall_cannot_do_leaves_the_others_alone(engines: list[Engine]) -> None:
-    text = DSL.replace("draw plan_limit;", "on unavailable allow up to 1 credits; draw plan_limit;")
-    engine = Engine.open({"t.spill": text.encode()})
-    engines.append(engine)
-    engine.set_attributes({"user": "u"}, {"plan": "free"}, id="s")
-    engine.grant({"user": "u"}, "money", "10", id="L")
-    request = Request(
-        id="r", account={"user": "u"}, fields={"product": "pictures", "model": "m1"}, meters={"images": 2}
-    )
-    assert engine.decide(request).granted == "2"
 
 
 def test_an_attribute_of_a_further_account_may_come_with_the_request(engines: list[Engine]) -> None:

@@ -1,0 +1,89 @@
+"""What is granted while the store is away, kept until it is back (LANGUAGE.md L13).
+
+An outage begins with a failure of the store that may pass by itself, and is over when everything that was granted in it
+stands in the journal, in order, under the ids that it was answered with. The next one counts anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from overspill.account.effects import Effect, apply
+from overspill.account.state import Account
+from overspill.records.journal import Record
+from overspill.records.written import Written
+from overspill.runtime.states import States
+from overspill.step.away import Counted, counted_again
+from overspill.step.commands import Consume, ConsumeAway
+from overspill.step.keys import Identified
+from overspill.step.step import Batch, Plans
+from overspill.words.codec import Struct, replace
+
+PASSING = ("busy", "disk_full", "read_only", "cannot_open", "unreachable")
+"""The failures of a store that may pass by themselves. Behind any other the store is not what it should be, or must be
+opened again, and what is only kept in memory would be lost."""
+
+
+class Kept(Struct, frozen=True):
+    """A record that waits for the store, with the states that it was decided on."""
+
+    record: Record
+    counts: tuple[Counted, ...]
+    before: Mapping[str, Account]
+
+
+class Outage:
+    """One outage of one process: `kept` waits for the store, `given` are the answers by id, with their fingerprints."""
+
+    def __init__(self, plans: Plans, states: States) -> None:
+        self._plans, self._states = plans, states
+        self._granted: dict[str, dict[str, int]] = {}
+        """Account key → waterfall → base steps."""
+        self.accounts: dict[str, Account] = {}
+        """The states that are not stored."""
+        self.kept: list[Kept] = []
+        self.given: dict[str, tuple[str, Written]] = {}
+        self.at = 0
+
+    def account(self, key: str) -> Account:
+        """The state as this process knows it. Raises StoreFailure for one that only the store has."""
+        return self.accounts.get(key) or self._states.of(key)
+
+    def grant(self, command: Identified, now: int) -> Written | None:
+        """The answer to a request that the policy grants; None for one that it does not. Raises Failure."""
+        asked = command.command
+        assert isinstance(asked, Consume)
+        work = Batch(self._plans, self.account, now, len(self.kept) + 1)
+        sofar = self._granted.get(work.owner(asked.tenant, asked.request), {})
+        away = ConsumeAway(tenant=asked.tenant, request=asked.request, granted=sofar)
+        granted = work.while_away(command, away)
+        if granted is None:
+            return None
+        self._granted[granted.account] = {**sofar, granted.waterfall: granted.before + granted.base}
+        [record] = work.records
+        before = {key: self.account(key) for key in record.effects}
+        self.kept.append(Kept(record, granted.counts, before))
+        self.accounts.update(work.accounts)
+        self.given[command.id] = (command.fingerprint, granted.written)
+        self.at = now
+        return granted.written
+
+    def journalled(self, seq: int) -> tuple[list[Record], dict[str, Account]]:
+        """(the records behind `seq`, the states after them), as the store is back; without those that another process has
+        decided meanwhile."""
+        known = self._states.ids.find([kept.record.id for kept in self.kept])
+        accounts: dict[str, Account] = {}
+        records: list[Record] = []
+        for kept in self.kept:
+            record = kept.record
+            if record.id in known:
+                continue
+            effects: dict[str, Sequence[object]] = {}
+            for key, own in record.effects.items():
+                account = accounts.get(key) or self._states.of(key)
+                same = account == kept.before[key]
+                changed: Sequence[Effect] = own if same else counted_again(account, key, kept.counts, record.at)  # type: ignore[assignment]
+                effects[key] = changed
+                accounts[key] = apply(account, changed, record.at)
+            records.append(replace(record, seq=seq + len(records) + 1, effects=effects))
+        return records, accounts
