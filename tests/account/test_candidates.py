@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from account.test_layers import ANA, NOON, POOL, Bench, _waterfall
 from overspill import Engine, ManualClock, Request
 from overspill.account.candidates import DEFAULT_ORDER, candidates
-from overspill.account.effects import default_order
+from overspill.plan.lots import default_order
 from overspill.plan.shapes import Lot
 from overspill.records.sentences import explain
 from overspill.words.instants import HOUR, NEVER

@@ -10,6 +10,7 @@ import pytest
 from account.test_layers import ANA, NOON, Bench, _waterfall
 from overspill import Engine, Failure, Request
 from overspill.book.recount import differences, recount
+from overspill.plan.lots import default_order, in_order
 from overspill.words.instants import HOUR
 
 BOB = {"user": "bob"}
@@ -163,3 +164,23 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(
         asked(bench.engine)
     assert failure.value.code == code
     assert [bench.engine.account(account).pools for account in (ANA, BOB)] == states
+
+
+@pytest.mark.rule("G2")
+@pytest.mark.parametrize("order", ["order granted_at, id;", "order category, expires_at, id;", ""])
+def test_an_account_keeps_its_lots_in_the_order_that_the_policy_declares(order: str) -> None:
+    pool = f"unit usd: decimal(2); pool money {{ per user; unit credits; price 1 usd per 1 credits; {order} }}"
+    bench = Bench(pool, _waterfall("draw money;"), lot=None)
+    declared = tuple(order.removeprefix("order ").removesuffix(";").split(", ")) if order else ()
+    ends = ("2026-12-01T00:00:00Z", None, "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", None)
+    for number, (category, end) in enumerate(zip(("paid", "promotional") * 3, ends, strict=False)):
+        bench.engine.grant(ANA, "money", "10", id=f"L{number}", category=category, expires_at=end, priority=number % 2)
+        bench.clock.advance(HOUR)
+    assert bench.ask(23).allowed
+    bench.engine.void(ANA, "money", "L3", id="v")
+    account = bench.engine.account(ANA)
+    lots = account.pools["money"]
+    assert list(lots) == sorted(lots, key=default_order)
+    assert account.ordered == ({"money": (declared, tuple(in_order(lots, declared)))} if declared else {})
+    assert [lot.lot for lot in bench.ask(15).draws[0].lots] == [lot[0] for lot in in_order(lots, declared)][:2]
+    assert _reconciles(bench.engine)

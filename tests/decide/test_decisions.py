@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 
 from decide import oracle
-from overspill.account.effects import default_order
 from overspill.account.state import EMPTY, Account
 from overspill.decide.admit import admit
 from overspill.decide.decide import Decided, decide
 from overspill.decide.forms import has_form, has_forms
 from overspill.decide.render import render
+from overspill.plan.lots import default_order
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
 from overspill.plan.raw import COVERED, SHORT

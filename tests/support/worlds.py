@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from overspill.account.due import due_at
-from overspill.account.effects import default_order
 from overspill.account.state import Account
 from overspill.plan.counting import counted
+from overspill.plan.lots import default_order
 from overspill.plan.periods import window_at
 from overspill.plan.plan import Bucket, FirstUse, Forever, PoolLayer, Sliding, WindowKind
 from overspill.plan.program import Program

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 
+from accounts import accounts
 from compiling import growth
 from conditions import conditions
 from durable import durable
@@ -31,6 +32,7 @@ def main() -> int:
     rounds, count, seconds = (5, 2000, 0.5) if arguments.quick else (60, 2000, 2.0)
     decisions(rounds, count)
     conditions(rounds, count)
+    accounts(rounds, count)
     growth(rounds, count, arguments.quick)
     durable(seconds, 2 if arguments.quick else 30)
     policy_tests(1000)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from overspill.plan.interpret import in_order
+from overspill.plan.lots import in_order
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_ORDER, Lot
 from overspill.words.codec import Struct
 
 DEFAULT_ORDER = ("priority", "expires_at", "category", "granted_at", "id")
-"""What `account.effects.default_order` sorts by, in words."""
+"""What `plan.lots.default_order` sorts by, in words."""
 
 Passed = Literal["not_yet_granted", "expired"]
 

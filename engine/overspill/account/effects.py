@@ -6,19 +6,17 @@ whoever folds the journal again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from overspill.account.due import due_at, hold_due_at
 from overspill.account.purchases import TopUp
 from overspill.account.state import Account, Banked, Hold, Leg, Value
+from overspill.plan.lots import default_order, in_order, order_of
 from overspill.plan.shapes import (
-    LOT_CATEGORY,
     LOT_EXPIRES_AT,
-    LOT_GRANTED_AT,
     LOT_ID,
     LOT_LEFT,
-    LOT_PRIORITY,
     Lot,
     WindowState,
 )
@@ -78,7 +76,14 @@ class SetTopUp(Light, frozen=True, array_like=True, tag="top_up"):
     top_up: TopUp
 
 
-Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp
+class SetOrder(Light, frozen=True, array_like=True, tag="order"):
+    """The pool's lots are kept in this order too; empty: in the default one alone."""
+
+    pool: str
+    order: tuple[str, ...]
+
+
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp | SetOrder
 
 
 def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect]]:
@@ -89,22 +94,11 @@ def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect
     }
 
 
-def default_order(lot: Lot) -> tuple[int, int, int, int, str]:
-    """LANGUAGE.md G2: priority, expires_at, category (promotional before paid), granted_at, id (ASCII, so text order is byte order)."""
-    return (
-        lot[LOT_PRIORITY],
-        lot[LOT_EXPIRES_AT],
-        lot[LOT_CATEGORY],
-        lot[LOT_GRANTED_AT],
-        lot[LOT_ID],
-    )
-
-
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
-    due, ended, top_ups = account.due_at, False, account.top_ups
+    due, ended, top_ups, ordered = account.due_at, False, account.top_ups, account.ordered
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
@@ -114,7 +108,10 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             if pools is account.pools:
                 pools = pools.copy()
             lot = effect.lot
-            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), lot)
+            pools[effect.pool] = _with_lot(pools.get(effect.pool, ()), lot, default_order)
+            if effect.pool in ordered:
+                order, lots = ordered[effect.pool]
+                ordered = {**ordered, effect.pool: (order, _with_lot(lots, lot, order_of(order)))}
             if lot[LOT_LEFT]:
                 due = min(due, lot[LOT_EXPIRES_AT])
             else:
@@ -141,11 +138,17 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             ended = ended or (before is not None and before.test_at == due != NEVER)
             top_ups = {**top_ups, effect.pool: effect.top_up}
             due = min(due, effect.top_up.test_at)
+        elif isinstance(effect, SetOrder):
+            ordered = {key: kept for key, kept in ordered.items() if key != effect.pool}
+            if effect.order:
+                ordered[effect.pool] = (effect.order, tuple(in_order(pools.get(effect.pool, ()), effect.order)))
         else:
             assert_never(effect)
     if ended:
         due = due_at(pools, holds, top_ups)
-    return Account(account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due, top_ups)
+    return Account(
+        account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due, top_ups, ordered
+    )
 
 
 def _is_due(hold: Hold | None, due: int) -> bool:
@@ -157,13 +160,13 @@ def _in_time(holds: dict[str, Hold], at: int) -> dict[str, Hold]:
     return {id: hold for id, hold in holds.items() if hold.open or at < hold.late_until}
 
 
-def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
+def _with_lot(lots: tuple[Lot, ...], lot: Lot, key: Callable[[Lot], tuple[int | str, ...]]) -> tuple[Lot, ...]:
     for index, other in enumerate(lots):
         if other[LOT_ID] == lot[LOT_ID]:
             return (*lots[:index], lot, *lots[index + 1 :]) if lot[LOT_LEFT] else (*lots[:index], *lots[index + 1 :])
     if not lot[LOT_LEFT]:
         return lots
-    return tuple(sorted((*lots, lot), key=default_order))
+    return tuple(sorted((*lots, lot), key=key))
 
 
 def _with_attribute(attributes: dict[str, Value], name: str, value: Value | None) -> dict[str, Value]:

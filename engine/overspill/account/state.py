@@ -108,6 +108,8 @@ class Account(Light, frozen=True, array_like=True):
     """When something of it next ends by itself (`account.due`)."""
     top_ups: dict[str, TopUp] = {}
     """By pool key: buying by itself, where somebody has set it."""
+    ordered: dict[str, tuple[tuple[str, ...], tuple[Lot, ...]]] = {}
+    """By pool key: (an order that a policy declares, the lots in it), so that no decision has to sort them."""
 
 
 EMPTY = Account()

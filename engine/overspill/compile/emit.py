@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from overspill.compile.expressions import ConstantPool, can_fail, python_text
-from overspill.plan import facts, interpret, pricing
+from overspill.plan import facts, interpret, lots, pricing
 from overspill.plan.arithmetic import round_quotient
 from overspill.plan.expression import Expr
 from overspill.plan.functions import NAMESPACE
@@ -41,7 +41,7 @@ V = TypeVar("V")
 _GLOBALS = {
     **NAMESPACE,
     "capacities_at": interpret.capacities_at,
-    "in_order": interpret.in_order,
+    "lots_in": lots.lots_in,
     "invalid_usage": pricing.invalid_usage,
     "kind_of": kind_of,
     "occupied": interpret.occupied,
@@ -50,7 +50,7 @@ _GLOBALS = {
     "read_facts": facts.read_facts,
     "round_quotient": round_quotient,
     "state_key": state_key,
-    "take": interpret.take,
+    "take": lots.take,
     "base_amount": pricing.base_amount,
     "unknown_row": pricing.unknown_row,
     "visited": interpret.visited,
@@ -233,7 +233,7 @@ class _Emitter:
                 case LimitLayer():
                     self.limit(index, layer)
                 case PoolLayer():
-                    self.lots(index, layer)
+                    self.drawn_lots(index, layer)
         else:
             self.called(index, layer)
         if word == "elif":
@@ -307,9 +307,12 @@ class _Emitter:
             self.line("left -= b")
         self.indent -= 1
 
-    def lots(self, index: int, layer: PoolLayer) -> None:
-        lots = f"A[{layer.account}].pools.get({self.key(layer.name, layer.per)}, ())"
-        self.line(f"lots = in_order({lots}, {self.constant(layer.order)})" if layer.order else f"lots = {lots}")
+    def drawn_lots(self, index: int, layer: PoolLayer) -> None:
+        account, key = f"A[{layer.account}]", self.key(layer.name, layer.per)
+        if layer.order:
+            self.line(f"lots = lots_in({account}, {key}, {self.constant(layer.order)})")
+        else:
+            self.line(f"lots = {account}.pools.get({key}, ())")
         numerator, denominator = self.ratio(layer)
         self.line(f"n = g = {_ceil('left', numerator, denominator)}")
         self.line("d = []")

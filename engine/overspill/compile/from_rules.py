@@ -68,6 +68,7 @@ def _pool(pool: r.Pool, rules: r.Rules, kinds: tuple[p.AccountKind, ...]) -> p.P
         unit=pool.unit,
         kind=parts.kind(pool.account),
         per=tuple(path.field for path in pool.per),
+        order=_order(pool),
         lots_expire_after=pool.lots_expire_after,
         price=pool.price,
         top_up=None if pool.top_up is None else _top_up(pool.top_up, parts),
@@ -78,6 +79,11 @@ def _top_up(top_up: r.TopUp, parts: Parts) -> p.TopUp:
     """Its condition has slots of its own: it is tested without a request."""
     when = parts.optional(top_up.when)
     return p.TopUp(partial=top_up.on_top_up_cap.word == "partial", slots=tuple(parts.slots.slots), when=when)
+
+
+def _order(pool: r.Pool) -> tuple[str, ...]:
+    """Empty: the default order, in which states keep lots anyway."""
+    return () if pool.order == r.DEFAULT_ORDER else pool.order
 
 
 def _waterfall(
@@ -219,7 +225,7 @@ class _Build:
             case r.Pool():
                 return p.PoolLayer(
                     **common,
-                    order=() if layer.order == r.DEFAULT_ORDER else layer.order,
+                    order=_order(layer),
                     free=layer.free,
                     debt=layer.on_overshoot.up_to or 0,
                     lapses=layer.on_expired_in_hold.word == "lapse",

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from overspill.plan.arithmetic import ceil_ratio, cover_more, drawn_from
+from overspill.plan.arithmetic import ceil_ratio, cover_more
 from overspill.plan.bounds import bound_of
 from overspill.plan.counting import counted, room_left
 from overspill.plan.evaluate import test
 from overspill.plan.facts import Accounts, read_facts
 from overspill.plan.functions import ABSENT
+from overspill.plan.lots import lots_in, take
 from overspill.plan.periods import kind_of, window_at
 from overspill.plan.plan import (
     Bucket,
@@ -48,7 +49,6 @@ from overspill.plan.raw import (
     STOPPED,
     TOOK,
     ZERO,
-    Drawn,
     Facts,
     PassedStep,
     Raw,
@@ -58,10 +58,6 @@ from overspill.plan.resets import pending, reset_states
 from overspill.plan.shapes import (
     ENDS_AT,
     GENERATION,
-    LOT_EXPIRES_AT,
-    LOT_GRANTED_AT,
-    LOT_LEFT,
-    LOT_ORDER,
     OPENED_AT,
     USED,
     AccountFacts,
@@ -254,7 +250,7 @@ def take_from(meeting: Meeting, layer: Layer, asked: int, most: int) -> Step:
 
 def lots_of(layer: PoolLayer, facts: Facts, account: AccountFacts) -> Sequence[Lot]:
     """The pool's lots in its order."""
-    return in_order(account.pools.get(state_key(layer.name, values_of(layer.per, facts)), ()), layer.order)
+    return lots_in(account, state_key(layer.name, values_of(layer.per, facts)), layer.order)
 
 
 def values_of(per: tuple[int, ...], facts: Facts) -> tuple[str, ...]:
@@ -356,25 +352,3 @@ def capacities_at(capacities: tuple[int, ...], times: tuple[CapacityTimes, ...],
     if numerator == denominator:
         return capacities
     return tuple([c if c == UNLIMITED else min(c * numerator // denominator, STEPS_MAX) for c in capacities])
-
-
-def in_order(lots: tuple[Lot, ...], order: tuple[str, ...]) -> Sequence[Lot]:
-    """The lots in a pool's declared order; the state keeps the default one."""
-    if not order:
-        return lots
-    places = [LOT_ORDER[key] for key in order]
-    return sorted(lots, key=lambda lot: [lot[place] for place in places])
-
-
-def take(lots: Sequence[Lot], wanted: int, now: int) -> tuple[Drawn, int]:
-    """Up to `wanted` steps from the usable lots: (lots with the amount drawn from each, their sum)."""
-    drawn: list[tuple[Lot, int]] = []
-    found = 0
-    for lot in lots:
-        if found == wanted:
-            break
-        part = drawn_from(lot[LOT_LEFT], lot[LOT_GRANTED_AT], lot[LOT_EXPIRES_AT], wanted - found, now)
-        if part:
-            drawn.append((lot, part))
-            found += part
-    return tuple(drawn), found

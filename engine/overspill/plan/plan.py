@@ -296,6 +296,8 @@ class Pool(Struct, frozen=True, kw_only=True):
     kind: int
     per: tuple[str, ...]
     """Names of the request fields it is further kept per."""
+    order: tuple[str, ...]
+    """Of its lots; empty: the default."""
     lots_expire_after: Length | None
     price: tuple[int, Unit, int] | None
     """(money steps, money unit, pool steps): `price 0.04 usd per 1 credits`."""

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from overspill.account.due import due_at
-from overspill.account.effects import default_order
 from overspill.account.purchases import SUCCEEDED
 from overspill.account.state import EMPTY, Account
 from overspill.plan.functions import ABSENT
+from overspill.plan.lots import default_order
 from overspill.plan.periods import window_at
 from overspill.plan.plan import ROOT, Bucket, Input, Plan, Sliding, WindowKind
 from overspill.plan.program import Program

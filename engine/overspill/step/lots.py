@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from overspill.account.effects import Effect, SetDebt, SetLot
+from overspill.account.effects import Effect, SetDebt, SetLot, SetOrder
 from overspill.account.kernel import repaid
 from overspill.account.state import Account
 from overspill.decide.effects import lot_with
@@ -40,6 +40,12 @@ def account_key(account: str) -> tuple[str, str]:
 def end_id(account: str, pool: str, lot: str) -> str:
     """What leads to the record that took a lot away."""
     return derived_id(key_text(account, pool, lot), "end")
+
+
+def added(pool: Pool, account: Account, key: str, lot: Lot) -> tuple[Effect, ...]:
+    """A new lot; and the pool's declared order, where the account does not keep its lots in it yet."""
+    kept = account.ordered.get(key, ((), ()))[0]
+    return (SetLot(key, lot),) if kept == pool.order else (SetOrder(key, pool.order), SetLot(key, lot))
 
 
 def _pool(plan: Plan, name: str) -> Pool:
@@ -89,7 +95,7 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
         "expires_at": None if lot[3] == NEVER else instant_text(lot[3]),
         "actor": command.actor,
     }
-    effects: tuple[Effect, ...] = (SetLot(pool_key, lot),)
+    effects = added(pool, account, pool_key, lot)
     if repays:
         effects = (SetDebt(pool_key, owed), *effects)
     return Change({key: effects}, json_bytes(answer))
@@ -235,7 +241,7 @@ def transfer(
         raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
     new: Lot = (identified.id, amount, now, *lot[3:6], amount)
     repays, rest, owed = repaid(account_of(target).debts.get(pool_key, 0), amount)
-    effects: tuple[Effect, ...] = (SetLot(pool_key, lot_with(new, rest)),)
+    effects = added(pool, account_of(target), pool_key, lot_with(new, rest))
     if repays:
         effects = (SetDebt(pool_key, owed), *effects)
     answer = {

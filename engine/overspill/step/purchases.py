@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from overspill.account import purchases
-from overspill.account.effects import Effect, SetDebt, SetLot, SetTopUp
+from overspill.account.effects import Effect, SetDebt, SetTopUp
 from overspill.account.kernel import repaid
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING
 from overspill.account.state import Account
@@ -18,6 +18,7 @@ from overspill.plan.shapes import CATEGORIES, LOT_LEFT, PAID, Lot
 from overspill.step.accounts import Change
 from overspill.step.commands import Purchase, Unpaid
 from overspill.step.keys import Identified
+from overspill.step.lots import added
 from overspill.words.amounts import steps_from_text, text_from_steps
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
@@ -47,7 +48,7 @@ def purchased(
     repays, left, owed = repaid(account.debts.get(command.pool, 0), amount)
     expires_at = NEVER if pool.lots_expire_after is None else instant_after(now, pool.lots_expire_after)
     lot: Lot = (command.id, left, now, expires_at, 0, PAID, amount)
-    effects: list[Effect] = [SetLot(command.pool, lot)]
+    effects: list[Effect] = [*added(pool, account, command.pool, lot)]
     if repays:
         effects.append(SetDebt(command.pool, owed))
     kept = account.top_ups.get(command.pool)
