@@ -1,0 +1,226 @@
+"""What is claimed of holds: captures, releases, time-outs (LANGUAGE.md S1, S2, S4)."""
+
+from __future__ import annotations
+
+from overspill.account.draft import Draft
+from overspill.account.effects import Effect, SetLot, SetWindow
+from overspill.account.holds import Kept, due, give_back, lots_used
+from overspill.account.kernel import DUE, HELD, LATE, OVER, freed, kept, phase, still_counted
+from overspill.account.state import EMPTY, Account, Count, Hold, Leg
+from overspill.plan.counting import given_back, less
+from overspill.plan.shapes import GENERATION, LOT_LEFT, USED
+from overspill.prove.claims import Claim, claim
+from overspill.prove.draws import is_ceiling, lot, ratio
+from overspill.prove.paths import Given, implies, same
+from overspill.words.codec import replace
+
+LOTS = 2
+
+
+@claim("a capture keeps of a leg what it asks, at most what is held", kept, rules="S1")
+def capture_keeps(given: Given) -> None:
+    asked, base_held = given.number("asked", least=0), given.number("base_held", least=0)
+    amount_held, rate = given.number("amount_held", least=0), ratio(given)
+    base, amount = kept(asked, base_held, amount_held, *rate)
+    given.shows("base", (base >= 0) & ((base == asked) | (base == base_held)) & (base <= asked) & (base <= base_held))
+    given.shows("never more than is held", (amount >= 0) & (amount <= amount_held))
+    given.shows("whole as it was drawn", implies(asked >= base_held, amount == amount_held))
+    exact = is_ceiling(amount, base, *rate)
+    given.shows("at its price", (asked >= base_held) | exact | (amount == amount_held))
+
+
+@claim("what a capture keeps is never less for more usage, so a stream's parts are never negative", kept, rules="S2")
+def more_keeps_no_less(given: Given) -> None:
+    asked, more = given.number("asked", least=0), given.number("more", least=0)
+    base_held, amount_held = given.number("base_held", least=0), given.number("amount_held", least=0)
+    numerator, denominator = ratio(given)
+    base, amount = kept(asked, base_held, amount_held, numerator, denominator)
+    then, amount_then = kept(asked + more, base_held, amount_held, numerator, denominator)
+    given.product(more, numerator)
+    given.product(amount - 1 - amount_then, denominator)
+    given.shows("base", base <= then)
+    given.shows("amount", amount <= amount_then)
+
+
+@claim("what captures keep of a layer's legs is never below the price of the base they cover", kept, rules="M3 S2")
+def kept_is_paid_for(given: Given) -> None:
+    """By induction over the legs of one layer: `before` is what is kept of those before, (base, amount), whole."""
+    base_before, amount_before = given.number("base_before", least=0), given.number("amount_before", least=0)
+    asked, base_held = given.number("asked", least=0), given.number("base_held", least=0)
+    amount_held, (numerator, denominator) = given.number("amount_held", least=0), ratio(given)
+    given.assume(
+        amount_before * denominator >= base_before * numerator,
+        (amount_before + amount_held) * denominator >= (base_before + base_held) * numerator,
+    )
+    base, amount = kept(asked, base_held, amount_held, numerator, denominator)
+    given.product(base_held - asked, numerator)
+    given.shows("paid for", (amount_before + amount) * denominator >= (base_before + base) * numerator)
+
+
+@claim(
+    "a counter gives back at most what is freed, and all of it where it counted the whole leg",
+    still_counted,
+    rules="S1 S4",
+)
+def counter_gives_back(given: Given) -> None:
+    counted, held, keep = given.number("counted", least=0), given.number("held"), given.number("keep", least=0)
+    given.assume(counted <= held, keep <= held)
+    stays = still_counted(counted, held, keep)
+    back, free = counted - stays, held - keep
+    given.shows("between nothing and what it counted", (stays >= 0) & (stays <= counted))
+    given.shows("no more than is freed", back <= free)
+    given.shows("all of it, or all that it counted", (back == free) | (back == counted))
+    given.shows("a whole leg's counter counts what is kept", implies(counted == held, stays == keep))
+    given.shows("what is used whole gives nothing back", implies(keep == held, back == 0))
+
+
+@claim("a lot's part is kept and given back without a step more or less", freed, rules="S1 S4")
+def part_splits(given: Given) -> None:
+    part, keep = given.number("part", least=0), given.number("keep", least=0)
+    used, back = freed(part, keep)
+    given.shows("nothing is created or lost", used + back == part)
+    given.shows("never negative", (used >= 0) & (back >= 0))
+    given.shows("no more than is to be kept", used <= keep)
+    given.shows("kept first", (used == keep) | (back == 0))
+
+
+@claim("of any number of lots, what is kept and what goes back add up to what was drawn", freed, rules="S1 S4")
+def parts_split(given: Given) -> None:
+    """By induction over the lots, with what holds between two of them."""
+    keep, left = given.number("keep", least=0), given.number("keep_left", least=0)
+    parts, used, back = given.number("parts", least=0), given.number("used", least=0), given.number("back", least=0)
+    part = given.number("part", least=0)
+    given.assume(used + left == keep, used + back == parts, (left == 0) | (back == 0))
+    kept_of_it, goes_back = freed(part, left)
+    left, used, back, parts = left - kept_of_it, used + kept_of_it, back + goes_back, parts + part
+    given.shows("used and left are what is to be kept", (used + left == keep) & (left >= 0))
+    given.shows("nothing is created or lost", used + back == parts)
+    given.shows("nothing goes back while something is to be kept", (left == 0) | (back == 0))
+    given.shows("so all that can be kept is", ((used == keep) | (used == parts)) & (used <= keep))
+
+
+@claim(
+    "`give_back` returns all of a leg but what is kept to its lots and its overage, the last drawn first",
+    give_back, lots_used, freed, still_counted,
+    rules="S1 S4",
+    scope=f"all integers, a leg of {LOTS} lots and an overage",
+)  # fmt: skip
+def leg_goes_back(given: Given) -> None:
+    lots = [lot(given, str(index), f"L{index}") for index in range(LOTS)]
+    parts = [given.number(f"part{index}", least=0) for index in range(LOTS)]
+    beyond, keep = given.number("beyond", least=0), given.number("keep", least=0)
+    amount = sum(parts) + beyond
+    given.assume(keep <= amount)
+    counts = (Count(0, "overage", 1, beyond),)
+    drawn = tuple([("money", one, part) for one, part in zip(lots, parts, strict=True)])
+    kept_of_it = Kept(Leg("money", 0, 1, amount, counts, drawn), 1, keep)
+    used_before = given.number("overage_used", least=0)
+    given.assume(beyond <= used_before)
+    account = Account(windows={"overage": (1, 0, 1, used_before)}, pools={"money": tuple(lots)})
+    effects = _given_back(given, account, kept_of_it)
+    left = {effect.lot[0]: effect.lot[LOT_LEFT] for effect in effects if isinstance(effect, SetLot)}
+    windows = {effect.key: effect.state for effect in effects if isinstance(effect, SetWindow)}
+    used = {one[0]: part for _, one, part in lots_used(kept_of_it)}
+    back = used_before - windows.get("overage", account.windows["overage"])[USED]
+    for one, part in zip(lots, parts, strict=True):
+        returned = left.get(one[0], one[LOT_LEFT]) - one[LOT_LEFT]
+        given.shows("a lot gets back what is not used of its part", returned == part - used.get(one[0], 0))
+        given.shows("never more than was drawn", (returned >= 0) & (returned <= part))
+        back = back + returned
+    given.shows("all but what is kept goes back, once", back == amount - keep)
+
+
+@claim(
+    "`give_back` returns a counter's part in the generation that counted it, and never below zero",
+    give_back, still_counted, given_back, less,
+    rules="S4 W3",
+    scope="all integers, a leg of one counter",
+)  # fmt: skip
+def counter_goes_back(given: Given) -> None:
+    amount, keep, used = given.number("amount", least=0), given.number("keep", least=0), given.number("used", least=0)
+    given.assume(keep <= amount)
+    count = Count(0, "cap", given.number("generation"), amount)
+    before = (given.number("generation_now"), 0, 1, used)
+    kept_of_it = Kept(Leg("money", 0, 1, amount, (count,), ()), 1, keep)
+    effects = _given_back(given, Account(windows={"cap": before}), kept_of_it)
+    after = next((effect.state for effect in effects if isinstance(effect, SetWindow)), before)
+    given.shows("the generation stays", after[GENERATION] == before[GENERATION])
+    open = before[GENERATION] == count.generation
+    given.shows("in its generation alone", open | (after[USED] == used))
+    given.shows("never below zero, never more", (after[USED] >= 0) & (after[USED] <= used))
+    given.shows("its part", implies(open & (used >= amount - keep), after[USED] == used - (amount - keep)))
+
+
+def _given_back(given: Given, account: Account, part: Kept) -> list[Effect]:
+    draft = Draft(lambda key: account)
+    give_back(draft, _hold(given, part.leg), part)
+    return draft.effects().get("default/user/u", [])
+
+
+def _hold(given: Given, leg: Leg) -> Hold:
+    return Hold(
+        id="h",
+        accounts=("default/user/u",),
+        digest="",
+        waterfall="w",
+        at=0,
+        expires_at=given.number("expires_at"),
+        late_until=given.number("late_until"),
+        base=1,
+        facts=(),
+        request="r",
+        decision="d",
+        legs=(leg,),
+        open=True,
+    )
+
+
+@claim("a lot's value is left, held or captured, whatever captures, releases and time-outs come", freed, rules="G3 S4")
+def value_is_conserved(given: Given) -> None:
+    """By induction over the commands: `issued` = `left` + `held` + `captured` before and after each."""
+    issued, left = given.number("issued"), given.number("left", least=0)
+    held, captured = given.number("held", least=0), given.number("captured", least=0)
+    part, keep = given.number("part", least=0), given.number("keep", least=0)
+    given.assume(issued == left + held + captured, part <= held)
+    used, back = freed(part, keep)
+    left, held, captured = left + back, held - part, captured + used
+    given.shows("conserved", issued == left + held + captured)
+    given.shows("never negative", (left >= 0) & (held >= 0) & (captured >= 0))
+
+
+@claim("a hold is held until it expires, then due, then late, then over, and never goes back", phase, rules="S2 W1")
+def holds_go_one_way(given: Given) -> None:
+    expires_at, lasts, now = given.number("expires_at"), given.number("lasts", least=0), given.number("now")
+    later, late_until = now + given.number("passed", least=0), expires_at + lasts
+    for open in (True, False):
+        at, then = phase(open, expires_at, late_until, now), phase(open, expires_at, late_until, later)
+        given.shows("in order", at <= then)
+    given.shows("held until it expires", same(phase(True, expires_at, late_until, now) == HELD, now < expires_at))
+    given.shows("an open hold is never over", phase(True, expires_at, late_until, now) <= DUE)
+    closed = phase(False, expires_at, late_until, now)
+    given.shows("closed, it never holds again", closed >= LATE)
+    given.shows("over as soon as it is too late", same(closed == OVER, now >= late_until))
+
+
+@claim("the holds that are timed out are those that are due", due, phase, rules="S2", scope="all integers, one hold")
+def due_holds(given: Given) -> None:
+    now = given.number("now")
+    for open in (True, False):
+        hold = replace(_hold(given, Leg("money", 0, 0, 0, (), ())), open=open)
+        found = due(replace(EMPTY, holds={"h": hold}), now)
+        given.shows("due", same(len(found) == 1, phase(open, hold.expires_at, hold.late_until, now) == DUE))
+
+
+CLAIMS: tuple[Claim, ...] = (
+    capture_keeps,
+    more_keeps_no_less,
+    kept_is_paid_for,
+    counter_gives_back,
+    part_splits,
+    parts_split,
+    leg_goes_back,
+    counter_goes_back,
+    value_is_conserved,
+    holds_go_one_way,
+    due_holds,
+)
