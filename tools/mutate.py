@@ -38,25 +38,24 @@ def main() -> int:
     began = time.monotonic()
     count = min(arguments.sample or len(ALL), len(ALL))
     chosen = [number * len(ALL) // count for number in range(count)]
+    rows = []
     with ProcessPoolExecutor() as pool:
-        results = list(pool.map(judged, chosen))
-    rows = [
-        {"function": f"{ALL[index].module}.{ALL[index].name}", "change": ALL[index].says, "verdict": verdict, "by": by}
-        for index, verdict, by in results
-    ]  # fmt: skip
-    verdicts = [verdict for _, verdict, _ in results]
+        for index, verdict, by in pool.map(judged, chosen):
+            mutant = ALL[index]
+            row = {"function": f"{mutant.module}.{mutant.name}", "change": mutant.says, "verdict": verdict, "by": by}
+            rows.append(row)
+            if verdict != "killed":
+                print(f"{verdict}: {row['function']}: {row['change']}", file=sys.stderr, flush=True)
+    verdicts = [row["verdict"] for row in rows]
     kills, same = verdicts.count("killed"), verdicts.count("equivalent")
-    enough = arguments.sample is not None or kills * 100 >= PERCENT_LEAST * len(results)
-    holds = enough and kills + same == len(results)
+    enough = arguments.sample is not None or kills * 100 >= PERCENT_LEAST * len(rows)
+    holds = enough and kills + same == len(rows)
     if arguments.json:
         print(json.dumps({"holds": holds, "digest": kernel_digest(), "mutants": len(ALL), "judged": rows}, indent=1))
         return 0 if holds else 1
-    for row in rows:
-        if row["verdict"] != "killed":
-            print(f"{row['verdict']}: {row['function']}: {row['change']}")
     print(
-        f"{len(results)} of {len(ALL)} mutants: {kills} killed ({kills * 1000 // len(results) / 10} %), "
-        f"{same} equivalent, {len(results) - kills - same} survived; {time.monotonic() - began:.0f} s"
+        f"{len(rows)} of {len(ALL)} mutants: {kills} killed ({kills * 1000 // len(rows) / 10} %), "
+        f"{same} equivalent, {len(rows) - kills - same} survived; {time.monotonic() - began:.0f} s"
     )
     return 0 if holds else 1
 

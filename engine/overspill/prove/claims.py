@@ -23,12 +23,11 @@ class Claim(Struct, frozen=True, kw_only=True):
     scope: str
 
 
-def claim(
-    says: str, *of: Callable[..., object], rules: str = "", scope: str = ALL
-) -> Callable[[Callable[[Given], None]], Claim]:
-    """Makes a claim of the run below it."""
+def claim(*of: Callable[..., object], rules: str = "", scope: str = ALL) -> Callable[[Callable[[Given], None]], Claim]:
+    """Makes a claim of the run below it; the first paragraph of its docstring is what it says."""
 
     def made(run: Callable[[Given], None]) -> Claim:
+        says = " ".join((run.__doc__ or "").split("\n\n")[0].split()).rstrip(".")
         functions = tuple([cast(FunctionType, function) for function in of])
         return Claim(name=run.__name__, says=says, of=functions, run=run, rules=tuple(rules.split()), scope=scope)
 

@@ -8,8 +8,9 @@ from overspill.prove.draws import is_ceiling, ratio
 from overspill.prove.paths import Given, implies
 
 
-@claim("overshoot splits into debt and what is absorbed, without a base step more or less", overshoot, rules="S3")
+@claim(overshoot, rules="S3")
 def overshoot_splits(given: Given) -> None:
+    """Overshoot splits into debt and what is absorbed, without a base step more or less."""
     left, owed, debt, bound = [given.number(name, least=0) for name in ("left", "owed", "debt", "bound")]
     absorbed, rate = given.number("absorbed", least=0), ratio(given)
     split = overshoot(left, owed, debt, bound, absorbed, *rate)
@@ -19,16 +20,17 @@ def overshoot_splits(given: Given) -> None:
     )
     given.shows("debt at its price", is_ceiling(split.owed, split.owed_base, *rate))
     rest = split.absorbed - absorbed
+    given.product(split.refunded - 1, rate[1])
+    given.product(-split.refunded - 1, rate[1])
     given.shows(
         "what is newly absorbed is refunded at its price", (rest <= 0) | is_ceiling(split.refunded, rest, *rate)
     )
     given.shows("nothing else is refunded", (rest > 0) | (split.refunded == 0))
 
 
-@claim(
-    "a pool's debt never passes its bound by a capture, and nothing is absorbed that it takes", overshoot, rules="S3"
-)
+@claim(overshoot, rules="S3")
 def debt_is_bounded(given: Given) -> None:
+    """A pool's debt never passes its bound by a capture, and nothing is absorbed that it takes."""
     left, owed, debt, bound = [given.number(name, least=0) for name in ("left", "owed", "debt", "bound")]
     absorbed, rate = given.number("absorbed", least=0), ratio(given)
     split = overshoot(left, owed, debt, bound, absorbed, *rate)
@@ -40,8 +42,9 @@ def debt_is_bounded(given: Given) -> None:
     given.shows("debt comes first", (split.absorbed == 0) | more)
 
 
-@claim("a purchase repays the debt before its lot has anything left", repaid, rules="S3")
+@claim(repaid, rules="S3")
 def debt_is_repaid_first(given: Given) -> None:
+    """A purchase repays the debt before its lot has anything left."""
     debt, bought = given.number("debt", least=0), given.number("bought", least=0)
     repays, left, owed = repaid(debt, bought)
     given.shows("nothing is created or lost", (repays + left == bought) & (repays + owed == debt))
@@ -49,9 +52,12 @@ def debt_is_repaid_first(given: Given) -> None:
     given.shows("debt first", (left == 0) | (owed == 0))
 
 
-@claim("a pool's balance grows by exactly what is bought, in however many purchases", repaid, rules="S3")
+@claim(repaid, rules="S3")
 def purchases_add_up(given: Given) -> None:
-    """By induction: lots minus debt, before and after."""
+    """A pool's balance grows by exactly what is bought, in however many purchases.
+
+    By induction: lots minus debt, before and after.
+    """
     lots, debt, bought = [given.number(name, least=0) for name in ("lots", "debt", "bought")]
     _, left, owed = repaid(debt, bought)
     given.shows("by what is bought", (lots + left) - owed == lots - debt + bought)

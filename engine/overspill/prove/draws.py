@@ -22,22 +22,17 @@ def is_ceiling(amount: int, base: int, numerator: int, denominator: int) -> bool
     return (rest >= 0) & (rest < denominator)
 
 
-@claim("`ceil_ratio` is the least integer that is not below the exact product", ceil_ratio, rules="M3")
+@claim(ceil_ratio, rules="M3")
 def ceiling(given: Given) -> None:
-    amount, numerator, denominator = (
-        given.number("amount"),
-        given.number("numerator"),
-        given.number("denominator", least=1),
-    )
+    """`ceil_ratio` is the least integer that is not below the exact product."""
+    amount, numerator = given.number("amount"), given.number("numerator")
+    denominator = given.number("denominator", least=1)
     given.shows("least", is_ceiling(ceil_ratio(amount, numerator, denominator), amount, numerator, denominator))
 
 
-@claim(
-    "a layer covers the largest base amount whose ceiling is within its room, and draws that ceiling",
-    cover,
-    rules="M3 L5",
-)
+@claim(cover, rules="M3 L5")
 def covered(given: Given) -> None:
+    """A layer covers the largest base amount whose ceiling is within its room, and draws that ceiling."""
     asked, room = given.number("asked", least=0), given.number("room")
     rate = ratio(given)
     base, amount = cover(asked, room, *rate)
@@ -48,16 +43,13 @@ def covered(given: Given) -> None:
     given.shows("equality suffices", implies((room >= 0) & (asked * rate[0] <= room * rate[1]), base == asked))
 
 
-@claim(
-    "what is rounded as one with what was drawn before never draws more than the ceiling of the whole",
-    cover_more,
-    rules="M3 S2",
-)
+@claim(cover_more, rules="M3 S2")
 def covered_more(given: Given) -> None:
+    """What is rounded as one with what was drawn before never draws more than the ceiling of the whole."""
     asked, room = given.number("asked", least=0), given.number("room")
     base_before, amount_before = given.number("base_before", least=0), given.number("amount_before", least=0)
     rate = ratio(given)
-    given.assume(amount_before * rate[1] >= base_before * rate[0], implies(base_before == 0, amount_before == 0))
+    given.assume(amount_before * rate[1] >= base_before * rate[0])
     base, amount = cover_more(asked, room, *rate, base_before, amount_before)
     short = ceil_ratio(base_before + asked, *rate) - 1 - amount_before - max(room, 0)
     given.product(short, rate[1])
@@ -72,9 +64,12 @@ def covered_more(given: Given) -> None:
     given.shows("no base step more", (base == asked) | (most < (price + 1) * rate[0]))
 
 
-@claim("parts that are rounded as one come to the ceiling of their sum, in however many parts", cover_more, rules="S2")
+@claim(cover_more, rules="S2")
 def parts_come_to_the_whole(given: Given) -> None:
-    """By induction over the parts: what was drawn before is the ceiling of what was covered before."""
+    """Parts that are rounded as one come to the ceiling of their sum, in however many parts.
+
+    By induction over the parts: what was drawn before is the ceiling of what was covered before.
+    """
     asked, room = given.number("asked", least=0), given.number("room", least=0)
     base_before = given.number("base_before", least=0)
     rate = ratio(given)
@@ -83,10 +78,9 @@ def parts_come_to_the_whole(given: Given) -> None:
     given.shows("still the ceiling", is_ceiling(amount_before + amount, base_before + base, *rate))
 
 
-@claim(
-    "a lot gives what it has, at most what is wanted, from its grant until before its expiry", drawn_from, rules="G1"
-)
+@claim(drawn_from, rules="G1")
 def lot_gives(given: Given) -> None:
+    """A lot gives what it has, at most what is wanted, from its grant until before its expiry."""
     left, wanted, now = given.number("left", least=0), given.number("wanted", least=0), given.number("now")
     granted_at, expires_at = given.number("granted_at"), given.number("expires_at")
     part = drawn_from(left, granted_at, expires_at, wanted, now)
@@ -97,14 +91,9 @@ def lot_gives(given: Given) -> None:
     given.shows("all that it can", implies(usable, (part == left) | (part == wanted)))
 
 
-@claim(
-    "lots are drawn in their order, each emptied before the next",
-    take,
-    drawn_from,
-    rules="G1 G2 L4",
-    scope=f"all integers, {LOTS} lots",
-)
+@claim(take, drawn_from, rules="G1 G2 L4", scope=f"all integers, {LOTS} lots")
 def lots_in_order(given: Given) -> None:
+    """Lots are drawn in their order, each emptied before the next."""
     wanted, now = given.number("wanted", least=0), given.number("now")
     lots = [lot(given, f"{index}", "L" + str(index)) for index in range(LOTS)]
     drawn, found = take(lots, wanted, now)
@@ -126,8 +115,9 @@ def lot(given: Given, name: str, id: str) -> Lot:
     return (id, left, given.number(f"granted_at{name}"), given.number(f"expires_at{name}"), 0, 1, left)
 
 
-@claim("the base amount is the nearest integer of its mode", round_quotient, rules="M2")
+@claim(round_quotient, rules="M2")
 def rounded(given: Given) -> None:
+    """The base amount is the nearest integer of its mode."""
     numerator, denominator = given.number("numerator", least=0), given.number("denominator", least=1)
     down = numerator // denominator
     for mode in ("down", "up", "half_up", "half_even"):

@@ -8,7 +8,7 @@ from overspill.account.holds import Kept, due, give_back, lots_used
 from overspill.account.kernel import DUE, HELD, LATE, OVER, freed, kept, phase, still_counted
 from overspill.account.state import EMPTY, Account, Count, Hold, Leg
 from overspill.plan.counting import given_back, less
-from overspill.plan.shapes import GENERATION, LOT_LEFT, USED
+from overspill.plan.shapes import GENERATION, LOT_LEFT, USED, WindowState
 from overspill.prove.claims import Claim, claim
 from overspill.prove.draws import is_ceiling, lot, ratio
 from overspill.prove.paths import Given, implies, same
@@ -17,20 +17,22 @@ from overspill.words.codec import replace
 LOTS = 2
 
 
-@claim("a capture keeps of a leg what it asks, at most what is held", kept, rules="S1")
+@claim(kept, rules="S1")
 def capture_keeps(given: Given) -> None:
+    """A capture keeps of a leg what it asks, at most what is held."""
     asked, base_held = given.number("asked", least=0), given.number("base_held", least=0)
     amount_held, rate = given.number("amount_held", least=0), ratio(given)
     base, amount = kept(asked, base_held, amount_held, *rate)
     given.shows("base", (base >= 0) & ((base == asked) | (base == base_held)) & (base <= asked) & (base <= base_held))
     given.shows("never more than is held", (amount >= 0) & (amount <= amount_held))
     given.shows("whole as it was drawn", implies(asked >= base_held, amount == amount_held))
-    exact = is_ceiling(amount, base, *rate)
-    given.shows("at its price", (asked >= base_held) | exact | (amount == amount_held))
+    dearer = (amount == amount_held) & (amount_held * rate[1] < base * rate[0])
+    given.shows("at its price", (asked >= base_held) | is_ceiling(amount, base, *rate) | dearer)
 
 
-@claim("what a capture keeps is never less for more usage, so a stream's parts are never negative", kept, rules="S2")
+@claim(kept, rules="S2")
 def more_keeps_no_less(given: Given) -> None:
+    """What a capture keeps is never less for more usage, so a stream's parts are never negative."""
     asked, more = given.number("asked", least=0), given.number("more", least=0)
     base_held, amount_held = given.number("base_held", least=0), given.number("amount_held", least=0)
     numerator, denominator = ratio(given)
@@ -42,9 +44,12 @@ def more_keeps_no_less(given: Given) -> None:
     given.shows("amount", amount <= amount_then)
 
 
-@claim("what captures keep of a layer's legs is never below the price of the base they cover", kept, rules="M3 S2")
+@claim(kept, rules="M3 S2")
 def kept_is_paid_for(given: Given) -> None:
-    """By induction over the legs of one layer: `before` is what is kept of those before, (base, amount), whole."""
+    """What captures keep of a layer's legs is never below the price of the base they cover.
+
+    By induction over the legs of one layer: `before` is what is kept of those before, (base, amount), whole.
+    """
     base_before, amount_before = given.number("base_before", least=0), given.number("amount_before", least=0)
     asked, base_held = given.number("asked", least=0), given.number("base_held", least=0)
     amount_held, (numerator, denominator) = given.number("amount_held", least=0), ratio(given)
@@ -57,12 +62,9 @@ def kept_is_paid_for(given: Given) -> None:
     given.shows("paid for", (amount_before + amount) * denominator >= (base_before + base) * numerator)
 
 
-@claim(
-    "a counter gives back at most what is freed, and all of it where it counted the whole leg",
-    still_counted,
-    rules="S1 S4",
-)
+@claim(still_counted, rules="S1 S4")
 def counter_gives_back(given: Given) -> None:
+    """A counter gives back at most what is freed, and all of it where it counted the whole leg."""
     counted, held, keep = given.number("counted", least=0), given.number("held"), given.number("keep", least=0)
     given.assume(counted <= held, keep <= held)
     stays = still_counted(counted, held, keep)
@@ -74,8 +76,9 @@ def counter_gives_back(given: Given) -> None:
     given.shows("what is used whole gives nothing back", implies(keep == held, back == 0))
 
 
-@claim("a lot's part is kept and given back without a step more or less", freed, rules="S1 S4")
+@claim(freed, rules="S1 S4")
 def part_splits(given: Given) -> None:
+    """A lot's part is kept and given back without a step more or less."""
     part, keep = given.number("part", least=0), given.number("keep", least=0)
     used, back = freed(part, keep)
     given.shows("nothing is created or lost", used + back == part)
@@ -84,9 +87,12 @@ def part_splits(given: Given) -> None:
     given.shows("kept first", (used == keep) | (back == 0))
 
 
-@claim("of any number of lots, what is kept and what goes back add up to what was drawn", freed, rules="S1 S4")
+@claim(freed, rules="S1 S4")
 def parts_split(given: Given) -> None:
-    """By induction over the lots, with what holds between two of them."""
+    """Of any number of lots, what is kept and what goes back add up to what was drawn.
+
+    By induction over the lots, with what holds between two of them.
+    """
     keep, left = given.number("keep", least=0), given.number("keep_left", least=0)
     parts, used, back = given.number("parts", least=0), given.number("used", least=0), given.number("back", least=0)
     part = given.number("part", least=0)
@@ -100,12 +106,12 @@ def parts_split(given: Given) -> None:
 
 
 @claim(
-    "`give_back` returns all of a leg but what is kept to its lots and its overage, the last drawn first",
     give_back, lots_used, freed, still_counted,
     rules="S1 S4",
     scope=f"all integers, a leg of {LOTS} lots and an overage",
 )  # fmt: skip
 def leg_goes_back(given: Given) -> None:
+    """`give_back` returns all of a leg but what is kept to its lots and its overage, the last drawn first."""
     lots = [lot(given, str(index), f"L{index}") for index in range(LOTS)]
     parts = [given.number(f"part{index}", least=0) for index in range(LOTS)]
     beyond, keep = given.number("beyond", least=0), given.number("keep", least=0)
@@ -121,6 +127,8 @@ def leg_goes_back(given: Given) -> None:
     left = {effect.lot[0]: effect.lot[LOT_LEFT] for effect in effects if isinstance(effect, SetLot)}
     windows = {effect.key: effect.state for effect in effects if isinstance(effect, SetWindow)}
     used = {one[0]: part for _, one, part in lots_used(kept_of_it)}
+    given.shows("only lots of which something is used are listed", all(bool(part > 0) for part in used.values()))
+    given.shows("no entry where nothing goes back", "overage" not in windows or beyond > max(keep - sum(parts), 0))
     back = used_before - windows.get("overage", account.windows["overage"])[USED]
     for one, part in zip(lots, parts, strict=True):
         returned = left.get(one[0], one[LOT_LEFT]) - one[LOT_LEFT]
@@ -130,37 +138,38 @@ def leg_goes_back(given: Given) -> None:
     given.shows("all but what is kept goes back, once", back == amount - keep)
 
 
-@claim(
-    "`give_back` returns a counter's part in the generation that counted it, and never below zero",
-    give_back, still_counted, given_back, less,
-    rules="S4 W3",
-    scope="all integers, a leg of one counter",
-)  # fmt: skip
+@claim(give_back, still_counted, given_back, less, rules="S4 W3", scope="all integers, a leg of one counter")
 def counter_goes_back(given: Given) -> None:
+    """`give_back` returns a counter's part in the generation that counted it, and never below zero."""
     amount, keep, used = given.number("amount", least=0), given.number("keep", least=0), given.number("used", least=0)
     given.assume(keep <= amount)
-    count = Count(0, "cap", given.number("generation"), amount)
-    before = (given.number("generation_now"), 0, 1, used)
-    kept_of_it = Kept(Leg("money", 0, 1, amount, (count,), ()), 1, keep)
-    effects = _given_back(given, Account(windows={"cap": before}), kept_of_it)
-    after = next((effect.state for effect in effects if isinstance(effect, SetWindow)), before)
-    given.shows("the generation stays", after[GENERATION] == before[GENERATION])
-    open = before[GENERATION] == count.generation
-    given.shows("in its generation alone", open | (after[USED] == used))
+    of, now = given.number("generation"), given.number("generation_now")
+    counts = (Count(0, "cap", of, amount), Count(0, "gone", 1, amount), Count(1, "nobodys", 1, amount))
+    windows: dict[str, WindowState] = {"cap": (now, 0, 1, used), "nobodys": (1, 0, 1, amount)}
+    kept_of_it = Kept(Leg("money", 0, 1, amount, counts, ()), 1, keep)
+    effects = _given_back(given, Account(windows=windows), kept_of_it)
+    changed = {effect.key: effect.state for effect in effects if isinstance(effect, SetWindow)}
+    after = changed.get("cap", windows["cap"])
+    given.shows("nothing else", all(key == "cap" for key in changed) and len(effects) == len(changed))
+    given.shows("the generation stays", after[GENERATION] == now)
+    given.shows("in its generation alone", (of == now) | (len(changed) == 0))
+    given.shows("nothing is written where nothing goes back", (keep < amount) | (len(changed) == 0))
     given.shows("never below zero, never more", (after[USED] >= 0) & (after[USED] <= used))
-    given.shows("its part", implies(open & (used >= amount - keep), after[USED] == used - (amount - keep)))
+    given.shows("its part", implies((of == now) & (used >= amount - keep), after[USED] == used - (amount - keep)))
 
 
 def _given_back(given: Given, account: Account, part: Kept) -> list[Effect]:
     draft = Draft(lambda key: account)
     give_back(draft, _hold(given, part.leg), part)
-    return draft.effects().get("default/user/u", [])
+    effects = draft.effects()
+    assert set(effects) <= {"default/user/u"}
+    return effects.get("default/user/u", [])
 
 
 def _hold(given: Given, leg: Leg) -> Hold:
     return Hold(
         id="h",
-        accounts=("default/user/u",),
+        accounts=("default/user/u", None),
         digest="",
         waterfall="w",
         at=0,
@@ -175,9 +184,12 @@ def _hold(given: Given, leg: Leg) -> Hold:
     )
 
 
-@claim("a lot's value is left, held or captured, whatever captures, releases and time-outs come", freed, rules="G3 S4")
+@claim(freed, rules="G3 S4")
 def value_is_conserved(given: Given) -> None:
-    """By induction over the commands: `issued` = `left` + `held` + `captured` before and after each."""
+    """A lot's value is left, held or captured, whatever captures, releases and time-outs come.
+
+    By induction over the commands: `issued` = `left` + `held` + `captured` before and after each.
+    """
     issued, left = given.number("issued"), given.number("left", least=0)
     held, captured = given.number("held", least=0), given.number("captured", least=0)
     part, keep = given.number("part", least=0), given.number("keep", least=0)
@@ -188,8 +200,9 @@ def value_is_conserved(given: Given) -> None:
     given.shows("never negative", (left >= 0) & (held >= 0) & (captured >= 0))
 
 
-@claim("a hold is held until it expires, then due, then late, then over, and never goes back", phase, rules="S2 W1")
+@claim(phase, rules="S2 W1")
 def holds_go_one_way(given: Given) -> None:
+    """A hold is held until it expires, then due, then late, then over, and never goes back."""
     expires_at, lasts, now = given.number("expires_at"), given.number("lasts", least=0), given.number("now")
     later, late_until = now + given.number("passed", least=0), expires_at + lasts
     for open in (True, False):
@@ -202,8 +215,9 @@ def holds_go_one_way(given: Given) -> None:
     given.shows("over as soon as it is too late", same(closed == OVER, now >= late_until))
 
 
-@claim("the holds that are timed out are those that are due", due, phase, rules="S2", scope="all integers, one hold")
+@claim(due, phase, rules="S2", scope="all integers, one hold")
 def due_holds(given: Given) -> None:
+    """The holds that are timed out are those that are due."""
     now = given.number("now")
     for open in (True, False):
         hold = replace(_hold(given, Leg("money", 0, 0, 0, (), ())), open=open)

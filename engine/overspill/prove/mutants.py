@@ -80,7 +80,7 @@ def mutants(function: FunctionType) -> Iterator[Mutant]:
     assert isinstance(tree, ast.FunctionDef)
     if ast.get_docstring(tree):
         tree.body = tree.body[1:]
-    tree.returns, tree.args.defaults, tree.args.kw_defaults = None, [], []
+    tree = cast(ast.FunctionDef, _Bare().visit(tree))
     seen = {ast.unparse(tree)}
     for index, node in enumerate(ast.walk(tree)):
         for change in changes(node):
@@ -97,6 +97,24 @@ def mutants(function: FunctionType) -> Iterator[Mutant]:
                 "from __future__ import annotations\n" + text,
                 _difference(tree, text),
             )
+
+
+class _Bare(ast.NodeTransformer):
+    """Leaves types and defaults out, which are no code."""
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        node.defaults, node.kw_defaults = [], []
+        for arg in node.args:
+            arg.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        assert node.value is not None
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
 
 
 class _Replace(ast.NodeTransformer):
@@ -152,7 +170,7 @@ def changes(node: ast.AST) -> Iterator[Change]:
         case ast.If():
             yield _set("test", ast.Constant(True))
             yield _set("test", ast.Constant(False))
-        case ast.Call(args=args):
+        case ast.Call(func=func, args=args) if not (isinstance(func, ast.Name) and func.id in ("min", "max")):
             for place in range(len(args) - 1):
                 yield _swap(place)
         case ast.Break():
@@ -233,8 +251,9 @@ def equivalent(mutant: Mutant, solver: Z3) -> bool:
             def both(*args: object) -> object:
                 nonlocal asked
                 asked += 1
+                twins = [_twin(one) for one in args]
                 result = original(*args)
-                for one, other in _pairs(result, changed(*args)):
+                for one, other in _pairs((result, *args), (changed(*twins), *twins)):
                     given.shows("the same result", one == other)
                 return result
 
@@ -257,13 +276,28 @@ def equivalent(mutant: Mutant, solver: Z3) -> bool:
     return same and asked > 0
 
 
+def _twin(value: object) -> object:
+    """What a function may change, such as a draft, once more."""
+    if not hasattr(value, "__dict__") or callable(value):
+        return value
+    other = copy.copy(value)
+    vars(other).update({name: copy.copy(one) for name, one in vars(value).items()})
+    return other
+
+
 def _pairs(one: object, other: object) -> Iterator[tuple[object, object]]:
-    """The integers of two results side by side."""
+    """The integers of two results side by side. Raises AssertionError where all else is not the same."""
+    if one is other:
+        return
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         assert len(one) == len(other)
         for pair in zip(one, other, strict=True):
             yield from _pairs(*pair)
+    elif isinstance(one, dict) and isinstance(other, dict):
+        yield from _pairs(list(one.items()), list(other.items()))
     elif isinstance(one, Term) or isinstance(other, Term):
         yield one, other
+    elif hasattr(one, "__dict__"):
+        yield from _pairs(vars(one), vars(other))
     else:
         assert one == other

@@ -101,8 +101,11 @@ class Given:
         key = (number.get_id(), divisor.get_id())
         if key not in self._divided:
             self.goals.append(("what is divided by is positive", divisor > 0, len(self.path)))
-            count = len(self._divided)
-            quotient, rest = z3.Int(f"quotient{count}"), z3.Int(f"rest{count}")
+            count, nothing = len(self._divided), z3.IntVal(0)
+            if z3.simplify(number).eq(nothing):
+                quotient, rest = nothing, nothing
+            else:
+                quotient, rest = z3.Int(f"quotient{count}"), z3.Int(f"rest{count}")
             self.path += [divisor > 0, number == quotient * divisor + rest, rest >= 0, rest < divisor]
             self._divided[key] = (quotient, rest)
         return self._divided[key]
