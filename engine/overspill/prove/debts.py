@@ -20,8 +20,13 @@ def overshoot_splits(given: Given) -> None:
     )
     given.shows("debt at its price", is_ceiling(split.owed, split.owed_base, *rate))
     rest = split.absorbed - absorbed
-    given.product(split.refunded - 1, rate[1])
-    given.product(-split.refunded - 1, rate[1])
+    for one, other in (
+        (split.refunded - 1, rate[1]),
+        (-split.refunded - 1, rate[1]),
+        (rest, rate[0]),
+        (-rest, rate[0]),
+    ):
+        given.product(one, other)
     given.shows(
         "what is newly absorbed is refunded at its price", (rest <= 0) | is_ceiling(split.refunded, rest, *rate)
     )
