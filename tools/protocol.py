@@ -104,6 +104,7 @@ class Ghost(NamedTuple):
     captured: int
     repaid: int
     owed: int
+    expired: int
     posted: tuple[int, ...]
     """By message: how often its usage was posted."""
     reserved_at: tuple[int, ...]
@@ -148,7 +149,7 @@ def begin(scope: Scope) -> State:
         outcome = step_module.step(PLANS, lambda key, now=account: now, command, START, 1)
         account = outcome.accounts[ACCOUNT]
     none = (b"",) * len(OPS)
-    ghost = Ghost(4, 0, 0, 0, (0,) * len(OPS), (-1, -1))
+    ghost = Ghost(4, 0, 0, 0, 0, (0,) * len(OPS), (-1, -1))
     return State(account, account, {}, 0, scope.sends, none, (False, False), scope.faults, ghost)
 
 
@@ -177,6 +178,8 @@ class Served(NamedTuple):
     reply: bytes
     """Empty: a failure, which is not an outcome."""
     code: str
+    expired: int
+    """What its records say has expired."""
     fresh: bool
 
 
@@ -188,21 +191,21 @@ def serve(state: State, op: Op, shell: str, account: Account) -> Served:
     try:
         if known is not None and not keyless:
             fingerprint = command.fingerprint if shell == "no fingerprint" else known[0]
-            return Served(state.account, state.keys, replayed(command, fingerprint, known[1]).json, "", False)
+            return Served(state.account, state.keys, replayed(command, fingerprint, known[1]).json, "", 0, False)
     except Failure as failure:
-        return Served(state.account, state.keys, b"", failure.code, False)
-    written, after, effects, code = stepped(account, command, INSTANTS[state.instant])
+        return Served(state.account, state.keys, b"", failure.code, 0, False)
+    written, after, effects, code, expired = stepped(account, command, INSTANTS[state.instant])
     if written is None:
-        return Served(state.account, state.keys, b"", code, False)
+        return Served(state.account, state.keys, b"", code, 0, False)
     if account is not state.account:
         after = apply(state.account, effects, INSTANTS[state.instant])
     keys = {**state.keys, command.id: (command.fingerprint, written)}
     if shell == "denials are not stored" and b'"outcome":"deny"' in written.json:
         keys = dict(state.keys)
-    return Served(after, keys, written.json, "", True)
+    return Served(after, keys, written.json, "", expired, True)
 
 
-Stepped = tuple[Written | None, Account, tuple[Effect, ...], str]
+Stepped = tuple[Written | None, Account, tuple[Effect, ...], str, int]
 _STEPPED: dict[tuple[bytes, str, int], Stepped] = {}
 """By state, command and instant; the step is pure."""
 
@@ -215,16 +218,26 @@ def read(answer: bytes) -> Mapping[str, Any]:
 
 
 def stepped(account: Account, command: Identified, now: int) -> Stepped:
-    """The real step: (answer, state after, what its records did to the account, the code of a failure)."""
+    """The real step: (answer, state after, what its records did to the account, the code of a failure, what expired)."""
     key = (bare(account), command.fingerprint + command.id, now)
     if key not in _STEPPED:
         try:
             outcome = step_module.step(PLANS, lambda key: account, command, now, 1)
         except Failure as failure:
-            return _STEPPED.setdefault(key, (None, account, (), failure.code))
+            return _STEPPED.setdefault(key, (None, account, (), failure.code, 0))
         effects = tuple(effect for record in outcome.records for effect in record.effects.get(ACCOUNT, ()))
-        _STEPPED[key] = (outcome.written, outcome.accounts.get(ACCOUNT, account), effects, "")
+        expired = sum(_expired(bytes(record.answer)) for record in outcome.records)
+        _STEPPED[key] = (outcome.written, outcome.accounts.get(ACCOUNT, account), effects, "", expired)
     return _STEPPED[key]
+
+
+def _expired(answer: bytes) -> int:
+    """What a record says has expired: what was free of a lot, or what would have gone back to it."""
+    if b'"expire' not in answer:
+        return 0
+    said = read(answer)
+    free = int(said["amount"]) if "expire_lot" in said else 0
+    return free + sum(int(one["amount"]) for one in said.get("expired", ()))
 
 
 def forget() -> None:
@@ -246,6 +259,7 @@ def posted(ghost: Ghost, index: int, served: Served, now: int) -> Ghost:
     """What a fresh outcome adds to what has happened."""
     if not served.fresh or not served.reply:
         return ghost
+    ghost = ghost._replace(expired=ghost.expired + served.expired)
     answer = read(served.reply)
     op = OPS[index]
     if index in RESERVES:

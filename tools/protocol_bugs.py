@@ -61,8 +61,16 @@ def _late_counts_what_went_back() -> AbstractContextManager[object]:
 
 
 def _reaped_early() -> AbstractContextManager[object]:
-    due = step_module.due
-    return patch.object(step_module, "due", lambda account, now: due(account, now + 5 * MINUTE))
+    meet = step_module.Batch.meet
+
+    def early(batch: Any, keys: Any) -> Any:
+        now = batch.now
+        batch.now = now + 5 * MINUTE
+        batch.end_due(keys)
+        batch.now = now
+        return meet(batch, keys)
+
+    return patch.object(step_module.Batch, "meet", early)
 
 
 def _never_over() -> AbstractContextManager[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from overspill.account.due import due_at
 from overspill.account.holds import booked, lots_used
 from protocol import DEBT_MAX, HOLD, HOLDS, INSTANTS, LATE, OPS, Broken, Op, Served, State, read
 
@@ -14,9 +15,10 @@ def checked(before: State, after: State, op: Op, served: Served) -> None:
     lots = after.account.pools.get("money", ())
     left = sum(lot[1] for lot in lots)
     held = sum(_held(hold) for hold in after.account.holds.values() if hold.open)
-    expired = any(lot[3] <= now for lot in lots) or now >= INSTANTS[1]
-    gone = ghost.issued - left - held - ghost.captured - ghost.repaid
-    _hold("issued is left, held, captured or expired (L1, L3, L5)", gone == 0 or (expired and gone > 0))
+    known = left + held + ghost.captured + ghost.repaid + ghost.expired
+    _hold("issued is left, held, captured, repaid or expired (L1, L3, L5)", ghost.issued == known)
+    due = due_at(after.account.pools, after.account.holds)
+    _hold("the account knows what ends next", after.account.due_at == due)
     _hold("nothing is negative (L2)", min([0, *(lot[1] for lot in lots)]) == 0)
     debt = after.account.debts.get("money", 0)
     _hold("debt is what captures owe and purchases have not repaid", debt == ghost.owed - ghost.repaid)

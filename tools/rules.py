@@ -98,7 +98,8 @@ def page() -> str:
         found[rule].append(f"`{test}`")
     proofs = {rule: [f"`{claim.name}`" for claim in CLAIMS if rule in claim.rules] for rule in RULES}
     rows = [
-        f"| {rule} | {says} | {'<br>'.join(proofs[rule])} | {'<br>'.join(found[rule])} |" for rule, says in RULES.items()
+        f"| {rule} | {says} | {'<br>'.join(proofs[rule])} | {'<br>'.join(found[rule])} |"
+        for rule, says in RULES.items()
     ]
     return HEAD + "\n".join(rows) + "\n"
 

@@ -6,6 +6,8 @@ from hashlib import sha256
 from importlib.resources import files
 
 FILES = (
+    "account/due.py",
+    "account/held.py",
     "account/holds.py",
     "account/kernel.py",
     "plan/arithmetic.py",

@@ -135,4 +135,20 @@ def rounded(given: Given) -> None:
             given.shows(f"{mode}: a tie", implies(tie, rest > 0 if mode == "half_up" else result % 2 == 0))
 
 
-CLAIMS: tuple[Claim, ...] = (ceiling, covered, covered_more, parts_come_to_the_whole, lot_gives, lots_in_order, rounded)
+@claim(rules="M3")
+def products(given: Given) -> None:
+    """The product of two integers that are not negative is not negative, which other claims remind the solvers of."""
+    one, other = given.number("one", least=0), given.number("other", least=0)
+    given.shows("not negative", one * other >= 0)
+
+
+CLAIMS: tuple[Claim, ...] = (
+    products,
+    ceiling,
+    covered,
+    covered_more,
+    parts_come_to_the_whole,
+    lot_gives,
+    lots_in_order,
+    rounded,
+)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from overspill.account.draft import Draft
+from overspill.account.due import HoldDue, LotDue, due_at, next_due
 from overspill.account.effects import Effect, SetLot, SetWindow
-from overspill.account.holds import Kept, due, give_back, lots_used
+from overspill.account.held import lots_held
+from overspill.account.holds import Homeless, Kept, give_back, lots_used, uncount
 from overspill.account.kernel import DUE, HELD, LATE, OVER, freed, kept, phase, still_counted
 from overspill.account.state import EMPTY, Account, Count, Hold, Leg
 from overspill.plan.counting import given_back, less
-from overspill.plan.shapes import GENERATION, LOT_LEFT, USED, WindowState
+from overspill.plan.shapes import GENERATION, LOT_EXPIRES_AT, LOT_LEFT, USED, WindowState
 from overspill.prove.claims import Claim, claim
 from overspill.prove.draws import is_ceiling, lot, ratio
 from overspill.prove.paths import Given, implies, same
 from overspill.words.codec import replace
+from overspill.words.instants import NEVER
 
 LOTS = 2
 
@@ -106,12 +109,13 @@ def parts_split(given: Given) -> None:
 
 
 @claim(
-    give_back, lots_used, freed, still_counted,
+    give_back, uncount, lots_used, lots_held, freed, still_counted,
     rules="S1 S4",
     scope=f"all integers, a leg of {LOTS} lots and an overage",
 )  # fmt: skip
 def leg_goes_back(given: Given) -> None:
-    """`give_back` returns all of a leg but what is kept to its lots and its overage, the last drawn first."""
+    """`give_back` returns all of a leg but what is kept to its lots and its overage, the last drawn first; what lots that have
+    expired would get is named."""
     lots = [lot(given, str(index), f"L{index}") for index in range(LOTS)]
     parts = [given.number(f"part{index}", least=0) for index in range(LOTS)]
     beyond, keep = given.number("beyond", least=0), given.number("keep", least=0)
@@ -123,7 +127,9 @@ def leg_goes_back(given: Given) -> None:
     used_before = given.number("overage_used", least=0)
     given.assume(beyond <= used_before)
     account = Account(windows={"overage": (1, 0, 1, used_before)}, pools={"money": tuple(lots)})
-    effects = _given_back(given, account, kept_of_it)
+    at = given.number("at")
+    effects, homeless = _given_back(given, account, kept_of_it, at)
+    without = {one.lot[0]: one.amount for one in homeless}
     left = {effect.lot[0]: effect.lot[LOT_LEFT] for effect in effects if isinstance(effect, SetLot)}
     windows = {effect.key: effect.state for effect in effects if isinstance(effect, SetWindow)}
     used = {one[0]: part for _, one, part in lots_used(kept_of_it)}
@@ -131,14 +137,20 @@ def leg_goes_back(given: Given) -> None:
     given.shows("no entry where nothing goes back", "overage" not in windows or beyond > max(keep - sum(parts), 0))
     back = used_before - windows.get("overage", account.windows["overage"])[USED]
     for one, part in zip(lots, parts, strict=True):
-        returned = left.get(one[0], one[LOT_LEFT]) - one[LOT_LEFT]
+        expired = without.get(one[0], 0)
+        returned = left.get(one[0], one[LOT_LEFT]) - one[LOT_LEFT] + expired
+        given.shows("only what has expired has no lot to go back to", (expired == 0) | (one[LOT_EXPIRES_AT] <= at))
+        given.shows("and nothing else goes back to it", (one[LOT_EXPIRES_AT] > at) | (one[0] not in left))
         given.shows("a lot gets back what is not used of its part", returned == part - used.get(one[0], 0))
         given.shows("never more than was drawn", (returned >= 0) & (returned <= part))
         back = back + returned
     given.shows("all but what is kept goes back, once", back == amount - keep)
+    held = [part for _, _, part in lots_held(replace(kept_of_it.leg, used=keep))]
+    given.shows("what was held is what is not used", sum(held) == sum(parts) - sum(used.values()))
+    given.shows("only lots of which something is held are listed", all(bool(part > 0) for part in held))
 
 
-@claim(give_back, still_counted, given_back, less, rules="S4 W3", scope="all integers, a leg of one counter")
+@claim(give_back, uncount, still_counted, given_back, less, rules="S4 W3", scope="all integers, a leg of one counter")
 def counter_goes_back(given: Given) -> None:
     """`give_back` returns a counter's part in the generation that counted it, and never below zero."""
     amount, keep, used = given.number("amount", least=0), given.number("keep", least=0), given.number("used", least=0)
@@ -147,7 +159,7 @@ def counter_goes_back(given: Given) -> None:
     counts = (Count(0, "cap", of, amount), Count(0, "gone", 1, amount), Count(1, "nobodys", 1, amount))
     windows: dict[str, WindowState] = {"cap": (now, 0, 1, used), "nobodys": (1, 0, 1, amount)}
     kept_of_it = Kept(Leg("money", 0, 1, amount, counts, ()), 1, keep)
-    effects = _given_back(given, Account(windows=windows), kept_of_it)
+    effects, _ = _given_back(given, Account(windows=windows), kept_of_it, given.number("at"))
     changed = {effect.key: effect.state for effect in effects if isinstance(effect, SetWindow)}
     after = changed.get("cap", windows["cap"])
     given.shows("nothing else", all(key == "cap" for key in changed) and len(effects) == len(changed))
@@ -158,12 +170,12 @@ def counter_goes_back(given: Given) -> None:
     given.shows("its part", implies((of == now) & (used >= amount - keep), after[USED] == used - (amount - keep)))
 
 
-def _given_back(given: Given, account: Account, part: Kept) -> list[Effect]:
+def _given_back(given: Given, account: Account, part: Kept, at: int) -> tuple[list[Effect], list[Homeless]]:
     draft = Draft(lambda key: account)
-    give_back(draft, _hold(given, part.leg), part)
+    homeless = give_back(draft, _hold(given, part.leg), part, at)
     effects = draft.effects()
     assert set(effects) <= {"default/user/u"}
-    return effects.get("default/user/u", [])
+    return effects.get("default/user/u", []), homeless
 
 
 def _hold(given: Given, leg: Leg) -> Hold:
@@ -215,14 +227,26 @@ def holds_go_one_way(given: Given) -> None:
     given.shows("over as soon as it is too late", same(closed == OVER, now >= late_until))
 
 
-@claim(due, phase, rules="S2", scope="all integers, one hold")
-def due_holds(given: Given) -> None:
-    """The holds that are timed out are those that are due."""
-    now = given.number("now")
+@claim(next_due, due_at, phase, rules="S2 G3 W1", scope="all integers, one hold and one lot")
+def what_ends_first(given: Given) -> None:
+    """What has ended is found, the earliest first, a lot before a hold at one instant; nothing else is, and no sooner."""
+    now, expires_at = given.number("now"), given.number("lot_expires_at")
+    given.assume(now < NEVER)
+    pools = {"money": (("L", 1, 0, expires_at, 0, 1, 1),)}
     for open in (True, False):
         hold = replace(_hold(given, Leg("money", 0, 0, 0, (), ())), open=open)
-        found = due(replace(EMPTY, holds={"h": hold}), now)
-        given.shows("due", same(len(found) == 1, phase(open, hold.expires_at, hold.late_until, now) == DUE))
+        holds = {"h": hold}
+        account = replace(EMPTY, pools=pools, holds=holds, due_at=due_at(pools, holds))
+        found = next_due({"default/user/u": account}, now)
+        is_due = phase(open, hold.expires_at, hold.late_until, now) == DUE
+        if isinstance(found, LotDue):
+            given.shows("its instant", (found.at == expires_at) & (expires_at <= now))
+            given.shows("it is the first", implies(is_due, expires_at <= hold.expires_at))
+        elif isinstance(found, HoldDue):
+            given.shows("the hold is due", is_due)
+            given.shows("it is the first", (now < expires_at) | (hold.expires_at < expires_at))
+        else:
+            given.shows("nothing has ended", (now < expires_at) & same(is_due, False))
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -236,5 +260,5 @@ CLAIMS: tuple[Claim, ...] = (
     counter_goes_back,
     value_is_conserved,
     holds_go_one_way,
-    due_holds,
+    what_ends_first,
 )
