@@ -12,9 +12,11 @@ from overspill.plan.counting import (
     full_at,
     given_back,
     less,
+    next_leaving,
     refilled,
     room_left,
     sliding_at,
+    still_counts,
 )
 from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Forever, Schedule, Sliding
 from overspill.plan.periods import window_at
@@ -208,6 +210,25 @@ def _in_order(state: WindowState) -> bool:
     return all(bool(one < other) for one, other in pairs) and numbers[-1] == state[GENERATION]
 
 
+@claim(still_counts, next_leaving, rules="S4 W8", scope=f"all integers, {PARTS} sub-windows")
+def what_still_counts(given: Given) -> None:
+    """What was counted counts until its window ends or its sub-window leaves, in its generation; in a bucket always."""
+    number, now = given.number("number"), given.number("now")
+    generation, until = given.number("generation"), given.number("until")
+    older, sooner = given.number("older"), given.number("sooner")
+    used, old = given.number("used", least=0), given.number("old", least=0)
+    given.assume(older < generation, sooner < until, until < NEVER)
+    plain: WindowState = (generation, 0, until, used)
+    here, there = (number == generation) & (now < until), (number == older) & (now < sooner)
+    given.shows("until its end", same(still_counts(plain, number, now), here))
+    given.shows("its end is when it leaves", next_leaving(plain) == (until if used > 0 else NEVER))
+    sliding = (generation, 0, sooner, used + old, SLIDING, older, sooner, old, generation, until, used)
+    given.shows("until it leaves", same(still_counts(sliding, number, now), here | there))
+    first = sooner if old > 0 else until if used > 0 else NEVER
+    given.shows("the first that leaves", next_leaving(sliding) == first)
+    given.shows("in a bucket always", still_counts((1, 0, 0, used, BUCKET, 0, 0, 1, 1), number, now))
+
+
 @claim(sliding_at, counts_until, rules="W8", scope="all integers, a length of one hour")
 def sliding_begins(given: Given) -> None:
     """A sliding window begins with what another kind of window still counts, or with nothing."""
@@ -347,6 +368,7 @@ CLAIMS: tuple[Claim, ...] = (
     counts_for_its_length,
     sliding_counts,
     sliding_gives_back,
+    what_still_counts,
     sliding_begins,
     bucket_refills,
     looking_changes_nothing,
