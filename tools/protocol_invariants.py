@@ -17,7 +17,7 @@ def checked(before: State, after: State, op: Op, served: Served) -> None:
     held = sum(_held(hold) for hold in after.account.holds.values() if hold.open)
     known = left + held + ghost.captured + ghost.repaid + ghost.expired
     _hold("issued is left, held, captured, repaid or expired (L1, L3, L5)", ghost.issued == known)
-    due = due_at(after.account.pools, after.account.holds)
+    due = due_at(after.account.pools, after.account.holds, after.account.top_ups)
     _hold("the account knows what ends next", after.account.due_at == due)
     _hold("nothing is negative (L2)", min([0, *(lot[1] for lot in lots)]) == 0)
     debt = after.account.debts.get("money", 0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from overspill.account.draft import Draft
-from overspill.account.due import HoldDue, LotDue, due_at, next_due
+from overspill.account.due import HoldDue, LotDue, TestDue, due_at, next_due
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.held import lots_held
 from overspill.account.holds import Homeless, Kept, give_back, lots_used, uncount
 from overspill.account.kernel import DUE, HELD, LATE, OVER, freed, kept, phase, still_counted
+from overspill.account.purchases import Settings, TopUp
 from overspill.account.state import EMPTY, Account, Count, Hold, Leg
 from overspill.plan.counting import given_back, less
 from overspill.plan.shapes import GENERATION, LOT_EXPIRES_AT, LOT_LEFT, USED, WindowState
@@ -227,26 +228,34 @@ def holds_go_one_way(given: Given) -> None:
     given.shows("over as soon as it is too late", same(closed == OVER, now >= late_until))
 
 
-@claim(next_due, due_at, phase, rules="S2 G3 W1", scope="all integers, one hold and one lot")
+@claim(next_due, due_at, phase, rules="S2 G3 W1", scope="all integers, one hold, one lot and one top-up")
 def what_ends_first(given: Given) -> None:
-    """What has ended is found, the earliest first, a lot before a hold at one instant; nothing else is, and no sooner."""
-    now, expires_at = given.number("now"), given.number("lot_expires_at")
+    """What has ended is found, the earliest first, at one instant a lot, then a hold, then a test; and nothing sooner."""
+    now, expires_at, test_at = given.number("now"), given.number("lot_expires_at"), given.number("test_at")
+    top_ups = {"money": TopUp(Settings(1, True, 0, 0, None, "ana", 0), test_at=test_at)}
     given.assume(now < NEVER)
     pools = {"money": (("L", 1, 0, expires_at, 0, 1, 1),)}
     for open in (True, False):
         hold = replace(_hold(given, Leg("money", 0, 0, 0, (), ())), open=open)
         holds = {"h": hold}
-        account = replace(EMPTY, pools=pools, holds=holds, due_at=due_at(pools, holds))
+        ends_at = due_at(pools, holds, top_ups)
+        account = replace(EMPTY, pools=pools, holds=holds, top_ups=top_ups, due_at=ends_at)
         found = next_due({"default/user/u": account}, now)
         is_due = phase(open, hold.expires_at, hold.late_until, now) == DUE
         if isinstance(found, LotDue):
             given.shows("its instant", (found.at == expires_at) & (expires_at <= now))
             given.shows("it is the first", implies(is_due, expires_at <= hold.expires_at))
+            given.shows("before a test", (now < test_at) | (expires_at <= test_at))
         elif isinstance(found, HoldDue):
             given.shows("the hold is due", is_due)
             given.shows("it is the first", (now < expires_at) | (hold.expires_at < expires_at))
+            given.shows("before a test", (now < test_at) | (hold.expires_at <= test_at))
+        elif isinstance(found, TestDue):
+            given.shows("its instant", (found.at == test_at) & (test_at <= now))
+            given.shows("behind a lot", (now < expires_at) | (test_at < expires_at))
+            given.shows("behind a hold", implies(is_due, test_at < hold.expires_at))
         else:
-            given.shows("nothing has ended", (now < expires_at) & same(is_due, False))
+            given.shows("nothing has ended", (now < expires_at) & (now < test_at) & same(is_due, False))
 
 
 CLAIMS: tuple[Claim, ...] = (
