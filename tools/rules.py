@@ -1,4 +1,5 @@
-"""Writes `docs/rules.md`, rule → tests, from the marks of the tests: `python tools/rules.py [--check]`."""
+"""Writes `docs/rules.md`, rule → claims and tests, from the claims that are proved and the marks of the tests:
+`python tools/rules.py [--check]`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from overspill.prove.proof import CLAIMS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rules.md"
@@ -62,11 +65,12 @@ RULES = {
 }
 HEAD = """# Rules and what shows them
 
-Each rule of the language's meaning with the tests that name it (`pytest --rule W6` runs them). A rule without a test here is not shown yet: it is not implemented, or
-only shown by tests that do not name it. This page is written by `python tools/rules.py`.
+Each rule of the language's meaning with the claims that are proved of its integer arithmetic (`python tools/prove.py` proves them; [CLAIMS.md](CLAIMS.md) says what that
+covers and what not) and with the tests that name it (`pytest --rule W6` runs them). A rule without a test here is not shown yet: it is not implemented, or only shown by
+tests that do not name it. This page is written by `python tools/rules.py`.
 
-| rule | says | tests |
-|---|---|---|
+| rule | says | proof | tests |
+|---|---|---|---|
 """
 
 
@@ -92,7 +96,11 @@ def page() -> str:
     found: dict[str, list[str]] = {rule: [] for rule in RULES}
     for rule, test in marked():
         found[rule].append(f"`{test}`")
-    rows = [f"| {rule} | {says} | {'<br>'.join(found[rule])} |" for rule, says in RULES.items()]
+    proofs = {rule: [f"`{claim.name}`" for claim in CLAIMS if rule in claim.rules] for rule in RULES}
+    rows = [
+        f"| {rule} | {says} | {'<br>'.join(proofs[rule])} | {'<br>'.join(found[rule])} |"
+        for rule, says in RULES.items()
+    ]
     return HEAD + "\n".join(rows) + "\n"
 
 

@@ -22,20 +22,19 @@ def kept(asked: int, base_held: int, amount_held: int, numerator: int, denominat
     """
     if asked >= base_held:
         return base_held, amount_held
-    amount = ceil_ratio(asked, numerator, denominator)
-    return asked, amount if amount < amount_held else amount_held
+    return asked, min(ceil_ratio(asked, numerator, denominator), amount_held)
 
 
 def still_counted(counted: int, held: int, keep: int) -> int:
     """What stays counted of `counted` when `keep` of the leg's `held` steps are used. A counter that counted less than the
     leg is an overage, which gives back first what lots did not give."""
-    beyond = keep - (held - counted)
-    return beyond if beyond > 0 else 0
+    return max(keep - (held - counted), 0)
 
 
 def freed(part: int, keep: int) -> tuple[int, int]:
     """(kept of this lot's part, what goes back) when `keep` steps of the leg are still to be kept."""
-    return (part, 0) if part <= keep else (keep, part - keep)
+    used = min(part, keep)
+    return used, part - used
 
 
 # ---- a hold in time (LANGUAGE.md S2)
@@ -77,8 +76,7 @@ def overshoot(left: int, owed: int, debt: int, bound: int, absorbed: int, numera
     """`left` base steps in debt as far as `bound` goes, and absorbed beyond it. Of the pool's `debt`, `owed` is this hold's
     from captures before, which absorbed `absorbed` base steps."""
     owed_base, owes = cover(left, owed + max(bound - debt, 0), numerator, denominator)
-    rest = left - owed_base - absorbed
-    refunded = ceil_ratio(rest, numerator, denominator) if rest > 0 else 0
+    refunded = ceil_ratio(max(left - owed_base - absorbed, 0), numerator, denominator)
     return Split(owed_base, owes, max(debt + owes - owed, 0), left - owed_base, refunded)
 
 

@@ -24,12 +24,11 @@ def cover_more(
 ) -> tuple[int, int]:
     """The same for what is rounded as one with `base_before`, for which `amount_before` was drawn already: (what more is
     covered, what more is drawn)."""
-    if not base_before:
-        return cover(asked, room, numerator, denominator)
+    room = max(room, 0)
     amount = ceil_ratio(base_before + asked, numerator, denominator) - amount_before
     if amount <= room:
         return asked, max(amount, 0)
-    base = max((max(room, 0) + amount_before) * denominator // numerator - base_before, 0)
+    base = max((room + amount_before) * denominator // numerator - base_before, 0)
     return base, max(ceil_ratio(base_before + base, numerator, denominator) - amount_before, 0)
 
 

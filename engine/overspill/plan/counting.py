@@ -63,16 +63,14 @@ def next_leaving(state: WindowState) -> int:
 
 def less(used: int, amount: int) -> int:
     """A window's use after `amount` has gone back to it; never below 0."""
-    return used - amount if amount < used else 0
+    return max(used - amount, 0)
 
 
 def room_left(used: int, bound: int, finishes: bool, settles: bool) -> int:
     """What a counter lets through below its bound: nothing, never less, once it is reached or lowered (LANGUAGE.md W5). One
     that `finishes` what was started lets all through while anything is left, and whatever settles it (L8)."""
-    room = bound - used
-    if finishes and (settles or room > 0):
-        return UNLIMITED
-    return room if room > 0 else 0
+    room = max(bound - used, 0)
+    return UNLIMITED if finishes and (settles or room > 0) else room
 
 
 # ---- sliding windows

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 
 from overspill import __version__
 from overspill.plan.zones import zones_version
+from overspill.prove.digest import kernel_digest
 from overspill.records.build import Build
 
 
@@ -15,8 +14,3 @@ from overspill.records.build import Build
 def build() -> Build:
     """The build of this process."""
     return Build(overspill=__version__, kernel=kernel_digest(), tzdata=zones_version())
-
-
-def kernel_digest() -> str:
-    """`sha256:…` of the source of `account/kernel.py`, which is what proofs are about."""
-    return f"sha256:{sha256((files('overspill.account') / 'kernel.py').read_bytes()).hexdigest()}"
