@@ -55,15 +55,7 @@ from overspill.plan.raw import (
     Step,
 )
 from overspill.plan.resets import pending, reset_states
-from overspill.plan.shapes import (
-    ENDS_AT,
-    GENERATION,
-    OPENED_AT,
-    USED,
-    AccountFacts,
-    Lot,
-    WindowState,
-)
+from overspill.plan.shapes import ENDS_AT, GENERATION, OPENED_AT, USED, AccountFacts, Lot, WindowState, closed_key
 from overspill.words.amounts import STEPS_MAX, UNLIMITED
 from overspill.words.codec import Struct
 from overspill.words.instants import NEVER
@@ -296,7 +288,7 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
         due = pending([reset for reset in layer.resets if index in reset.windows], account.since, facts, at)
         state = reset_states(state, kind, due)
     if meeting.admitted_at is not None:
-        state = as_admitted(state, kind, meeting.admitted_at, meeting.now)
+        state = as_admitted(state, kind, meeting.admitted_at, meeting.now, key_of(counter, facts), account.closed)
     else:
         state = window_at(state, kind, meeting.now)
     if due and state[OPENED_AT] < due[-1].at:  # a period that began before the reset and is opened behind it
@@ -308,13 +300,23 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
     return state
 
 
-def as_admitted(state: WindowState | None, kind: WindowKind, admitted_at: int, now: int) -> WindowState:
-    """The counter as a late draw may use it: in the generation of the admission, closed or not; where a later one has
-    begun there is no room (LANGUAGE.md T2). What fills up again by itself has no later one."""
+def as_admitted(
+    state: WindowState | None,
+    kind: WindowKind,
+    admitted_at: int,
+    now: int,
+    key: str,
+    closed: Mapping[str, WindowState],
+) -> WindowState:
+    """The counter as a late draw may use it: in the generation of the admission, closed or not, as far as that has room,
+    and never in a later one (LANGUAGE.md T2). What fills up again by itself has no later one."""
     if isinstance(kind, Sliding | Bucket):
         return window_at(state, kind, now)
-    if state is not None and admitted_at < state[OPENED_AT]:
-        return (*state[:USED], UNLIMITED)
+    while state is not None and admitted_at < state[OPENED_AT]:
+        before = closed.get(closed_key(key, state[GENERATION] - 1))
+        if before is None:  # nothing was counted when the request was admitted, and now a later one has begun
+            return (*state[:USED], UNLIMITED)
+        state = before
     return window_at(state, kind, admitted_at)
 
 

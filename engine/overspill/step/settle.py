@@ -22,6 +22,7 @@ from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
+from overspill.plan.shapes import GENERATION
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
@@ -251,7 +252,11 @@ def _excess(
 
 def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
     if isinstance(effect, SetWindow):
-        draft.set_window(account, effect.key, effect.state)
+        now = draft.window(account, effect.key)
+        if now is not None and effect.state[GENERATION] < now[GENERATION]:
+            draft.set_closed(account, effect.key, effect.state)
+        else:
+            draft.set_window(account, effect.key, effect.state)
     elif isinstance(effect, SetLot):
         draft.set_lot(account, effect.pool, effect.lot)
     else:
