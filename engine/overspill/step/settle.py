@@ -101,7 +101,7 @@ def captured(
     together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
     admit_meters(program.plan, meters)
     waterfall = _waterfall(program, hold)
-    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in {**hold.meters, **meters}}
+    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({**hold.meters, **meters})}
     admit_meters(program.plan, total)
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
