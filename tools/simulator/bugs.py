@@ -23,7 +23,7 @@ from overspill.runtime import clock
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
 from overspill.runtime.states import States
-from overspill.step import lots, settle
+from overspill.step import lots, resets, settle
 from overspill.step.accounts import Change
 from overspill.step.step import Batch
 from overspill.words.codec import replace
@@ -215,6 +215,17 @@ def stale_snapshot(patches: Patches) -> None:
     patches.put(States, "snapshots", ahead)
 
 
+def reset_keeps_use(patches: Patches) -> None:
+    """A redeemed reset begins a new generation with the use of the old one."""
+    after_reset = resets.after_reset
+
+    def kept(state: WindowState | None, *rest: Any) -> WindowState | None:
+        after = after_reset(state, *rest)
+        return after if after is None or state is None else (*after[:3], state[3])
+
+    patches.put(resets, "after_reset", kept)
+
+
 BUGS: dict[Bug, int] = {
     reply_before_commit: 10,
     key_forgotten_after_restart: 10,
@@ -235,5 +246,6 @@ BUGS: dict[Bug, int] = {
     captured_by_todays_policy: 20,
     captured_when_over: 10,
     stale_snapshot: 20,
+    reset_keeps_use: 5,
 }
 """Each bug and its seeds."""
