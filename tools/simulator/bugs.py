@@ -16,6 +16,7 @@ from overspill.account.state import Account, Hold
 from overspill.decide import decide
 from overspill.plan.counting import given_back
 from overspill.plan.program import Program
+from overspill.plan.resets import after_reset
 from overspill.plan.shapes import LOT_LEFT, WindowState
 from overspill.ports.store import Snapshot
 from overspill.records.journal import Record
@@ -217,7 +218,6 @@ def stale_snapshot(patches: Patches) -> None:
 
 def reset_keeps_use(patches: Patches) -> None:
     """A redeemed reset begins a new generation with the use of the old one."""
-    after_reset = resets.after_reset
 
     def kept(state: WindowState | None, *rest: Any) -> WindowState | None:
         after = after_reset(state, *rest)

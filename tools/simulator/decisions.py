@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from overspill.records.journal import Record
+from overspill.words.instants import instant_from_text
 from simulator.book import Changes, Finding, LotKey, Where
 from simulator.ledger import Count, Hold, Leg, Part
 from simulator.shown import Counted, Decision, Draw, Entry, decision, steps
@@ -122,6 +123,8 @@ def _held(
     assert kept is not None
     if [(leg[2], leg[3]) for leg in kept[11] if leg[2]] != [(leg.base, leg.amount) for leg in legs]:
         raise Finding(f"hold {answer.hold.id} keeps {kept[11]}, its answer draws {legs}")
+    if answer.hold.expires_at is None or instant_from_text(answer.hold.expires_at) != kept[5]:
+        raise Finding(f"hold {answer.hold.id} ends at {kept[5]}, its answer says {answer.hold.expires_at}")
     if not legs and answer.draws:
         auditor.mark("verified only")
     auditor.holds[kept[0]] = Hold(kept[0], root, kept[5], kept[6], legs, occupied)

@@ -65,6 +65,7 @@ class TraceStep(msgspec.Struct):
 
 class Held(msgspec.Struct):
     id: str
+    expires_at: str | None
 
 
 class Decision(msgspec.Struct):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter, deque
 from hashlib import sha256
 from random import Random
@@ -44,6 +45,7 @@ EXPECTED = frozenset(
 )
 """What a command may be refused with, and nothing has changed."""
 HISTORY = 40
+TURNS_TO_HEAL = 5000
 COMPARED = 0.25
 """How many of the batches are followed by a look into the engine's own states; every start and every end is."""
 _packed = msgspec.msgpack.Encoder().encode
@@ -363,7 +365,11 @@ class World:
         """Everything heals: what is on its way arrives, holds end, nothing acknowledged is missing."""
         self.quiet, self.disk.full = True, False
         self._restart()
-        while self.flying:
+        for turn in itertools.count():
+            if not self.flying:
+                break
+            if turn > TURNS_TO_HEAL:
+                raise Finding(f"not answered when all is well again: {self.flying[:3]}")
             number = len(self.flying) % len(self.processes)
             self._deliver(number, [self.flying.pop() for _ in range(min(len(self.flying), 8))])
         self.time.passed += 2 * DAY
