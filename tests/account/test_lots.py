@@ -177,7 +177,7 @@ def test_an_account_keeps_its_lots_in_the_order_that_the_policy_declares(order: 
         bench.engine.grant(ANA, "money", "10", id=f"L{number}", category=category, expires_at=end, priority=number % 2)
         bench.clock.advance(HOUR)
     assert bench.ask(23).allowed
-    bench.engine.void(ANA, "money", "L3", id="v")
+    bench.engine.void(ANA, "money", "L4", id="v")
     account = bench.engine.account(ANA)
     lots = account.pools["money"]
     assert list(lots) == sorted(lots, key=default_order)
