@@ -310,11 +310,12 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
 
 def as_admitted(state: WindowState | None, kind: WindowKind, admitted_at: int, now: int) -> WindowState:
     """The counter as a late draw may use it: in the generation of the admission, closed or not; where a later one has
-    begun there is no room (LANGUAGE.md T2). What fills up again by itself has no later one."""
+    begun there is no room, and nothing is kept of the earlier (LANGUAGE.md T2). What fills up again by itself has no later
+    one."""
     if isinstance(kind, Sliding | Bucket):
         return window_at(state, kind, now)
     if state is not None and admitted_at < state[OPENED_AT]:
-        return (*state[:USED], UNLIMITED)
+        return (state[GENERATION] - 1, admitted_at, state[OPENED_AT], UNLIMITED)
     return window_at(state, kind, admitted_at)
 
 

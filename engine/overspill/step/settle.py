@@ -22,6 +22,7 @@ from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall, state_
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
+from overspill.plan.shapes import GENERATION
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
@@ -317,7 +318,9 @@ def _refund(hold: Hold, over: Overshoot) -> dict[str, object]:
 
 def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
     if isinstance(effect, SetWindow):
-        draft.set_window(account, effect.key, effect.state)
+        present = draft.window(account, effect.key)
+        if present is None or effect.state[GENERATION] >= present[GENERATION]:  # a generation that is over is not kept
+            draft.set_window(account, effect.key, effect.state)
     elif isinstance(effect, SetLot):
         draft.set_lot(account, effect.pool, effect.lot)
     else:
