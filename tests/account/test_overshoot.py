@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from account.test_layers import ANA, Bench, _waterfall
+from account.test_lots import _reconciles
 
 DEBT = "pool money { per user; unit credits; on overshoot debt up to 5 credits; }"
 REFUND = "pool money { per user; unit credits; on overshoot refund; }"
@@ -101,3 +102,20 @@ def test_a_debt_goes_with_a_stream_that_turns_out_cheaper() -> None:
     assert (last["used"], last["total"], last["charge"]) == ("-5", "1", {"credits": "-5"})
     state = bench.engine.account(ANA)
     assert (state.debts, state.pools["money"][0][1]) == ({}, 1)
+
+
+@pytest.mark.rule("S3")
+def test_what_was_repaid_of_a_debt_that_is_none_after_all_comes_back() -> None:
+    text = DEBT + "rate_card card { price in credits per 1 by request.kind; meter fresh = credits - spared; "
+    text += 'from 2026-01-01T00:00:00Z { "a": fresh 1; } }'
+    bench = Bench(text, _waterfall("draw money;").replace("counts credits;", "priced by card;"), lot="2")
+    hold = bench.engine.reserve(bench.request(1)).hold
+    assert hold is not None
+    bench.engine.capture(hold.id, {"credits": 6}, id="1", final=False)
+    bench.engine.grant(ANA, "money", "3", id="M")
+    assert bench.engine.account(ANA).debts == {"money": 1}
+    last = bench.engine.capture(hold.id, {"credits": 0, "spared": 5}, id="2")
+    assert (last["repaid_back"]["amount"], last["repaid_back"]["lot"][:4]) == ("3", "lot_")
+    state = bench.engine.account(ANA)
+    assert (state.debts, sorted(lot[1] for lot in state.pools["money"])) == ({}, [1, 3])
+    assert _reconciles(bench.engine)

@@ -45,6 +45,14 @@ def test_four_numbers_through_a_lots_life() -> None:
     assert _numbers(_money(engine)) == ("9", "8", "0", "1", "0")
 
 
+def test_what_a_reversal_gave_back_waits_for_no_posting_any_more() -> None:
+    bench = Bench(POOL, _waterfall("draw money;"), lot="10")
+    first = bench.ask(3)
+    bench.ask(1)
+    bench.engine.reverse(first.id, id="v")
+    assert _numbers(_money(bench.engine)) == ("10", "1", "0", "9", "0")
+
+
 def test_what_waits_for_its_posting_is_every_accounts_own() -> None:
     bench = Bench(POOL, _waterfall("draw money;"), lot="10")
     engine = bench.engine

@@ -93,9 +93,9 @@ class Bench:
         return self.engine.account(ANA).top_ups["money"]
 
     def tests(self) -> list[tuple[str, str]]:
-        """(available, what was bought or why nothing was) of each test on record; `-` where it is not below."""
+        """(balance, what was bought or why nothing was) of each test on record; `-` where it is not below."""
         rows = [row for record in self.engine.records() for row in _decode(record.answer).get("pools", ())]
-        return [(row["available"], (row.get("purchase") or {}).get("amount") or row["reason"] or "-") for row in rows]
+        return [(row["balance"], (row.get("purchase") or {}).get("amount") or row["reason"] or "-") for row in rows]
 
 
 # ---- when it is tested, and what it buys
@@ -172,6 +172,16 @@ def test_a_lot_that_expires_leaves_a_balance_to_be_tested(written: str) -> None:
     else:
         assert not bench.engine.preview(bench.request(1)).allowed
     assert bench.tests()[-1] == ("0", "20")
+
+
+@pytest.mark.rule("U1")
+def test_a_lot_that_is_not_usable_yet_is_part_of_the_balance() -> None:
+    bench = Bench("5")
+    bench.engine.grant(ANA, "money", "10", id="later", effective_at="2026-11-01T00:00:00Z")
+    bench.use(500)
+    assert bench.tests() == []
+    bench.set("15", "20")
+    assert bench.tests() == [("10", "10")]
 
 
 def test_what_is_left_of_a_purchase_is_refunded_by_what_was_paid() -> None:
@@ -266,6 +276,17 @@ def test_a_new_month_begins_a_new_maximum(met: str) -> None:
     asked = bench.run().asked
     assert [intent.amount for intent in asked] == ["15.01"]
     assert bench.kept.bought == 1501
+
+
+@pytest.mark.rule("U1")
+def test_what_the_maximum_leaves_may_be_too_little_to_pay_for_until_the_month_ends() -> None:
+    bench = Bench(maximum="15.11")
+    bench.use(501)
+    bench.run()
+    bench.use(2000)  # 0.1 is left of the maximum: 0.1 × 0.04 is 0.004
+    assert bench.kept.reason == "monthly_maximum"
+    bench.at(NOVEMBER)
+    assert [intent.amount for intent in bench.run().asked] == ["15.11"]
 
 
 @pytest.mark.rule("U1")

@@ -264,6 +264,15 @@ def test_what_another_process_has_counted_meanwhile_is_not_lost(tmp_path: Path) 
         assert third.account(ANA) == away.engine.account(ANA)
 
 
+def test_what_was_granted_in_an_outage_is_reversed_like_anything_else() -> None:
+    away = Away()
+    away.go()
+    granted = away.ask("a", 4)
+    away.back()
+    away.engine.reverse(granted.id, id="v")
+    assert away.used() == 0
+
+
 def test_a_page_shows_what_was_granted_while_the_store_is_away() -> None:
     away = Away()
     away.go()

@@ -70,6 +70,8 @@ class Split(NamedTuple):
     """The base steps that are nobody's."""
     refunded: int
     """What this capture debits from a lot and refunds to it, in the pool's steps, where there is a lot."""
+    returned: int
+    """What purchases have repaid of a debt that is none after all, in the pool's steps."""
 
 
 def overshoot(left: int, owed: int, debt: int, bound: int, absorbed: int, numerator: int, denominator: int) -> Split:
@@ -77,7 +79,8 @@ def overshoot(left: int, owed: int, debt: int, bound: int, absorbed: int, numera
     from captures before, which absorbed `absorbed` base steps."""
     owed_base, owes = cover(left, owed + max(bound - debt, 0), numerator, denominator)
     refunded = ceil_ratio(max(left - owed_base - absorbed, 0), numerator, denominator)
-    return Split(owed_base, owes, max(debt + owes - owed, 0), left - owed_base, refunded)
+    after = debt + owes - owed
+    return Split(owed_base, owes, max(after, 0), left - owed_base, refunded, max(-after, 0))
 
 
 def repaid(debt: int, bought: int) -> tuple[int, int, int]:

@@ -76,6 +76,9 @@ def recount(records: Iterable[Record]) -> Recount:
         elif "hold" in answer:
             entries += 1
             hold = answer["hold"]
+            if "repaid_back" in answer:
+                back = answer["repaid_back"]
+                lots[(back["account"], back["pool"], back["lot"])] = Decimal(back["amount"])
             if answer.get("final") is False:
                 for key, amount, is_free in captured(answer):
                     booked.setdefault(hold, []).append((key, amount))

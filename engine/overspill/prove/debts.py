@@ -43,6 +43,8 @@ def debt_is_bounded(given: Given) -> None:
     given.product(split.owed - 1 - room, rate[1])
     given.shows("within its bound, or no higher than it was", (split.debt <= bound) | (split.debt <= debt))
     given.shows("what this capture adds", implies(debt >= owed, split.debt == debt + split.owed - owed))
+    given.shows("what was repaid is not lost", split.debt - split.returned == debt + split.owed - owed)
+    given.shows("and comes back only where nothing is owed", (split.returned == 0) | (split.debt == 0))
     more = room * rate[1] < (split.owed_base + 1) * rate[0]
     given.shows("debt comes first", (split.absorbed == 0) | more)
 

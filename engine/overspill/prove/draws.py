@@ -98,6 +98,7 @@ def lots_in_order(given: Given) -> None:
     lots = [lot(given, f"{index}", "L" + str(index)) for index in range(LOTS)]
     drawn, found = take(lots, wanted, now)
     parts = {one[0]: part for one, part in drawn}
+    given.shows("only lots that give something are listed", all(bool(part > 0) for part in parts.values()))
     given.shows("the parts are the sum", sum(parts.values()) == found)
     given.shows("never more than is wanted", found <= wanted)
     usable = [(one[LOT_GRANTED_AT] <= now) & (now < one[LOT_EXPIRES_AT]) for one in lots]

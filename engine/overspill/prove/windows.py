@@ -288,7 +288,19 @@ def _bucket(given: Given) -> tuple[int, int, int, int]:
 @claim(full_at, refilled, rules="W8")
 def bucket_is_full(given: Given) -> None:
     """A bucket has refilled all but some steps at the instant that `full_at` names, and not before."""
-    used, rest, refill, per = _bucket(given)
+    _full(given, *_bucket(given))
+
+
+@claim(full_at, rules="W8", scope="all integers; 5 steps a minute")
+def bucket_is_full_at_a_rate(given: Given) -> None:
+    """The same at one rate, where the solvers find the values that refute what is wrong."""
+    refill, per = 5, 60_000_000
+    used, rest = given.number("used", least=0), given.number("rest", least=0)
+    given.assume(rest < per, implies(used == 0, rest == 0))
+    _full(given, used, rest, refill, per)
+
+
+def _full(given: Given, used: int, rest: int, refill: int, per: int) -> None:
     at, steps = given.number("at", least=0), given.number("steps", least=0)
     given.assume(at <= NEVER)
     full = full_at((1, 0, 0, used, BUCKET, at, rest, refill, per), steps)
@@ -373,6 +385,7 @@ CLAIMS: tuple[Claim, ...] = (
     bucket_refills,
     looking_changes_nothing,
     bucket_is_full,
+    bucket_is_full_at_a_rate,
     bucket_is_kept,
     bucket_begins,
 )

@@ -76,7 +76,8 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     """settled - pending - held = available + not_usable, and what is owed stands beside it.
 
     `settled` is the balance posted in the book, `pending` what was captured and is not yet posted, `held` what open holds
-    have; `available` is free to draw now, `not_usable` is in lots that are not usable at this instant.
+    have; `available` is free to draw now, `not_usable` is in lots that are not usable at this instant. As long as nobody
+    posts, all that was ever captured is pending.
     """
 
     pool: str

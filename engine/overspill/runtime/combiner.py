@@ -134,9 +134,16 @@ class Combiner:
 
     def aside(self) -> Batch:
         """A batch on the states as they are, of which nothing will be committed; to be asked for while nobody decides."""
-        head = self.states.catch_up()
+        head = self.look()
         known = self.states.of if self._outage is None else self._outage.account
         return Batch(self._plans, known, self._instant(), head.seq + 1, self.record_of)
+
+    def look(self) -> Head:
+        """The journal's head as of now; what an outage left waits no longer, where the store is back."""
+        if self._outage is not None:
+            with suppress(StoreFailure):
+                self.come_back()
+        return self.states.catch_up()
 
     # ---- one batch
 

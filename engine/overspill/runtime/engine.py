@@ -220,7 +220,7 @@ class Engine(Operations):
         key = f"{self._tenant}/{owner_of(account)}"
 
         def read() -> Account:
-            self._combiner.states.catch_up()
+            self._combiner.look()
             return self._combiner.states.of(key)
 
         return self._combiner.exclusively(read)
@@ -267,7 +267,7 @@ class Engine(Operations):
             return None
 
         def read() -> Record | None:
-            self._combiner.states.catch_up()
+            self._combiner.look()
             return self._combiner.states.ids.find([id]).get(id)
 
         return self._combiner.exclusively(read)
@@ -286,6 +286,7 @@ class Engine(Operations):
         """The journal's records with a number above `after`, in order."""
 
         def read() -> list[Record]:
+            self._combiner.look()
             return list(records_of(self._store.segments(after), self._store.form))
 
         return iter(self._combiner.exclusively(read))

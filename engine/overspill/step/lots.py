@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from overspill.account.draft import Draft
 from overspill.account.effects import Effect, SetDebt, SetLot, SetOrder
 from overspill.account.kernel import repaid
 from overspill.account.state import Account
 from overspill.decide.effects import lot_with
 from overspill.plan.arithmetic import round_quotient
 from overspill.plan.plan import Plan, Pool, state_key
-from overspill.plan.shapes import CATEGORIES, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, Lot
+from overspill.plan.shapes import CATEGORIES, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, PAID, Lot
 from overspill.records.journal import Record
 from overspill.step.accounts import Change, one_account
 from overspill.step.commands import Grant, Refund, Transfer, Void
@@ -157,6 +158,21 @@ def _per(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
         wanted = ", ".join(f"`{name}`" for name in pool.per) or "nothing further"
         raise Failure("wrong_per", f"pool `{pool.name}` is kept per {wanted} beside its account", pointer="/per")
     return tuple(values[name] for name in pool.per)
+
+
+def paid_back(plan: Plan, draft: Draft, account: str, key: str, amount: int, id: str, now: int) -> dict[str, object]:
+    """What purchases have repaid of a debt that is none any more is a paid lot again."""
+    pool = plan.pools[key.split("|", 1)[0]]
+    expires_at = NEVER if pool.lots_expire_after is None else instant_after(now, pool.lots_expire_after)
+    draft.set_lot(account, key, (id, amount, now, expires_at, 0, PAID, amount))
+    return {
+        "account": account.split("/", 1)[1],
+        "pool": key,
+        "lot": id,
+        "amount": text_from_steps(amount, pool.unit.scale),
+        "unit": pool.unit.name,
+        "expires_at": None if expires_at == NEVER else instant_text(expires_at),
+    }
 
 
 # ---- voided and transferred

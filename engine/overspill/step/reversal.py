@@ -18,15 +18,16 @@ from overspill.plan.counting import given_back, still_counts
 from overspill.plan.interpret import is_charged, values_of
 from overspill.plan.plan import PoolLayer, Waterfall, state_key
 from overspill.plan.program import Program
-from overspill.plan.shapes import CATEGORIES, GENERATION, LOT_EXPIRES_AT, LOT_ID, Lot
+from overspill.plan.shapes import GENERATION, LOT_EXPIRES_AT, LOT_ID, Lot
 from overspill.records.journal import Record
 from overspill.step import facts as facts_kept
 from overspill.step.accounts import Change
 from overspill.step.commands import Reverse
 from overspill.step.expiry import reissued
 from overspill.step.keys import Identified
-from overspill.step.lots import end_id
-from overspill.step.settle import booking_id, last_pool
+from overspill.step.lots import end_id, paid_back
+from overspill.step.overshoot import last_pool
+from overspill.step.settle import booking_id
 from overspill.words.amounts import Unit, steps_from_text, text_from_steps
 from overspill.words.codec import Struct, json_bytes, json_decoder
 from overspill.words.failures import Failure
@@ -283,13 +284,10 @@ def _put_back(
         return {**shown, "to": "lot"}
     if waterfall.reversal_reissue is None:
         return {**shown, "to": "expired"}
-    return {**shown, **_new_lot(one, new, now, instant_after(now, waterfall.reversal_reissue), draft)}
-
-
-def _new_lot(one: Taken, id: str, now: int, expires_at: int, draft: Draft) -> dict[str, object]:
-    draft.set_lot(one.account, one.pool, reissued(one.lot, one.amount, id, now, expires_at))
+    expires_at = instant_after(now, waterfall.reversal_reissue)
+    draft.set_lot(one.account, one.pool, reissued(one.lot, one.amount, new, now, expires_at))
     end = None if expires_at == NEVER else instant_text(expires_at)
-    return {"to": "reissued", "reissued": {"lot": id, "expires_at": end}}
+    return {**shown, "to": "reissued", "reissued": {"lot": new, "expires_at": end}}
 
 
 def _forgiven(
@@ -308,12 +306,9 @@ def _forgiven(
         draft.add(account, SetDebt(key, debt - min(debt, done.owed)))
         yield {**shown, "amount": text_from_steps(done.owed - rest, pool.unit.scale), "to": "debt"}
     if rest:
-        expire_after = program.plan.pools[pool.name].lots_expire_after
-        expires_at = NEVER if expire_after is None else instant_after(now, expire_after)
-        paid: Lot = ("", 0, now, NEVER, 0, CATEGORIES.index("paid"), 0)
-        repaid = Taken(account, key, paid, rest)
-        amount = text_from_steps(rest, pool.unit.scale)
-        yield {**shown, "amount": amount, **_new_lot(repaid, new, now, expires_at, draft)}
+        lot = paid_back(program.plan, draft, account, key, rest, new, now)
+        reissued = {"lot": lot["lot"], "expires_at": lot["expires_at"]}
+        yield {**shown, "amount": lot["amount"], "to": "reissued", "reissued": reissued}
 
 
 def _waterfall(program: Program, name: str) -> Waterfall:

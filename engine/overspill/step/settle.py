@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from overspill.account.draft import AccountOf, Draft
-from overspill.account.effects import Effect, EndHold, SetDebt, SetHold, SetLot, SetWindow
+from overspill.account.effects import Effect, EndHold, SetHold, SetLot, SetWindow
 from overspill.account.holds import Kept, booked, give_back, lots_used, trimmed
-from overspill.account.kernel import LATE, OVER, kept, overshoot, phase
+from overspill.account.kernel import LATE, OVER, kept, phase
 from overspill.account.state import Account, Hold
 from overspill.decide.admit import admit_meters
 from overspill.decide.effects import layer_effects, leg_of
 from overspill.plan.functions import ABSENT
-from overspill.plan.interpret import Meeting, fill, is_charged, passed_by, values_of
-from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall, state_key
+from overspill.plan.interpret import Meeting, fill, is_charged
+from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
@@ -27,6 +27,7 @@ from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
 from overspill.step.keys import Identified
+from overspill.step.overshoot import Overshoot, owed_draws, refund_shown, repaid_shown, settle_overshoot
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id
@@ -124,7 +125,7 @@ def captured(
     left = base - sum(part.base for part in inside)
     excess = _excess(waterfall, facts, hold, inside, left - hold.owed_base, draft, now)
     left -= sum(part.base for part in excess)
-    over = _overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
+    over = settle_overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
     after = hold if final else _going_on(hold, inside, excess, total, over)
     used = tuple([trimmed(part) for part in (*inside, *excess) if part.base])
     for key in holders(after) if hold.open else [_root(hold)]:
@@ -141,8 +142,16 @@ def captured(
         "unit": waterfall.unit.name,
         **({} if final and not hold.meters else {"total": write(base), "final": final}),
         "charge": _charge(waterfall, [part for part, _ in added], over),
-        "draws": [*[_draw(waterfall, hold, part, source, final) for part, source in added], *_owed(waterfall, over)],
-        **({} if over.lot is None else {"refunded": _refund(hold, over)}),
+        "draws": [
+            *[_draw(waterfall, hold, part, source, final) for part, source in added],
+            *owed_draws(waterfall, over),
+        ],
+        **({} if over.lot is None else {"refunded": refund_shown(hold, over)}),
+        **(
+            {}
+            if not over.returned
+            else {"repaid_back": repaid_shown(program, over, hold, facts, draft, now, identified)}
+        ),
         **gone,
     }
     ids = (booking_id(hold.id, hold.bookings + 1),)
@@ -239,81 +248,6 @@ def _excess(
             if account is not None:
                 _draw_in(draft, account, effect)
     return [Kept(leg_of(layer, step, facts), step[1], step[2]) for layer, step in steps]
-
-
-class Overshoot(Struct, frozen=True, kw_only=True):
-    """What no layer covers, of all captures together (LANGUAGE.md S3): in part a debt of `pool`, the last eligible one; the
-    rest is absorbed: debited from the last lot drawn and refunded to it, where there is one."""
-
-    pool: PoolLayer | None
-    owed_base: int
-    owed: int
-    absorbed: int
-    """In base steps."""
-    added: tuple[int, int]
-    """What this capture adds to the debt: (base, amount)."""
-    lot: tuple[str, str] | None
-    """(pool key, lot id) of the refund."""
-    refunded: int
-
-
-def _overshoot(
-    waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
-) -> Overshoot:
-    pool = last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
-    if pool is None:
-        return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
-    account = hold.accounts[pool.account]
-    assert account is not None
-    key, ratio = state_key(pool.name, values_of(pool.per, facts)), look_up(pool.ratio, waterfall, facts)
-    owed_now = draft.account(account).debts.get(key, 0)
-    split = overshoot(left, hold.owed, owed_now, pool.debt, hold.absorbed, *ratio)
-    if split.owed != hold.owed:
-        draft.add(account, SetDebt(key, split.debt))
-    lots = [lot for part in parts if part.leg.layer == pool.name for lot in lots_used(part)]
-    return Overshoot(
-        pool=pool,
-        owed_base=split.owed_base,
-        owed=split.owed,
-        absorbed=split.absorbed,
-        added=(split.owed_base - hold.owed_base, split.owed - hold.owed),
-        lot=(lots[-1][0], lots[-1][1][0]) if lots and split.refunded else None,
-        refunded=split.refunded,
-    )
-
-
-def last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
-    """The last pool of the waterfall that applies."""
-    for layer in reversed(waterfall.layers):
-        key = hold.accounts[layer.account]
-        account = None if key is None else draft.account(key)
-        if isinstance(layer, PoolLayer) and passed_by(layer, facts, account) is None:
-            return layer
-    return None
-
-
-def _owed(waterfall: Waterfall, over: Overshoot) -> list[dict[str, object]]:
-    base, amount = over.added
-    if over.pool is None or not amount:
-        return []
-    return [
-        {
-            "layer": over.pool.name,
-            "from": "debt",
-            "base": amount_text_of(waterfall.unit.scale)(base),
-            "amount": amount_text_of(over.pool.unit.scale)(amount),
-            "returned": "0",
-            "unit": over.pool.unit.name,
-        }
-    ]
-
-
-def _refund(hold: Hold, over: Overshoot) -> dict[str, object]:
-    """The one linked entry that gives the overshoot back to the lot it was debited from."""
-    assert over.pool is not None and over.lot is not None
-    account = (hold.accounts[over.pool.account] or "").split("/", 1)[1]
-    amount = amount_text_of(over.pool.unit.scale)(over.refunded)
-    return {"account": account, "pool": over.lot[0], "lot": over.lot[1], "amount": amount, "unit": over.pool.unit.name}
 
 
 def _draw_in(draft: Draft, account: str, effect: Effect) -> None:

@@ -17,7 +17,7 @@ from overspill.account.state import Account
 from overspill.plan.arithmetic import round_quotient
 from overspill.plan.evaluate import test
 from overspill.plan.plan import Plan, Pool, state_key
-from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_GRANTED_AT, LOT_LEFT
+from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_LEFT
 from overspill.step import commands
 from overspill.step.accounts import Change
 from overspill.step.keys import Identified
@@ -46,7 +46,7 @@ class Tested(Struct, frozen=True, kw_only=True):
 
     key: str
     pool: Pool | None
-    available: int
+    balance: int
     reason: str = ""
     amount: int = 0
     money: int = 0
@@ -71,36 +71,34 @@ def overdue(plan: Plan, account: Account, now: int) -> bool:
     return any(one.reason != IN_FLIGHT for one in news(plan, account, now))
 
 
-def available(account: Account, key: str, now: int) -> int:
-    """Settled less pending less held: what is free in usable lots, less what is owed."""
-    lots = account.pools.get(key, ())
-    usable = sum(lot[LOT_LEFT] for lot in lots if lot[LOT_GRANTED_AT] <= now < lot[LOT_EXPIRES_AT])
-    return usable - account.debts.get(key, 0)
+def balance(account: Account, key: str, now: int) -> int:
+    """Settled less pending less held: what is free in lots that have not expired, usable yet or not, less what is owed."""
+    left = sum(lot[LOT_LEFT] for lot in account.pools.get(key, ()) if now < lot[LOT_EXPIRES_AT])
+    return left - account.debts.get(key, 0)
 
 
 def tested(plan: Plan, account: Account, key: str, now: int) -> Tested:
     """One pool's test: strictly below the minimum, target less what there is, as far as the month lets."""
     top_up = account.top_ups[key]
-    settings, left = top_up.settings, available(account, key, now)
+    settings, left = top_up.settings, balance(account, key, now)
     pool = plan.pools.get(key.split("|", 1)[0])
     if left >= settings.minimum:
-        return Tested(key=key, pool=pool, available=left)
+        return Tested(key=key, pool=pool, balance=left)
     reason = _hindered(pool, account, top_up, now)
     if reason:
-        return Tested(key=key, pool=pool, available=left, reason=reason)
+        return Tested(key=key, pool=pool, balance=left, reason=reason)
     assert pool is not None and pool.top_up is not None and pool.price is not None
-    amount = settings.target - left
+    wanted = amount = settings.target - left
     if settings.monthly_maximum is not None:
         room = max(settings.monthly_maximum - bought_in(top_up, month_of(now)), 0)
         if amount > room:
             amount = room if pool.top_up.partial else 0
-    if not amount:
-        return Tested(key=key, pool=pool, available=left, reason=MONTHLY_MAXIMUM)
     price, _, per = pool.price
     money = round_quotient(amount * price, per, "half_even")
     if not 0 < money <= STEPS_MAX or amount > STEPS_MAX:  # nothing is given away for a payment of nothing
-        return Tested(key=key, pool=pool, available=left, reason=NOT_APPLICABLE)
-    return Tested(key=key, pool=pool, available=left, amount=amount, money=money)
+        reason = MONTHLY_MAXIMUM if amount < wanted else NOT_APPLICABLE
+        return Tested(key=key, pool=pool, balance=left, reason=reason)
+    return Tested(key=key, pool=pool, balance=left, amount=amount, money=money)
 
 
 def _hindered(pool: Pool | None, account: Account, top_up: TopUp, now: int) -> str:
@@ -167,7 +165,7 @@ def _shown(one: Tested, kept: TopUp) -> dict[str, object]:
     scale, unit = (0, "steps") if one.pool is None else (one.pool.unit.scale, one.pool.unit.name)
     return {
         "pool": one.key,
-        "available": text_from_steps(one.available, scale),
+        "balance": text_from_steps(one.balance, scale),
         "minimum": text_from_steps(kept.settings.minimum, scale),
         "unit": unit,
         "settings_version": kept.settings.version,
