@@ -17,7 +17,7 @@ from overspill.account.state import EMPTY, Account
 from overspill.step.commands import Capture, Command, Extend, Release, Reserve
 from overspill.step.keys import identify
 from overspill.step.step import Batch, step
-from overspill.words.codec import replace
+from overspill.words.codec import json_bytes, replace
 from overspill.words.instants import SECOND
 from support.worlds import World, worlds
 
@@ -182,3 +182,15 @@ def test_an_extended_hold_lasts_as_long_again() -> None:
 def test_an_extension_keeps_to_its_own_id() -> None:
     one, other = (identify(Extend(tenant="t", account="a", hold="h", id=id)).id for id in ("1", "2"))
     assert one != other
+
+
+@pytest.mark.rule("V2")
+def test_the_order_in_which_a_part_names_its_meters_changes_nothing() -> None:
+    written = []
+    for meters in ({"credits": 3, "spared": 1}, {"spared": 1, "credits": 3}):
+        bench = Bench(POOL, _waterfall("draw money;"), lot="10")
+        held = bench.engine.reserve(bench.request(6)).hold
+        assert held is not None
+        bench.engine.capture(held.id, meters, id="1", final=False)
+        written.append([json_bytes(record) for record in bench.engine.records()])
+    assert written[0] == written[1]

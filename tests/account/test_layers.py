@@ -127,6 +127,22 @@ def test_finish_started_lets_all_pass_while_anything_is_left_and_counts_the_exce
 
 
 @pytest.mark.rule("L8")
+@pytest.mark.rule("T2")
+def test_what_finishes_late_counts_in_no_period_after_its_own() -> None:
+    bench = Bench(_cap("20 credits", "finish_started"), *CAPPED)
+    bench.clock.set(instant_from_text("2026-10-31T23:55:00Z"))
+    hold = bench.engine.reserve(bench.request(5)).hold
+    assert hold is not None
+    bench.clock.set(instant_from_text("2026-11-01T00:30:00Z"))
+    assert bench.ask(3).draws[0].caps[0].after == "3"
+    receipt = bench.engine.capture(hold.id, {"credits": 30})
+    assert (receipt["covered"], receipt["draws"][0]["amount"]) == ("30", "30")
+    assert bench.ask(4).draws[0].caps[0].after == "7"
+    bench.engine.reverse(hold.id, id="v")
+    assert bench.ask(1).draws[0].caps[0].after == "8"
+
+
+@pytest.mark.rule("L8")
 def test_what_is_held_counts_in_a_cap_and_goes_back() -> None:
     bench = Bench(_cap("20 credits"), *CAPPED)
     held = bench.engine.reserve(bench.request(15))

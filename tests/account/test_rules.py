@@ -206,3 +206,21 @@ def test_the_excess_of_a_capture_counts_in_the_closed_day_of_its_admission_as_fa
         assert state.closed["day.day@1"][3] == min(captured, 10)
     bench.engine.release(other.id)
     assert bench.engine.account(ANA).closed == {}
+
+
+@pytest.mark.rule("T2")
+def test_a_day_in_which_nothing_was_drawn_has_its_room_for_what_was_admitted_in_it() -> None:
+    day = "limit day { per user; unit credits; window day: calendar day in UTC; capacity day 10 credits; }"
+    bench = Bench(day, POOL, _waterfall("holds expire after 5d, late capture 1h;", "draw day;", "draw money;"))
+    assert bench.ask(1).allowed
+    bench.clock.set(NOON + 24 * HOUR)
+    holds = [bench.engine.reserve(bench.request(0)).hold for _ in range(2)]
+    bench.clock.set(NOON + 48 * HOUR)
+    assert bench.ask(4).allowed
+    drawn = []
+    for hold, credits in zip(holds, (6, 7), strict=True):
+        assert hold is not None
+        answer = bench.engine.capture(hold.id, {"credits": credits})
+        drawn.append({draw["layer"]: draw["amount"] for draw in answer["draws"]})
+    assert drawn == [{"day": "6"}, {"day": "4", "money": "3"}]
+    assert bench.engine.account(ANA).windows["day.day"][3] == 4

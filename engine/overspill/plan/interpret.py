@@ -23,6 +23,8 @@ from overspill.plan.plan import (
     CapacityTimes,
     Counter,
     EntitlementLayer,
+    FirstUse,
+    Forever,
     GraceLayer,
     Layer,
     LimitLayer,
@@ -312,12 +314,25 @@ def as_admitted(
     and never in a later one (LANGUAGE.md T2). What fills up again by itself has no later one."""
     if isinstance(kind, Sliding | Bucket):
         return window_at(state, kind, now)
-    while state is not None and admitted_at < state[OPENED_AT]:
-        before = closed.get(closed_key(key, state[GENERATION] - 1))
-        if before is None:  # nothing was counted when the request was admitted, and now a later one has begun
-            return (*state[:USED], UNLIMITED)
-        state = before
+    if state is not None and admitted_at < state[OPENED_AT]:
+        generation = state[GENERATION] - 1
+        before = closed.get(closed_key(key, generation))
+        while before is not None and admitted_at < before[OPENED_AT]:
+            generation -= 1
+            before = closed.get(closed_key(key, generation))
+        if before is not None and admitted_at < before[ENDS_AT]:
+            return before
+        return _unopened(kind, admitted_at, key, closed)
     return window_at(state, kind, admitted_at)
+
+
+def _unopened(kind: WindowKind, admitted_at: int, key: str, closed: Mapping[str, WindowState]) -> WindowState:
+    """The period of an admission in which nothing was counted in time, once a later one has begun: its generation is the
+    start of it, below zero. What opens with its first use was not open then, and has no room."""
+    if isinstance(kind, FirstUse | Forever):
+        return (-admitted_at, admitted_at, admitted_at, UNLIMITED)
+    _, start, end, _ = window_at(None, kind, admitted_at)
+    return closed.get(closed_key(key, -start)) or (-start, start, end, 0)
 
 
 def bounds_of(meeting: Meeting, layer: Layer) -> tuple[int | None, ...]:

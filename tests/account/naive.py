@@ -1,0 +1,306 @@
+"""A naive oracle of the account machine over time, written from LANGUAGE.md section 3: slow, plain, sharing only `words`.
+
+It keeps a list of all that was ever counted, by counter and period, and adds it up each time it is asked. What a policy
+says comes as a `spec` of plain values (`histories.py`), amounts are whole credits, instants microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, floor
+
+from overspill.words.instants import DAY, HOUR, MINUTE, instant_from_text
+
+ANCHOR = instant_from_text("2026-01-05T00:00:00Z")
+
+
+def covered(asked, room, rate, before=(0, 0)):
+    """M3, and S2 for what is ceiled as one with `before`: the most of `asked` that fits into `room`, and its amount."""
+    base = asked if room is None else max(min(asked, floor((max(room, 0) + before[1]) / rate) - before[0]), 0)
+    while room is not None and base < asked and ceil((before[0] + base + 1) * rate) - before[1] <= max(room, 0):
+        base += 1
+    return base, max(ceil((before[0] + base) * rate) - before[1], 0)
+
+
+@dataclass
+class Lot:
+    id: str
+    pool: str
+    left: int
+    granted_at: int
+    expires_at: int
+    priority: int
+    category: int
+
+
+@dataclass
+class Leg:
+    """What one layer gave: its counts are (counter, period, amount), its parts (lot, amount), in the order drawn."""
+
+    layer: str
+    base: int
+    amount: int
+    counts: list
+    parts: list
+    used_base: int = 0
+    used: int = 0
+
+
+@dataclass
+class Hold:
+    at: int
+    expires_at: int
+    legs: list
+    total: int = 0
+    absorbed: int = 0
+    owed_base: int = 0
+    owed: int = 0
+    is_open: bool = True
+
+
+@dataclass
+class Naive:
+    """`counted` is everything that was ever counted: (counter, period, amount), less what came back."""
+
+    spec: dict
+    counted: list = field(default_factory=list)
+    openings: dict = field(default_factory=dict)
+    buckets: dict = field(default_factory=dict)
+    lots: list = field(default_factory=list)
+    debts: dict = field(default_factory=dict)
+    holds: dict = field(default_factory=dict)
+
+    # ---- windows and periods
+
+    def period(self, counter, at, now):
+        """The period that a draw counts in: (its start, whether there is room in it at all). `at` is the admission."""
+        kind = counter["kind"]
+        if kind == "sliding":  # a 60th of the hour, until its last instant is an hour ago
+            return now // MINUTE * MINUTE, True
+        if kind == "bucket":
+            return 0, True
+        if kind == "first_use":
+            openings = self.openings.get(counter["key"], [])
+            own = max([opened for opened in openings if opened <= at < opened + 2 * HOUR], default=None)
+            return (at, not any(at < opened for opened in openings)) if own is None else (own, True)
+        return at // DAY * DAY if kind == "day" else ANCHOR + (at - ANCHOR) // (3 * HOUR) * 3 * HOUR, True
+
+    def used(self, counter, period, now):
+        if counter["kind"] == "bucket":
+            return ceil(self.missing(counter, now))
+        found = [entry for entry in self.counted if entry[0] == counter["key"]]
+        if counter["kind"] == "sliding":
+            return sum(amount for _, start, amount in found if now < start + MINUTE - 1 + HOUR)
+        return sum(amount for _, start, amount in found if start == period)
+
+    def missing(self, counter, now):
+        """W8: what a bucket of 5 a minute lacks."""
+        at, lacks = self.buckets.get(counter["key"], (now, Fraction(0)))
+        return max(lacks - Fraction((now - at) * 5, MINUTE), Fraction(0))
+
+    def count(self, counter, period, amount, now):
+        if counter["kind"] == "bucket":
+            self.buckets[counter["key"]] = (now, max(self.missing(counter, now) + amount, Fraction(0)))
+            return
+        if counter["kind"] == "first_use" and amount > 0:
+            self.openings.setdefault(counter["key"], []).append(period)
+        self.counted.append((counter["key"], period, amount))
+
+    # ---- what layers have
+
+    def room(self, counter, at, now, drawn, settles):
+        """(what is left, its period); `drawn` is what this command has counted in it before."""
+        period, is_there = self.period(counter, at, now)
+        left = max(counter["bound"] - self.used(counter, period, now) - drawn, 0) if is_there else 0
+        return (None if counter.get("finish_started") and (left or settles) else left), period
+
+    def usable(self, pool, now):
+        """G1, G2."""
+        found = [lot for lot in self.lots if lot.pool == pool and lot.left and lot.granted_at <= now < lot.expires_at]
+        return sorted(found, key=lambda lot: (lot.priority, lot.expires_at, lot.category, lot.granted_at, lot.id))
+
+    def fill(self, asked, at, now, before, settles=False):
+        """L2, L3, L8, L11: [(leg)] of the layers, and what is left. Nothing is counted yet."""
+        legs, drawn, whole = [], {}, self.spec["whole"]
+        for layer in self.spec["layers"]:
+            caps = [self.spec["caps"][name] for name in layer["caps"]]
+            rooms = [(one, *self.room(one, at, now, drawn.get(one["key"], 0), settles)) for one in caps]
+            bounds = [left for _, left, _ in rooms]
+            prior = before.get(layer["name"], (0, 0))
+            if layer["kind"] == "limit":
+                own = [(one, *self.room(one, at, now, 0, settles)) for one in layer["counters"]]
+                bounds += [left for _, left, _ in own]
+                parts = None
+            else:
+                own = [(one, *self.room(one, at, now, 0, settles)) for one in layer["counters"]]
+                parts = self.usable(layer["name"], now)
+                bounds.append(sum(lot.left for lot in parts) + sum(left for _, left, _ in own))
+            bounds = [bound for bound in bounds if bound is not None]
+            base, amount = covered(asked, min(bounds) if bounds else None, layer["rate"], prior)
+            if base:
+                legs.append(self.leg(layer, base, amount, rooms, own, parts))
+            if base == asked:
+                return ([legs[-1]] if whole else legs), 0
+            if not whole:
+                asked -= base
+                for one in caps:
+                    drawn[one["key"]] = drawn.get(one["key"], 0) + amount
+        if whole:
+            best = max(legs, key=lambda leg: leg.base, default=None)
+            return ([] if best is None else [best]), asked - (best.base if best else 0)
+        return legs, asked
+
+    def leg(self, layer, base, amount, rooms, own, lots):
+        parts, rest = [], amount
+        for lot in lots or ():
+            part = min(lot.left, rest)
+            rest -= part
+            parts += [(lot.id, part)] if part else []
+        beyond = amount if lots is None else rest
+        counts = [(one, period, beyond) for one, _, period in own if beyond]
+        return Leg(layer["name"], base, amount, counts + [(one, period, amount) for one, _, period in rooms], parts)
+
+    def draw(self, leg, now):
+        for counter, period, amount in leg.counts:
+            self.count(counter, period, amount, now)
+        for id, part in leg.parts:
+            self.lot(id).left -= part
+
+    def lot(self, id):
+        return next(lot for lot in self.lots if lot.id == id)
+
+    def give_back(self, leg, now):
+        """S4: what is not used goes back to where it came from, the lot drawn last first, the overage before them. G5: what
+        would go back to a lot that has expired is gone."""
+        unused = leg.amount - leg.used
+        lotted = sum(part for _, part in leg.parts)
+        for at, (counter, period, amount) in enumerate(leg.counts):
+            kept = max(leg.used - (leg.amount - amount), 0)
+            if counter["kind"] == "bucket" or amount - kept:
+                self.count(counter, period, kept - amount, now)
+            leg.counts[at] = (counter, period, kept)
+        back = max(unused - (leg.amount - lotted), 0)
+        for at in reversed(range(len(leg.parts))):
+            id, part = leg.parts[at]
+            if now < self.lot(id).expires_at:
+                self.lot(id).left += min(part, back)
+            leg.parts[at] = (id, part - min(part, back))
+            back -= min(part, back)
+        leg.base, leg.amount = leg.used_base, leg.used
+
+    # ---- commands
+
+    def end_due(self, now):
+        """G3, S2: what has ended has ended at its instant, whenever somebody looks; a lot before a hold (W1)."""
+        lots = [(lot.expires_at, 0, lot.id) for lot in self.lots if lot.expires_at <= now]
+        holds = [(hold.expires_at, 1, id) for id, hold in self.holds.items() if hold.is_open and hold.expires_at <= now]
+        for at, is_hold, id in sorted([*lots, *holds]):
+            if is_hold:
+                hold = self.holds[id]
+                hold.is_open = False
+                for leg in hold.legs:
+                    self.give_back(leg, at)
+                hold.legs = [leg for leg in hold.legs if leg.base]
+            else:
+                self.lot(id).left = 0
+
+    def request(self, asked, now, hold=None):
+        """(outcome, granted, [(layer, base, amount)])."""
+        self.end_due(now)
+        legs, left = self.fill(asked, now, now, {}) if asked else ([], 0)
+        if left and (not self.spec["partial"] or left == asked):
+            return "deny", 0, []
+        for leg in legs:
+            self.draw(leg, now)
+        if hold is not None:
+            self.holds[hold] = Hold(now, now + 15 * MINUTE, [replace(leg) for leg in legs])
+        return "partial" if left else "allow", asked - left, [(leg.layer, leg.base, leg.amount) for leg in legs]
+
+    def capture(self, id, used, now, final):
+        """S1, S2, S3: (used, covered, absorbed, [(layer, from, base, amount, returned)]), None for a hold that is over."""
+        self.end_due(now)
+        hold = self.holds.get(id)
+        if hold is None or now >= hold.expires_at + (0 if hold.is_open else HOUR):
+            return None
+        hold.total += used
+        shown, asked, before = [], hold.total, {}
+        for leg in hold.legs:
+            rate = next(layer["rate"] for layer in self.spec["layers"] if layer["name"] == leg.layer)
+            base = min(asked, leg.base)
+            amount = leg.amount if base == leg.base else min(ceil(base * rate), leg.amount)
+            asked -= base
+            returned = leg.amount - amount if final else 0
+            shown.append((leg.layer, "hold", base - leg.used_base, amount - leg.used, returned))
+            leg.used_base, leg.used = base, amount
+            so_far = before.get(leg.layer, (0, 0))
+            before[leg.layer] = (so_far[0] + base, so_far[1] + amount)
+        if final:
+            for leg in hold.legs:
+                self.give_back(leg, now)
+        beyond = asked - hold.owed_base
+        free = self.fill(beyond, hold.at, now, before, True)[0] if beyond > 0 else []
+        for leg in free:
+            self.draw(leg, now)
+            leg.used_base, leg.used = leg.base, leg.amount
+            shown.append((leg.layer, "free", leg.base, leg.amount, 0))
+        over = asked - sum(leg.base for leg in free)
+        hold.legs += free
+        absorbed = self.owe(hold, over, shown) - hold.absorbed
+        hold.absorbed += absorbed
+        if final:
+            del self.holds[id]
+        return used, used - absorbed, absorbed, shown
+
+    def owe(self, hold, over, shown):
+        """S3: a part of the overshoot is a debt of the last pool; gives back what is absorbed."""
+        pool = next((layer for layer in reversed(self.spec["layers"]) if layer["kind"] == "pool"), None)
+        if pool is None:
+            return over
+        owed = self.debts.get(pool["name"], 0)
+        base, amount = covered(over, hold.owed + max(pool["debt"] - owed, 0), pool["rate"])
+        if amount != hold.owed:
+            shown.append((pool["name"], "debt", base - hold.owed_base, amount - hold.owed, 0))
+        self.debts[pool["name"]] = max(owed + amount - hold.owed, 0)
+        hold.owed_base, hold.owed = base, amount
+        return over - base
+
+    def release(self, id, now):
+        self.end_due(now)
+        hold = self.holds.get(id)
+        if hold is None or now >= hold.expires_at + (0 if hold.is_open else HOUR):
+            return False
+        for leg in hold.legs:
+            self.give_back(leg, now)
+        del self.holds[id]
+        return True
+
+    def extend(self, id, now):
+        self.end_due(now)
+        hold = self.holds.get(id)
+        if hold is None or not hold.is_open:
+            return False
+        hold.expires_at = max(hold.expires_at, now + 15 * MINUTE)
+        return True
+
+    def grant(self, pool, id, amount, now, expires_at, priority, category):
+        """S3: a purchase repays what is owed first."""
+        self.end_due(now)
+        repaid = min(self.debts.get(pool, 0), amount)
+        self.debts[pool] = self.debts.get(pool, 0) - repaid
+        self.lots.append(Lot(id, pool, amount - repaid, now, expires_at, priority, category))
+
+    # ---- what is left
+
+    def state(self, now):
+        """(lots with something left, debts, what is used of each counter now)."""
+        self.end_due(now)
+        lots = {lot.id: lot.left for lot in self.lots if lot.left}
+        counters = [one for layer in self.spec["layers"] for one in layer["counters"]] + list(
+            self.spec["caps"].values()
+        )
+        used = {}
+        for one in counters:
+            period, is_there = self.period(one, now, now)
+            used[one["key"]] = self.used(one, period, now) if is_there else 0
+        return lots, {pool: owed for pool, owed in self.debts.items() if owed}, used

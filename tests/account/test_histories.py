@@ -1,0 +1,83 @@
+"""Histories of an account: generated functions, the interpreter and a naive oracle agree after every command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from account import naive
+from account.histories import histories
+
+POLICIES, EACH = 50, 25
+"""Policies of one test, and histories of one policy: 5,000 in all."""
+THINGS = (
+    *("consume", "reserve", "capture", "release", "extend", "grant", "allow", "partial", "deny", "hold_closed", "late"),
+    *("absorbed", "drawn from hold", "drawn from free", "drawn from debt"),
+)
+
+
+@pytest.mark.rule("S1")
+@pytest.mark.rule("S2")
+@pytest.mark.rule("S3")
+@pytest.mark.rule("S4")
+@pytest.mark.rule("T2")
+@pytest.mark.parametrize("first", range(0, 200, POLICIES))
+def test_three_programs_agree_on_random_histories(first: int) -> None:
+    met = Counter[str]()
+    for seed in range(first, first + POLICIES):
+        met += histories(seed, EACH)
+    assert met["histories"] == POLICIES * EACH
+    assert [thing for thing in THINGS if not met[thing]] == []
+
+
+def _rounds_down(asked: int, room: int | None, rate: Any, before: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    base, _ = naive_covered(asked, room, rate, before)
+    return base, max(int((before[0] + base) * rate) - before[1], 0)
+
+
+naive_covered = naive.covered
+
+
+def _first_lot_first(self: Any, leg: Any, now: int) -> None:
+    leg.parts.reverse()
+    give_back(self, leg, now)
+
+
+give_back = naive.Naive.give_back
+
+
+def _of_today(self: Any, counter: Any, at: int, now: int) -> Any:
+    return period(self, counter, now, now)
+
+
+period = naive.Naive.period
+
+
+def _nothing_repaid(self: Any, pool: str, *rest: Any) -> None:
+    owed, self.debts[pool] = self.debts.get(pool, 0), 0
+    grant(self, pool, *rest)
+    self.debts[pool] = owed
+
+
+grant = naive.Naive.grant
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [
+        pytest.param(naive, "covered", _rounds_down, id="amounts are rounded down"),
+        pytest.param(naive.Naive, "give_back", _first_lot_first, id="what was drawn first comes back"),
+        pytest.param(naive.Naive, "period", _of_today, id="an excess counts in the present period"),
+        pytest.param(naive.Naive, "grant", _nothing_repaid, id="a purchase repays nothing"),
+    ],
+)
+def test_a_planted_difference_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, wrong: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(owner, name, wrong)
+    with pytest.raises(AssertionError, match="policy "):
+        for seed in range(40):
+            histories(seed, EACH)

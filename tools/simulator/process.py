@@ -1,0 +1,65 @@
+"""One process: the real combiner, states and clock on the simulated disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from overspill.plan.program import Program
+from overspill.ports.store import StoredPolicy
+from overspill.runtime.clock import SystemClock
+from overspill.runtime.combiner import Combiner, Waiting
+from overspill.step.keys import Identified
+from overspill.words.failures import Failure
+from simulator.disk import Disk
+from simulator.policies import by_digest, program, source
+from simulator.store import Hazard, SimulatedStore
+from simulator.times import SimulatedTime
+
+
+class Plans:
+    """The programs of a process: a version is active, and any is found by its digest that was published."""
+
+    def __init__(self, store: SimulatedStore, version: int) -> None:
+        self._store, self.version = store, version
+
+    def active(self) -> Program:
+        return program(self.version)
+
+    def of(self, digest: str) -> Program:
+        if self._store.policy(digest) is None:
+            raise Failure("unknown_policy", f"no policy {digest[:19]} was published")
+        return by_digest()[digest]
+
+
+class Process:
+    """Opened as `Engine.open` opens one."""
+
+    def __init__(self, disk: Disk, hazard: Hazard, time: SimulatedTime, version: int) -> None:
+        self.store = SimulatedStore(disk, hazard)
+        self.plans = Plans(self.store, version)
+        self.combiner = Combiner(self.store, SystemClock(), self.plans)
+        last_at = self.combiner.states.last_at
+        self.combiner.use_clock(SystemClock(last_at))
+        self.offset = max(time.wall(), last_at) - time.passed
+        """What its clock must be ahead of true time, as long as it lives (LANGUAGE.md T3)."""
+        self.activate(version)
+
+    def activate(self, version: int) -> None:
+        """Publishes a version and decides by it from now on."""
+        plan = program(version).plan
+        if self.store.policy(plan.digest) is None:
+            self.store.begin()
+            self.store.put_policy(StoredPolicy(plan.digest, plan.name, plan.version, {"sim.spill": source(version)}))
+            self.store.commit()
+        self.plans.version = version
+
+    def run(self, commands: Sequence[Identified]) -> list[Waiting]:
+        """One batch."""
+        batch = [Waiting(command) for command in commands]
+        self.combiner.run_all(batch)
+        return batch
+
+    def close(self) -> None:
+        """An orderly end."""
+        self.combiner.snapshot()
+        self.store.close()

@@ -1,0 +1,399 @@
+"""One seed: clients, processes and faults in turns, each batch audited as soon as it stands in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections import Counter, deque
+from hashlib import sha256
+from random import Random
+
+import msgspec
+
+from overspill.records.journal import Record
+from overspill.runtime.combiner import Waiting
+from overspill.step.commands import Capture, Preview, Reserve
+from overspill.step.keys import Identified, identify
+from overspill.words.codec import replace
+from overspill.words.failures import Failure, StoreFailure
+from overspill.words.instants import DAY, HOUR
+from simulator.auditor import Auditor
+from simulator.book import Finding
+from simulator.clients import Clients
+from simulator.disk import Disk
+from simulator.faults import AT_STORE, EVENTS, Mix
+from simulator.policies import CAPS, FINISH_STARTED, VERSIONS
+from simulator.process import Process
+from simulator.store import Crash
+from simulator.times import SimulatedTime
+
+EXPECTED = frozenset(
+    [
+        "hold_closed",
+        "unknown_hold",
+        "unknown_lot",
+        "lot_held",
+        "not_enough",
+        "already_expired",
+        "same_account",
+        "no_reset",
+        "reset_expired",
+        "nothing_to_reset",
+        "invalid_usage",
+        "missing_meter",
+    ]
+)
+"""What a command may be refused with, and nothing has changed."""
+HISTORY = 40
+TURNS_TO_HEAL = 5000
+COMPARED = 0.25
+"""How many of the batches are followed by a look into the engine's own states; every start and every end is."""
+_packed = msgspec.msgpack.Encoder().encode
+_plain = msgspec.msgpack.Decoder().decode
+
+
+class World:
+    """Everything that one seed runs; `failed` is raised as Finding."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = Random(seed)
+        self.mix = Mix(self.chance)
+        self.time = SimulatedTime()
+        self.time.drift = self.mix.drift if "drift" in self.mix.enabled else 0
+        self.disk = Disk()
+        self.clients = Clients(self.chance)
+        self.auditor = Auditor(CAPS, FINISH_STARTED)
+        self.faults: Counter[str] = Counter()
+        self.steps = 0
+        self.history: deque[tuple[object, ...]] = deque(maxlen=HISTORY)
+        self.digest = sha256()
+        self.version = 1
+        self.decided_by: dict[int, int] = {}
+        """First record of each segment → the version that was active."""
+        self.sent: dict[str, Identified] = {}
+        self.acknowledged: dict[str, bytes] = {}
+        self.answered: list[Identified] = []
+        self.flying: list[Identified] = []
+        """On their way: new follow-ups, and what is sent again because no reply came."""
+        self.processes: list[Process | None] = [None] * self.mix.processes
+        self.quiet = False
+        self._until_fault = 1
+        self._next_fault()
+
+    # ---- faults at the store
+
+    def _next_fault(self) -> None:
+        self._until_fault = 1 + self.chance.randrange(2 * self.mix.store_every)
+
+    def hazard(self, place: str) -> str | None:
+        """What the store asks at every place."""
+        self._until_fault -= 1
+        if self._until_fault > 0 or self.quiet:
+            return None
+        self._next_fault()
+        fault = self.chance.choice(AT_STORE[place])
+        if fault not in self.mix.enabled:
+            return None
+        self._note(fault, place)
+        if fault == "power_loss":
+            self._lose_power()
+            raise Crash
+        if fault == "crash":
+            self.disk.sync()
+            raise Crash
+        return fault
+
+    def _lose_power(self) -> None:
+        fate = self.disk.lose_power(self.chance)
+        if fate is not None:
+            self._note(f"tail_{fate}")
+        self.processes = [None] * len(self.processes)
+
+    def _note(self, fault: str, *more: object) -> None:
+        self.faults[fault] += 1
+        self.history.append(("fault", fault, *more))
+        self.digest.update(fault.encode())
+
+    # ---- running
+
+    def run(self, steps: int) -> None:
+        """So many steps, then all heals and is drained. Raises Finding."""
+        if self.time.drift:
+            self._note("drift")
+        while self.steps < steps:
+            self.time.passed += self.chance.choice(self.mix.gaps)
+            if self.chance.random() < self.mix.event:
+                self._event()
+                self.steps += 1
+            else:
+                self._turn()
+        self._drain()
+
+    def _turn(self) -> None:
+        number = 0
+        if len(self.processes) > 1 and self.chance.random() < 0.5:
+            number = 1
+            self._note("other_process")
+        count = 1
+        if self.chance.random() < self.mix.batch:
+            count = self.chance.randrange(2, 9)
+            self._note("batch")
+        self._deliver(number, [self._command() for _ in range(count)])
+
+    def _process(self, number: int) -> Process | None:
+        """The process, started again where it is down; None when it does not come up."""
+        process = self.processes[number]
+        if process is None or process.store.dead:
+            self.processes[number] = None
+            try:
+                process = Process(self.disk, self.hazard, self.time, self.version)
+            except Crash:
+                return None
+            except StoreFailure as failure:
+                if failure.code not in ("busy", "disk_full", "disk_error", "store_error"):
+                    raise Finding(f"the engine does not open: {failure}") from None
+                return None
+            self.processes[number] = process
+            self.catch_up()
+            self._compare(process, list(self.auditor.accounts))
+        return process
+
+    def _deliver(self, number: int, commands: list[Identified]) -> None:
+        self.steps += len(commands)
+        process = self._process(number)
+        if process is None:
+            self.flying += commands
+            return
+        at = max(self.time.passed + process.offset, self.auditor.at)
+        self.clients.expected_at = at
+        first = self.auditor.seq + 1
+        self.decided_by[first] = process.plans.version
+        for command in commands:
+            if not isinstance(command.command, Preview):
+                self.sent.setdefault(command.id, command)
+            self.history.append(("ask", number, command.key[2], command.key[3], command.key[1], command.command))
+        try:
+            batch = process.run(commands)
+        except Crash:
+            if self.processes[number] is process:
+                self.processes[number] = None
+            self.flying += [one for one in commands if not isinstance(one.command, Preview)]
+            self._audited(at)
+            return
+        records = self._audited(at)
+        for waiting in batch:
+            self._reply(waiting)
+        if self.chance.random() < COMPARED:
+            self._compare(process, {key.split("/", 1)[1] for record in records for key in record.effects})
+
+    # ---- what is asked
+
+    def _command(self) -> Identified:
+        chance = self.chance
+        if chance.random() < self.mix.sent_twice and self.answered:
+            command = self._again()
+        elif self.flying and chance.random() < 0.6:
+            at = 0
+            if "reordered" in self.mix.enabled and len(self.flying) > 1:
+                at = chance.randrange(min(len(self.flying), 30))
+                if at:
+                    self._note("reordered")
+            command = self.flying.pop(at)
+        else:
+            command = identify(self.clients.next())
+        return command
+
+    def _again(self) -> Identified:
+        """What was answered before; now and then with another payload under its id."""
+        command = self.chance.choice(self.answered)
+        if isinstance(command.command, Capture) and self.chance.random() < 0.5 and "conflict" in self.mix.enabled:
+            self._note("conflict")
+            return identify(replace(command.command, meters={"tokens": 987_654}))
+        self._note("sent_twice")
+        return command
+
+    # ---- what comes back
+
+    def catch_up(self) -> list[Record]:
+        """Audits what the journal has beyond what was audited."""
+        place = self.disk.segment_at(self.auditor.seq + 1)
+        return self.auditor.read(self.disk.segments[place:], self.disk.forms.__getitem__)
+
+    def _audited(self, at: int) -> list[Record]:
+        records = self.catch_up()
+        for record in records:
+            if record.at != at:
+                raise Finding(f"record {record.seq} is stamped {record.at}, the clock of its process stands at {at}")
+            sent = self.sent.get(record.id)
+            if sent is None:
+                if record.key[2] not in ("expire", "expire_lot", "top_up"):
+                    raise Finding(f"nobody asked for record {record.seq}: {record.key}")
+            elif bytes(record.command) != sent.payload:
+                raise Finding(f"record {record.seq} is of another command than was sent: {record.command!r}")
+        return records
+
+    def _reply(self, waiting: Waiting) -> None:
+        command = waiting.command
+        failure = waiting.failure
+        if failure is not None:
+            self._refused(command, failure)
+            return
+        answer = waiting.result().json
+        self.digest.update(answer)
+        if isinstance(command.command, Preview):
+            return
+        if not self.quiet and self.chance.random() < self.mix.reply_lost:
+            self._note("reply_lost")
+            self.flying.append(command)
+            return
+        before = self.acknowledged.get(command.id)
+        if command.fingerprint != self.sent[command.id].fingerprint:
+            raise Finding(f"{command.key} was answered, though its id was used for another payload")
+        if before is None:
+            self.acknowledged[command.id] = answer
+            self.answered.append(command)
+            del self.answered[:-200]
+            self._heard(command, answer)
+        elif before != answer or not waiting.replayed:
+            raise Finding(f"the answer to {command.key} has changed: {before!r}, {answer!r}")
+        if self.auditor.answers.get(command.id) != answer:
+            raise Finding(f"{command.key} was answered, the journal says otherwise")
+
+    def _refused(self, command: Identified, failure: BaseException) -> None:
+        assert isinstance(failure, Failure)
+        self.digest.update(failure.code.encode())
+        self.history.append(("refused", command.key[3], failure.code))
+        conflicts = command.id in self.sent and command.fingerprint != self.sent[command.id].fingerprint
+        if isinstance(failure, StoreFailure):
+            if not conflicts and not isinstance(command.command, Preview):
+                self.flying.append(command)
+        elif conflicts and failure.code == "idempotency_conflict":
+            return
+        elif failure.code not in EXPECTED or conflicts:
+            raise Finding(f"{command.key} was refused: {failure.code}: {failure}")
+        elif command.id in self.auditor.answers:
+            raise Finding(f"{command.key} was answered before and is refused now: {failure}")
+
+    def _heard(self, command: Identified, answer: bytes) -> None:
+        fields = msgspec.json.decode(answer)
+        if isinstance(command.command, Reserve) and fields["hold"] is not None:
+            follow_ups = self.clients.follow_ups("/".join(command.key[:2]), fields["hold"]["id"])
+            self.flying += [identify(one) for one in follow_ups]
+        elif command.key[2] == "grant":
+            self.clients.heard_of_lot(fields["account"], fields["pool"], fields["lot"])
+        elif command.key[2] == "transfer":
+            self.clients.heard_of_lot(fields["to"], fields["pool"], fields["to_lot"])
+
+    def _compare(self, process: Process, names: list[str] | set[str]) -> None:
+        """The states of a process that has seen the whole journal are its fold."""
+        if process.combiner.states.head.seq != self.auditor.seq:
+            return
+        for name in sorted(names):
+            state = process.combiner.states.of(f"default/{name}")
+            difference = self.auditor.differs(name, _plain(_packed(state)))
+            if difference is not None:
+                raise Finding(f"the engine's {name} is not what the journal makes of it: {difference}")
+
+    # ---- what happens between batches
+
+    def _event(self) -> None:
+        fault = self.chance.choice(EVENTS)
+        if fault not in self.mix.enabled:
+            return
+        match fault:
+            case "clock_forward" | "clock_back":
+                jump = self.chance.choice(self.mix.jumps)
+                self.time.skew += jump if fault == "clock_forward" else -jump
+            case "power_loss":
+                self._lose_power()
+            case "clean_restart":
+                self._restart()
+            case "disk_full":
+                self.disk.full = not self.disk.full
+            case "activation":
+                self._activate()
+            case "long_silence":
+                self.time.passed += self.chance.choice((HOUR, 7 * HOUR, 3 * DAY))
+            case "bit_flip":
+                if not self._flip():
+                    return
+        self._note(fault)
+
+    def _restart(self) -> None:
+        for number, process in enumerate(self.processes):
+            if process is not None:
+                with contextlib.suppress(Crash):
+                    process.close()
+                self.processes[number] = None
+
+    def _activate(self) -> None:
+        """Another version is published and decided by, in one process at once, in others when they start again."""
+        self.version = self.chance.randrange(1, len(VERSIONS) + 1)
+        process = self.processes[0]
+        if process is not None and not process.store.dead:
+            try:
+                process.activate(self.version)
+            except Crash:
+                self.processes[0] = None
+            except StoreFailure:
+                process.plans.version = process.plans.version
+
+    def _flip(self) -> bool:
+        """A digit of a segment that the next start has to read is otherwise: the start must refuse it."""
+        place = self.disk.segment_at(self.disk.through + 1)
+        if place >= len(self.disk.segments):
+            return False
+        self.processes = [None] * len(self.processes)
+        place = self.chance.randrange(place, len(self.disk.segments))
+        whole = self.disk.damage(place, self.chance)
+        quiet, self.quiet = self.quiet, True
+        try:
+            Process(self.disk, self.hazard, self.time, self.version)
+        except StoreFailure as failure:
+            if failure.code != "chain_broken":
+                raise Finding(f"a damaged journal is refused as {failure.code}") from None
+        else:
+            raise Finding(f"the engine opens on a journal that is damaged at record {whole.first_seq}")
+        finally:
+            self.quiet = quiet
+            self.disk.segments[place] = whole
+        return True
+
+    # ---- the end
+
+    def _drain(self) -> None:
+        """Everything heals: what is on its way arrives, holds end, nothing acknowledged is missing."""
+        self.quiet, self.disk.full = True, False
+        self._restart()
+        for turn in itertools.count():
+            if not self.flying:
+                break
+            if turn > TURNS_TO_HEAL:
+                raise Finding(f"not answered when all is well again: {self.flying[:3]}")
+            number = len(self.flying) % len(self.processes)
+            self._deliver(number, [self.flying.pop() for _ in range(min(len(self.flying), 8))])
+        self.time.passed += 2 * DAY
+        for name in sorted(name for name in self.auditor.accounts if name.startswith("user/")):
+            account = {"user": name.split("/")[1]}
+            request = replace(self.clients.request(), account=account, fields={"product": "main"}, meters={"tokens": 1})
+            request = replace(request, only=None, max_charge=None, at_least=None)
+            command = identify(Reserve(tenant="default", request=request))
+            self.sent[command.id] = command
+            self._deliver(0, [command])
+        for process in self.processes:
+            if process is not None:
+                process.combiner.states.catch_up()
+                self._compare(process, list(self.auditor.accounts))
+        left = [hold for hold in self.auditor.holds.values() if hold.is_open and not hold.over]
+        now = self.time.passed + self.processes[0].offset if self.processes[0] else 0
+        late = [hold for hold in left if hold.expires_at <= now]
+        if late:
+            raise Finding(f"holds are open for ever: {late[:3]}")
+        missing = [id for id in self.acknowledged if id not in self.auditor.answers]
+        if missing:
+            raise Finding(f"acknowledged and missing: {missing}")
+        again = Auditor(CAPS, FINISH_STARTED)
+        again.read(self.disk.segments, self.disk.forms.__getitem__)
+        if again.hash != self.auditor.hash or again.answers != self.auditor.answers:
+            raise Finding("the journal is another than it was when it was written")
+        self.digest.update(self.auditor.hash)
