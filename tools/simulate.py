@@ -24,9 +24,15 @@ from simulator.run import Done, run
 MARKS = (
     *("allow", "partial", "deny", "absorbed", "debt made", "debt repaid", "drawn beyond a hold", "verified only"),
     *("part captured", "last captured", "late part captured", "late last captured", "release", "extend", "expire"),
+    *("expire_lot", "expired in a hold", "lapsed in a hold", "reissued", "refund", "reverse"),
+    *(f"returned to {place}" for place in ("open", "present", "nothing", "lot", "expired", "voided", "reissued")),
+    *("to be bought", "bought", "abandoned without consent"),
+    *(f"payment {what}" for what in ("pending", "declined", "abandoned")),
+    *(f"not bought: {why}" for why in ("enough", "in_flight", "back_off", "monthly_maximum", "no_consent")),
+    *("owed and returned to debt", "owed and returned to reissued"),
     *("timed out beyond its late capture", "cap passed by what was started", "void", "transfer", "redeem"),
 )
-"""What must have happened to holds, lots and caps."""
+"""What must have happened to holds, lots, caps, what was reversed and what was bought."""
 STEPS = 3600
 FAILURES_SHOWN = 3
 ALL_HIT_FROM = 24

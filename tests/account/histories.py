@@ -107,13 +107,17 @@ def _pool(chance: Random, number: int) -> tuple[str, Spec]:
     counters = [{"key": f"{name}.overage", "kind": "day", "bound": over}] if over else []
     overage = f"overage up to {over} credits per calendar day in UTC;" if over else ""
     overshoot = f"on overshoot debt up to {debt} credits;" if debt else ""
-    text = f"pool {name} {{ per {owner}; unit credits; multiplier {rate}; {overage} {overshoot} }}"
+    reaction = chance.choice(("honor", "lapse", "reissue 30min"))
+    expired = f"on expired_in_hold {reaction};"
+    text = f"pool {name} {{ per {owner}; unit credits; multiplier {rate}; {overage} {overshoot} {expired} }}"
     return text, {
         "kind": "pool",
         "name": name,
         "rate": Fraction(rate),
         "counters": counters,
         "debt": debt,
+        "lapses": reaction == "lapse",
+        "reissue": 30 * MINUTE if reaction == "reissue 30min" else None,
         "owner": owner,
     }
 
@@ -187,6 +191,11 @@ class History:
         one, other = self.engine.do(command, self.now), self.plain.do(command, self.now)
         self.lines.append(f"{self.now - START} {command}")
         self.met[type(command).__name__.lower()] += 1
+        for record in () if isinstance(one, str) else one.records:
+            shown = json.loads(bytes(record.answer) or b"{}")
+            self.met["lapsed"] += "holds" in shown
+            self.met["expired in a hold"] += "expired" in shown
+            self.met["reissued"] += any("reissued" in gone for gone in shown.get("expired", ()))
         if isinstance(one, str) or isinstance(other, str):
             assert one == other, (one, other)
             self.met[one] += 1
@@ -247,7 +256,9 @@ class History:
         pool, chance = self.chance.choice(pools), self.chance
         owner = {"user": {"user": "ana"}, "team": {"team": "red"}}[pool["owner"]]
         amount, life = chance.choice((1, 2, 3, 10)), chance.choice((None, 5 * MINUTE, HOUR, DAY))
-        expires_at = None if life is None else self.now + life
+        start = chance.choice((0, 0, 0, MINUTE, HOUR))
+        granted_at = self.now + start
+        expires_at = None if life is None else granted_at + life
         priority, category = chance.randrange(2), chance.randrange(2)
         id = f"g{self.count}"
         self._do(
@@ -258,11 +269,12 @@ class History:
                 id=id,
                 amount=str(amount),
                 expires_at=expires_at,
+                effective_at=granted_at if start else None,
                 priority=priority,
                 category=("promotional", "paid")[category],
             )
         )
-        self.naive.grant(pool["name"], id, amount, self.now, expires_at or NEVER, priority, category)
+        self.naive.grant(pool["name"], id, amount, self.now, granted_at, expires_at or NEVER, priority, category)
 
     # ---- comparing
 
@@ -273,7 +285,10 @@ class History:
         debts: dict[str, int] = {}
         windows: dict[str, tuple[int, ...]] = {}
         for account in self.engine.swept(self.now).values():
-            lots |= {lot[0]: lot[1] for pool in account.pools.values() for lot in pool}
+            for pool, kept in account.pools.items():
+                for id, left, granted_at, expires_at, priority, category, _ in kept:
+                    name = f"{pool} {granted_at} {expires_at} {priority} {category}" if id.startswith("lot_") else id
+                    lots[name] = lots.get(name, 0) + left
             debts |= account.debts
             windows |= account.windows
         expected = self.naive.state(self.now)

@@ -171,23 +171,56 @@ class Naive:
         return next(lot for lot in self.lots if lot.id == id)
 
     def give_back(self, leg, now):
-        """S4: what is not used goes back to where it came from, the lot drawn last first, the overage before them. G5: what
-        would go back to a lot that has expired is gone."""
-        unused = leg.amount - leg.used
+        """S4: what is not used goes back."""
+        self.keep(leg, leg.used_base, leg.used, now)
+
+    def keep(self, leg, base, amount, now):
+        """All but so much of the leg goes back to where it came from, the lot drawn last first, the overage before them."""
+        unused = leg.amount - amount
         lotted = sum(part for _, part in leg.parts)
-        for at, (counter, period, amount) in enumerate(leg.counts):
-            kept = max(leg.used - (leg.amount - amount), 0)
-            if counter["kind"] == "bucket" or amount - kept:
-                self.count(counter, period, kept - amount, now)
+        for at, (counter, period, counted) in enumerate(leg.counts):
+            kept = max(amount - (leg.amount - counted), 0)
+            if counter["kind"] == "bucket" or counted - kept:
+                self.count(counter, period, kept - counted, now)
             leg.counts[at] = (counter, period, kept)
         back = max(unused - (leg.amount - lotted), 0)
         for at in reversed(range(len(leg.parts))):
             id, part = leg.parts[at]
             if now < self.lot(id).expires_at:
                 self.lot(id).left += min(part, back)
+            elif min(part, back):
+                self.reissue(self.lot(id), min(part, back), self.layer(leg)["reissue"], now)
             leg.parts[at] = (id, part - min(part, back))
             back -= min(part, back)
-        leg.base, leg.amount = leg.used_base, leg.used
+        leg.base, leg.amount = base, amount
+
+    def reissue(self, lot, amount, length, now):
+        """G5: what comes back of a lot that has expired is a lot of its own, or gone."""
+        if length is not None:
+            ends = now + length
+            id = f"{lot.pool} {now} {ends} {lot.priority} {lot.category} {len(self.lots)}"
+            self.lots.append(Lot(id, lot.pool, amount, now, ends, lot.priority, lot.category))
+
+    def lapse(self, hold, lot, now):
+        """G5: what is held of an expired lot is held no more; nor is the rest of a base step that it was a part of."""
+        for leg in hold.legs if hold.is_open else ():
+            held, used = 0, leg.used
+            for at, (id, part) in enumerate(leg.parts):
+                if id == lot.id and self.layer(leg)["lapses"]:
+                    held = part - min(used, part)
+                    leg.parts[at] = (id, part - held)
+                used = max(used - part, 0)
+            if held:
+                for at, (counter, period, counted) in enumerate(leg.counts):
+                    if counted == leg.amount:
+                        self.count(counter, period, -held, now)
+                        leg.counts[at] = (counter, period, counted - held)
+                leg.amount -= held
+                self.keep(leg, *covered(leg.base, leg.amount, self.layer(leg)["rate"]), now)
+        hold.legs = [leg for leg in hold.legs if leg.base]
+
+    def layer(self, leg):
+        return next(layer for layer in self.spec["layers"] if layer["name"] == leg.layer)
 
     # ---- commands
 
@@ -204,6 +237,8 @@ class Naive:
                 hold.legs = [leg for leg in hold.legs if leg.base]
             else:
                 self.lot(id).left = 0
+                for hold in self.holds.values():
+                    self.lapse(hold, self.lot(id), at)
 
     def request(self, asked, now, hold=None):
         """(outcome, granted, [(layer, base, amount)])."""
@@ -226,7 +261,7 @@ class Naive:
         hold.total += used
         shown, asked, before = [], hold.total, {}
         for leg in hold.legs:
-            rate = next(layer["rate"] for layer in self.spec["layers"] if layer["name"] == leg.layer)
+            rate = self.layer(leg)["rate"]
             base = min(asked, leg.base)
             amount = leg.amount if base == leg.base else min(ceil(base * rate), leg.amount)
             asked -= base
@@ -283,19 +318,22 @@ class Naive:
         hold.expires_at = max(hold.expires_at, now + 15 * MINUTE)
         return True
 
-    def grant(self, pool, id, amount, now, expires_at, priority, category):
+    def grant(self, pool, id, amount, now, granted_at, expires_at, priority, category):
         """S3: a purchase repays what is owed first."""
         self.end_due(now)
         repaid = min(self.debts.get(pool, 0), amount)
         self.debts[pool] = self.debts.get(pool, 0) - repaid
-        self.lots.append(Lot(id, pool, amount - repaid, now, expires_at, priority, category))
+        self.lots.append(Lot(id, pool, amount - repaid, granted_at, expires_at, priority, category))
 
     # ---- what is left
 
     def state(self, now):
         """(lots with something left, debts, what is used of each counter now)."""
         self.end_due(now)
-        lots = {lot.id: lot.left for lot in self.lots if lot.left}
+        lots = {}
+        for lot in self.lots:
+            id = lot.id.rsplit(" ", 1)[0]  # of several reissued in the same way the order is nobody's business
+            lots |= {id: lots.get(id, 0) + lot.left} if lot.left else {}
         counters = [one for layer in self.spec["layers"] for one in layer["counters"]] + list(
             self.spec["caps"].values()
         )

@@ -16,6 +16,7 @@ POLICIES, EACH = 50, 25
 THINGS = (
     *("consume", "reserve", "capture", "release", "extend", "grant", "allow", "partial", "deny", "hold_closed", "late"),
     *("absorbed", "drawn from hold", "drawn from free", "drawn from debt"),
+    *("expired in a hold", "lapsed", "reissued"),
 )
 
 
@@ -65,6 +66,10 @@ def _nothing_repaid(self: Any, pool: str, *rest: Any) -> None:
 grant = naive.Naive.grant
 
 
+def _nothing(self: Any, *rest: Any) -> None:
+    """What should happen does not."""
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
@@ -72,6 +77,8 @@ grant = naive.Naive.grant
         pytest.param(naive.Naive, "give_back", _first_lot_first, id="what was drawn first comes back"),
         pytest.param(naive.Naive, "period", _of_today, id="an excess counts in the present period"),
         pytest.param(naive.Naive, "grant", _nothing_repaid, id="a purchase repays nothing"),
+        pytest.param(naive.Naive, "lapse", _nothing, id="what is held of a lot that expires stays held"),
+        pytest.param(naive.Naive, "reissue", _nothing, id="nothing is reissued"),
     ],
 )
 def test_a_planted_difference_is_found(

@@ -7,6 +7,7 @@ it may take, the third who made it before or what rule it breaks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from overspill.account import holds as account_holds
@@ -20,14 +21,16 @@ from overspill.plan.resets import after_reset
 from overspill.plan.shapes import LOT_LEFT, WindowState
 from overspill.ports.store import Snapshot
 from overspill.records.journal import Record
-from overspill.runtime import clock
+from overspill.runtime import clock, top_ups
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
 from overspill.runtime.states import States
-from overspill.step import lots, resets, settle
+from overspill.step import lots, resets, reversal, settle
+from overspill.step import top_ups as step_top_ups
 from overspill.step.accounts import Change
 from overspill.step.step import Batch
 from overspill.words.codec import replace
+from overspill.words.ids import derived_id
 from simulator.disk import Disk
 from simulator.process import Plans
 from simulator.store import SimulatedStore
@@ -227,6 +230,47 @@ def reset_keeps_use(patches: Patches) -> None:
     patches.put(resets, "after_reset", kept)
 
 
+def nothing_ends(patches: Patches) -> None:
+    """What has ended on an account is not written down when the account is met."""
+
+    def meet(self: Batch, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
+        return tuple([None if key is None else self.account(key) for key in keys])
+
+    patches.put(Batch, "meet", meet)
+
+
+def lot_expires_twice(patches: Patches) -> None:
+    """What a hold gives back to a lot that has expired is free again, until it expires once more."""
+    lots_back = account_holds._lots_back
+
+    def alive(draft: Any, hold: Hold, kept: Kept, at: int) -> list[Homeless]:
+        return lots_back(draft, hold, kept, 0)
+
+    patches.put(account_holds, "_lots_back", alive)
+
+
+def reversed_twice(patches: Patches) -> None:
+    """Nobody remembers what was reversed."""
+    number = count()
+    patches.put(reversal, "reversal_id", lambda decision: derived_id(decision, "rev", next(number)))
+
+
+def receipt_granted_twice(patches: Patches) -> None:
+    """A receipt is not looked for: whatever purchase a message names with it is granted."""
+    patches.put(top_ups, "receipt_id", lambda tenant, receipt: derived_id(receipt, "rcpt", 1))
+
+
+def two_in_flight(patches: Patches) -> None:
+    """A purchase that is under way keeps nobody from the next."""
+    hindered = step_top_ups._hindered
+
+    def hasty(*arguments: Any) -> str:
+        reason = hindered(*arguments)
+        return "" if reason == step_top_ups.IN_FLIGHT else reason
+
+    patches.put(step_top_ups, "_hindered", hasty)
+
+
 BUGS: dict[Bug, int] = {
     reply_before_commit: 10,
     key_forgotten_after_restart: 10,
@@ -248,5 +292,10 @@ BUGS: dict[Bug, int] = {
     captured_when_over: 10,
     stale_snapshot: 20,
     reset_keeps_use: 5,
+    nothing_ends: 2,
+    lot_expires_twice: 10,
+    reversed_twice: 5,
+    receipt_granted_twice: 10,
+    two_in_flight: 10,
 }
 """Each bug and its seeds."""

@@ -20,9 +20,12 @@ from overspill.step.commands import (
     GrantReset,
     Preview,
     Redeem,
+    Refund,
     Release,
     Reserve,
+    Reverse,
     SetAttributes,
+    SetTopUp,
     Transfer,
     Void,
 )
@@ -34,8 +37,34 @@ USERS, WORKSPACES = ("ana", "bob", "cem"), ("red", "blue")
 TOKENS = (0, 1, 7, 33, 40, 100, 250, 400, 667, 900, 2000)
 PRODUCTS = ("main", "main", "main", "bulk", "bulk", "checked")
 AMOUNTS = ("0.01", "0.5", "1", "3.33", "10", "25", "60")
-LOTS_KNOWN = 12
-LIVES = (None, None, MINUTE, 20 * MINUTE, HOUR, DAY)
+LOTS_KNOWN, REQUESTS_KNOWN = 12, 40
+EXPECTED = frozenset(
+    [
+        "hold_closed",
+        "unknown_hold",
+        "unknown_lot",
+        "lot_held",
+        "not_enough",
+        "already_expired",
+        "already_reversed",
+        "hold_open",
+        "nothing_to_reverse",
+        "not_paid",
+        "same_account",
+        "no_reset",
+        "reset_expired",
+        "nothing_to_reset",
+        "invalid_usage",
+        "missing_meter",
+    ]
+)
+"""What a command may be refused with, and nothing has changed."""
+BOUNDS: tuple[dict[str, Any], ...] = (
+    *({"only": ("money",)}, {"only": ("promo",)}, {"only": ("promo", "shared")}, {"only": ("shared",)}),
+    *({"max_charge": {"credits": "2"}}, {"at_least": "1"}),
+)
+LIVES = (None, MINUTE, 5 * MINUTE, 20 * MINUTE, HOUR, DAY)
+STARTS = (None, None, None, None, None, -HOUR, MINUTE, HOUR)
 
 
 class Clients:
@@ -46,6 +75,8 @@ class Clients:
         self.count = 0
         self.lots: list[tuple[str, str, str]] = []
         """(owner, pool, lot)."""
+        self.requests: list[tuple[str, str]] = []
+        """(account's key, decision or hold) of requests that granted something."""
         self.expected_at = START
 
     def next(self) -> Command:
@@ -70,8 +101,8 @@ class Clients:
         if chance.random() < 0.4:
             fields["turn"] = f"t{chance.randrange(9)}"
         more: dict[str, Any] = {}
-        if chance.random() < 0.1:
-            more = chance.choice(({"only": ("money",)}, {"max_charge": {"credits": "2"}}, {"at_least": "1"}))
+        if chance.random() < 0.2:
+            more = chance.choice(BOUNDS)
         return Request(id=self.id(), account=account, fields=fields, meters=self.meters(), **more)
 
     def meters(self) -> dict[str, int]:
@@ -88,6 +119,10 @@ class Clients:
     def heard_of_lot(self, owner: str, pool: str, lot: str) -> None:
         self.lots.append((owner, pool, lot))
         del self.lots[:-LOTS_KNOWN]
+
+    def heard_of_request(self, account: str, of: str) -> None:
+        self.requests.append((account, of))
+        del self.requests[:-REQUESTS_KNOWN]
 
     def follow_ups(self, account: str, hold: str) -> list[Command]:
         """What the client of a hold will send about it; on its way it may lose its order."""
@@ -129,7 +164,9 @@ def _preview(clients: Clients) -> Command:
 def _grant(clients: Clients) -> Command:
     chance = clients.chance
     pool = chance.choice(("promo", "shared", "money", "money"))
-    life = chance.choice(LIVES)
+    life, start = chance.choice(LIVES), chance.choice(STARTS)
+    if start is not None and life is not None:
+        life += start
     return Grant(
         tenant=T,
         account=clients.owner(pool),
@@ -139,6 +176,8 @@ def _grant(clients: Clients) -> Command:
         expires_at=None if life is None else clients.expected_at + life,
         priority=chance.choice((0, 0, 1)),
         category=chance.choice(("promotional", "paid")),
+        effective_at=None if start is None else clients.expected_at + start,
+        cost=chance.choice((None, "0.07 usd", "9.99 usd")) if pool == "money" else None,
     )
 
 
@@ -160,6 +199,39 @@ def _void(clients: Clients) -> Command | None:
     owner, pool, lot = clients.chance.choice(clients.lots)
     kind, id = owner.split("/")
     return Void(tenant=T, account={kind: id}, pool=pool, lot=lot, id=clients.id())
+
+
+def _set_top_up(clients: Clients) -> Command:
+    chance = clients.chance
+    minimum, target = chance.choice((("0", "5"), ("2.5", "2.5"), ("10", "60"), ("40", "60"), ("100", "250")))
+    account = clients.owner("money")
+    return SetTopUp(
+        tenant=T,
+        account=account,
+        pool="money",
+        id=clients.id(),
+        enabled=chance.random() < 0.8,
+        minimum=minimum,
+        target=target,
+        monthly_maximum=chance.choice((None, None, "0", "40", "500")),
+        actor=f"user/{account['user']}",
+    )
+
+
+def _refund(clients: Clients) -> Command | None:
+    lots = [lot for lot in clients.lots if lot[1] == "money"]
+    if not lots:
+        return None
+    owner, pool, lot = clients.chance.choice(lots)
+    kind, id = owner.split("/")
+    return Refund(tenant=T, account={kind: id}, pool=pool, lot=lot, id=clients.id())
+
+
+def _reverse(clients: Clients) -> Command | None:
+    if not clients.requests:
+        return None
+    account, of = clients.chance.choice(clients.requests)
+    return Reverse(tenant=T, account=account, of=of, id=clients.id())
 
 
 def _transfer(clients: Clients) -> Command | None:
@@ -186,7 +258,10 @@ KINDS: dict[Kind, int] = {
     _preview: 3,
     _grant: 14,
     _set: 3,
-    _void: 4,
+    _void: 3,
+    _refund: 2,
+    _reverse: 6,
+    _set_top_up: 2,
     _transfer: 3,
     _grant_reset: 1,
     _redeem: 1,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from simulator.book import ENDS, FORM, GENERATION, OPENED, USED, Finding, Window
 
-SLIDING = 1
+SLIDING, BUCKET = 1, 2
 
 
 def parts(state: Window | None) -> dict[int, tuple[int, int]]:
@@ -23,6 +23,17 @@ def missing(state: Window | None, at: int) -> int:
         return 0
     used, (since, rest, refill, per) = state[USED], state[FORM + 1 :]
     return max(-(-(used * per - rest - (at - since) * refill) // per), 0)
+
+
+def at_most(before: Window | None, gone: Mapping[int, int]) -> Mapping[int, int]:
+    """What comes back, as far as there is use of it: a window to which use of an earlier one came back has less of its
+    own than was counted in it, and never less than nothing."""
+    if before is None or before[FORM:][:1] == [BUCKET]:
+        return gone
+    used = {before[GENERATION]: before[USED]}
+    if len(before) != FORM:
+        used = {generation: amount for generation, (_, amount) in parts(before).items()}
+    return {generation: min(amount, used.get(generation, 0)) for generation, amount in gone.items()}
 
 
 def check(

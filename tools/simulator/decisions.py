@@ -42,12 +42,15 @@ def decided(auditor: Auditor, record: Record, changes: Changes, version: int) ->
                 lot.held += part.amount
             else:
                 lot.used += part.amount
+                part.used = part.amount
             lots.append(part.lot)
     occupied = [where for where in changes.windows if _is_occupied(answer, where)] if reserves else []
     added.update(dict.fromkeys(occupied, 1))
     auditor.windows(record, changes, {where: (amount, amount) for where, amount in added.items()}, {})
     if reserves:
-        _held(auditor, record, answer, changes, legs, occupied)
+        auditor.requests[record.id] = _held(auditor, record, answer, changes, legs, occupied)
+    else:
+        auditor.requests[record.id] = Hold(record.id, record.key[1], record.at, record.at, legs, [], False, True)
     return lots
 
 
@@ -114,7 +117,7 @@ def _is_occupied(answer: Decision, where: Where) -> bool:
 
 def _held(
     auditor: Auditor, record: Record, answer: Decision, changes: Changes, legs: list[Leg], occupied: list[Where]
-) -> None:
+) -> Hold:
     assert answer.hold is not None
     if answer.hold.id in auditor.holds:
         raise Finding(f"hold {answer.hold.id} was made twice")
@@ -127,4 +130,5 @@ def _held(
         raise Finding(f"hold {answer.hold.id} ends at {kept[5]}, its answer says {answer.hold.expires_at}")
     if not legs and answer.draws:
         auditor.mark("verified only")
-    auditor.holds[kept[0]] = Hold(kept[0], root, kept[5], kept[6], legs, occupied)
+    hold = auditor.holds[kept[0]] = Hold(kept[0], root, kept[5], kept[6], legs, occupied)
+    return hold

@@ -21,9 +21,13 @@ EVENTS = (
     "long_silence",
 )
 """What happens between batches."""
+BESIDE = ("swept", "provider_asked", "late_message", "wrong_receipt")
+"""What a process does beside its clients' commands."""
 DELIVERY = ("reply_lost", "sent_twice", "conflict", "reordered", "batch", "other_process")
 FAULTS = tuple(
-    dict.fromkeys([*(fault for place in AT_STORE.values() for fault in place), *TAILS, *EVENTS, *DELIVERY, "drift"])
+    dict.fromkeys(
+        [*(fault for place in AT_STORE.values() for fault in place), *TAILS, *EVENTS, *BESIDE, *DELIVERY, "drift"]
+    )
 )
 """All kinds; a run that hits not every one of them says so."""
 
@@ -36,6 +40,7 @@ class Mix:
         self.store_every = pick((30, 100, 400, 4000))
         """Places of the store between two faults, on the average."""
         self.event = pick((0.0, 0.002, 0.01, 0.03))
+        self.beside = pick((0.0, 0.02, 0.1))
         self.reply_lost = pick((0.0, 0.02, 0.15))
         self.sent_twice = pick((0.01, 0.05, 0.2))
         self.batch = pick((0.0, 0.1, 0.5))

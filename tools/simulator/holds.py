@@ -100,6 +100,7 @@ def _taken(auditor: Auditor, draw: Draw, at: int) -> Leg:
 
 def _owed(auditor: Auditor, answer: Settled, hold: Hold, changes: Changes) -> None:
     shown = sum(steps(draw.amount) for draw in answer.draws if draw.source == "debt")
+    hold.owed += shown
     booked = sum(after - before for before, after in changes.debts.values())
     if shown != booked:
         raise Finding(f"a capture owes {shown}, the accounts {booked}")

@@ -16,6 +16,8 @@ class Lot(msgspec.Struct):
     granted: int
     granted_at: int
     expires_at: int
+    paid: tuple[int, int] = (0, 0)
+    """(cents, for so many steps) of the purchase that it stems from."""
     used: int = 0
     held: int = 0
     gone: int = 0
@@ -66,5 +68,7 @@ class Hold(msgspec.Struct):
     occupied: list[Where]
     is_open: bool = True
     over: bool = False
+    reversed: bool = False
+    owed: int = 0
     absorbed: int = 0
     """Of all captures so far: what one part finds no cover for, a later one may."""

@@ -10,6 +10,7 @@ from overspill.runtime.policies import compiled
 HEAD = """policy sim version VERSION;
 language 1;
 unit credits: decimal(2);
+unit usd: decimal(2);
 account user {
   plan: string = "plus"; blocked: bool = false; ceiling: credits?; anchor: timestamp = 2026-01-31T12:00:00Z;
 }
@@ -41,12 +42,16 @@ limit rush {
   window bucket: bucket 2 credits per 1min burst 30 credits;
   capacity hour 50 credits;
 }
-pool promo { per user; unit credits; order granted_at, id; lots expire after 2d; multiplier 2; free; }
-pool shared { per workspace; unit credits; }
+pool promo {
+  per user; unit credits; order granted_at, id; lots expire after 2d; multiplier 2; free; on expired_in_hold PROMO;
+}
+pool shared { per workspace; unit credits; on expired_in_hold SHARED; }
 pool money {
   per user; unit credits;
   overage up to first_set(user.ceiling, 2 credits) per 1mo from user.anchor;
   on overshoot OVERSHOOT;
+  price 0.04 usd per 1 credits;
+  top_up { settings user; on top_up_cap CEILING; when user.plan != "free"; }
 }
 entitlement founders { per user; unit credits; up to 4 credits per calendar day in UTC; multiplier 0.5; }
 grace finish { per request.turn; unit credits; up to 3 credits; only_if started_funded; }
@@ -65,6 +70,8 @@ MAIN = """waterfall main {
   occupy streams;
   otherwise deny used_up offer wait, add_money, add_shared;
   holds expire after HOLD, late capture 1h;
+  on reversal closed_window CLOSED;
+  on reversal expired_lot BREAKAGE;
 }
 """
 OTHERS = """waterfall bulk {
@@ -86,12 +93,12 @@ FINISH_STARTED = frozenset({"room"})
 _FIRST = "draw included; draw promo; draw shared within seat, room when has(workspace.id); draw money within seat;"
 _SECOND = "draw promo; draw money within seat; draw included; draw shared within room when has(workspace.id);"
 _DEBT = "debt up to 5 credits"
-# PRICE, FIVE, OVERSHOOT, DRAWS, HOLD, FILL
+_NAMES = ("PRICE", "FIVE", "OVERSHOOT", "DRAWS", "HOLD", "FILL", "PROMO", "SHARED", "CLOSED", "BREAKAGE", "CEILING")
 VERSIONS = (
-    ("150", "20", _DEBT, _FIRST, "15min", "split"),
-    ("90", "8", _DEBT, _SECOND, "30min", "whole"),
-    ("33.3", "12", "refund", _FIRST, "2min", "split"),
-    ("150", "20", "refund", _SECOND, "15min", "whole"),
+    ("150", "20", _DEBT, _FIRST, "15min", "split", "lapse", "reissue 1h", "no_transfer", "breakage", "partial"),
+    ("90", "8", _DEBT, _SECOND, "30min", "whole", "reissue 20min", "lapse", "transfer", "reissue 1h", "none"),
+    ("33.3", "12", "refund", _FIRST, "2min", "split", "honor", "reissue 1d", "transfer", "reissue 1d", "partial"),
+    ("150", "20", "refund", _SECOND, "15min", "whole", "lapse", "honor", "no_transfer", "breakage", "partial"),
 )
 
 
@@ -99,8 +106,7 @@ VERSIONS = (
 def source(version: int) -> bytes:
     """The text of a version, from 1 on."""
     text = (HEAD + MAIN + OTHERS).replace("VERSION", str(version))
-    names = ("PRICE", "FIVE", "OVERSHOOT", "DRAWS", "HOLD", "FILL")
-    for name, value in zip(names, VERSIONS[version - 1], strict=True):
+    for name, value in zip(_NAMES, VERSIONS[version - 1], strict=True):
         text = text.replace(name, value)
     return text.encode()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from overspill.plan.program import Program
 from overspill.ports.store import StoredPolicy
+from overspill.records.journal import Record
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.step.keys import Identified
@@ -58,6 +59,22 @@ class Process:
         batch = [Waiting(command) for command in commands]
         self.combiner.run_all(batch)
         return batch
+
+    def sweep(self) -> int:
+        """Writes down what has ended by itself."""
+        total = 0
+        while count := self.combiner.exclusively(self.combiner.sweep):
+            total += count
+        return total
+
+    def find(self, id: str) -> Record | None:
+        """The record that an id leads to."""
+
+        def read() -> Record | None:
+            self.combiner.look()
+            return self.combiner.record_of(id)
+
+        return self.combiner.exclusively(read)
 
     def close(self) -> None:
         """An orderly end."""

@@ -130,8 +130,82 @@ class Moved(msgspec.Struct):
     effective_at: str | None = None
     expires_at: str | None = None
     holds: list[Lapsed] = []
+    cost: str | None = None
+    money: dict[str, str] = {}
+
+
+class Returned(msgspec.Struct):
+    """What a reversal gives back to a window, a lot or a debt."""
+
+    account: str
+    amount: str
+    to: str
+    window: str | None = None
+    generation: int | None = None
+    pool: str | None = None
+    lot: str | None = None
+    reissued: Reissued | None = None
+
+
+class Reversal(msgspec.Struct):
+    of: str
+    returned: list[Returned]
+
+
+class Settings(msgspec.Struct):
+    enabled: bool
+    minimum: str
+    target: str
+    monthly_maximum: str | None
+
+
+class Agreed(msgspec.Struct):
+    account: str
+    pool: str
+    settings: Settings
+    abandoned: str | None = None
+
+
+class Bought(msgspec.Struct):
+    id: str
+    amount: str
+    money: str
+
+
+class TestedPool(msgspec.Struct):
+    pool: str
+    reason: str | None = None
+    purchase: Bought | None = None
+
+
+class Tested(msgspec.Struct):
+    at: str
+    account: str
+    pools: list[TestedPool]
+
+
+class Unpaid(msgspec.Struct):
+    purchase: str
+    outcome: str
+
+
+class Paid(msgspec.Struct):
+    at: str
+    account: str
+    pool: str
+    lot: str
+    amount: str
+    cost: str
+    receipt: str
+    expires_at: str | None
+    repaid: str = "0"
 
 
 decision = msgspec.json.Decoder(Decision).decode
 settled = msgspec.json.Decoder(Settled).decode
+settings = msgspec.json.Decoder(Agreed).decode
+tested = msgspec.json.Decoder(Tested).decode
+unpaid = msgspec.json.Decoder(Unpaid).decode
+paid = msgspec.json.Decoder(Paid).decode
+reversal = msgspec.json.Decoder(Reversal).decode
 moved = msgspec.json.Decoder(Moved).decode

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import Counter, deque
 from hashlib import sha256
@@ -12,38 +11,25 @@ import msgspec
 
 from overspill.records.journal import Record
 from overspill.runtime.combiner import Waiting
-from overspill.step.commands import Capture, Preview, Reserve
+from overspill.step.commands import Capture, Consume, Preview, Reserve
 from overspill.step.keys import Identified, identify
 from overspill.words.codec import replace
 from overspill.words.failures import Failure, StoreFailure
-from overspill.words.instants import DAY, HOUR
+from overspill.words.instants import DAY
 from simulator.auditor import Auditor
+from simulator.beside import Payments, beside
 from simulator.book import Finding
-from simulator.clients import Clients
+from simulator.clients import EXPECTED, Clients
 from simulator.disk import Disk
-from simulator.faults import AT_STORE, EVENTS, Mix
-from simulator.policies import CAPS, FINISH_STARTED, VERSIONS
+from simulator.events import happen, restart
+from simulator.faults import AT_STORE, Mix
+from simulator.policies import CAPS, FINISH_STARTED
 from simulator.process import Process
 from simulator.store import Crash
 from simulator.times import SimulatedTime
 
-EXPECTED = frozenset(
-    [
-        "hold_closed",
-        "unknown_hold",
-        "unknown_lot",
-        "lot_held",
-        "not_enough",
-        "already_expired",
-        "same_account",
-        "no_reset",
-        "reset_expired",
-        "nothing_to_reset",
-        "invalid_usage",
-        "missing_meter",
-    ]
-)
-"""What a command may be refused with, and nothing has changed."""
+UNASKED = ("expire", "expire_lot", "top_up", "purchase", "unpaid")
+"""What no client asks for: what ends by itself, and what became of a purchase."""
 HISTORY = 40
 TURNS_TO_HEAL = 5000
 COMPARED = 0.25
@@ -62,6 +48,7 @@ class World:
         self.time.drift = self.mix.drift if "drift" in self.mix.enabled else 0
         self.disk = Disk()
         self.clients = Clients(self.chance)
+        self.payments = Payments(self.chance)
         self.auditor = Auditor(CAPS, FINISH_STARTED)
         self.faults: Counter[str] = Counter()
         self.steps = 0
@@ -94,22 +81,22 @@ class World:
         fault = self.chance.choice(AT_STORE[place])
         if fault not in self.mix.enabled:
             return None
-        self._note(fault, place)
+        self.note(fault, place)
         if fault == "power_loss":
-            self._lose_power()
+            self.lose_power()
             raise Crash
         if fault == "crash":
             self.disk.sync()
             raise Crash
         return fault
 
-    def _lose_power(self) -> None:
+    def lose_power(self) -> None:
         fate = self.disk.lose_power(self.chance)
         if fate is not None:
-            self._note(f"tail_{fate}")
+            self.note(f"tail_{fate}")
         self.processes = [None] * len(self.processes)
 
-    def _note(self, fault: str, *more: object) -> None:
+    def note(self, fault: str, *more: object) -> None:
         self.faults[fault] += 1
         self.history.append(("fault", fault, *more))
         self.digest.update(fault.encode())
@@ -119,11 +106,14 @@ class World:
     def run(self, steps: int) -> None:
         """So many steps, then all heals and is drained. Raises Finding."""
         if self.time.drift:
-            self._note("drift")
+            self.note("drift")
         while self.steps < steps:
             self.time.passed += self.chance.choice(self.mix.gaps)
             if self.chance.random() < self.mix.event:
-                self._event()
+                happen(self)
+                self.steps += 1
+            elif self.chance.random() < self.mix.beside:
+                beside(self, self.payments)
                 self.steps += 1
             else:
                 self._turn()
@@ -133,14 +123,14 @@ class World:
         number = 0
         if len(self.processes) > 1 and self.chance.random() < 0.5:
             number = 1
-            self._note("other_process")
+            self.note("other_process")
         count = 1
         if self.chance.random() < self.mix.batch:
             count = self.chance.randrange(2, 9)
-            self._note("batch")
+            self.note("batch")
         self._deliver(number, [self._command() for _ in range(count)])
 
-    def _process(self, number: int) -> Process | None:
+    def process(self, number: int) -> Process | None:
         """The process, started again where it is down; None when it does not come up."""
         process = self.processes[number]
         if process is None or process.store.dead:
@@ -158,16 +148,19 @@ class World:
             self._compare(process, list(self.auditor.accounts))
         return process
 
+    def stamped(self, process: Process) -> int:
+        """The instant of what the process writes next, by the version that is active in it."""
+        self.decided_by[self.auditor.seq + 1] = process.plans.version
+        return max(self.time.passed + process.offset, self.auditor.at)
+
     def _deliver(self, number: int, commands: list[Identified]) -> None:
         self.steps += len(commands)
-        process = self._process(number)
+        process = self.process(number)
         if process is None:
             self.flying += commands
             return
-        at = max(self.time.passed + process.offset, self.auditor.at)
+        at = self.stamped(process)
         self.clients.expected_at = at
-        first = self.auditor.seq + 1
-        self.decided_by[first] = process.plans.version
         for command in commands:
             if not isinstance(command.command, Preview):
                 self.sent.setdefault(command.id, command)
@@ -178,9 +171,9 @@ class World:
             if self.processes[number] is process:
                 self.processes[number] = None
             self.flying += [one for one in commands if not isinstance(one.command, Preview)]
-            self._audited(at)
+            self.audited(at)
             return
-        records = self._audited(at)
+        records = self.audited(at)
         for waiting in batch:
             self._reply(waiting)
         if self.chance.random() < COMPARED:
@@ -197,7 +190,7 @@ class World:
             if "reordered" in self.mix.enabled and len(self.flying) > 1:
                 at = chance.randrange(min(len(self.flying), 30))
                 if at:
-                    self._note("reordered")
+                    self.note("reordered")
             command = self.flying.pop(at)
         else:
             command = identify(self.clients.next())
@@ -207,9 +200,9 @@ class World:
         """What was answered before; now and then with another payload under its id."""
         command = self.chance.choice(self.answered)
         if isinstance(command.command, Capture) and self.chance.random() < 0.5 and "conflict" in self.mix.enabled:
-            self._note("conflict")
+            self.note("conflict")
             return identify(replace(command.command, meters={"tokens": 987_654}))
-        self._note("sent_twice")
+        self.note("sent_twice")
         return command
 
     # ---- what comes back
@@ -219,14 +212,14 @@ class World:
         place = self.disk.segment_at(self.auditor.seq + 1)
         return self.auditor.read(self.disk.segments[place:], self.disk.forms.__getitem__)
 
-    def _audited(self, at: int) -> list[Record]:
+    def audited(self, at: int) -> list[Record]:
         records = self.catch_up()
         for record in records:
             if record.at != at:
                 raise Finding(f"record {record.seq} is stamped {record.at}, the clock of its process stands at {at}")
             sent = self.sent.get(record.id)
             if sent is None:
-                if record.key[2] not in ("expire", "expire_lot", "top_up"):
+                if record.key[2] not in UNASKED:
                     raise Finding(f"nobody asked for record {record.seq}: {record.key}")
             elif bytes(record.command) != sent.payload:
                 raise Finding(f"record {record.seq} is of another command than was sent: {record.command!r}")
@@ -243,7 +236,7 @@ class World:
         if isinstance(command.command, Preview):
             return
         if not self.quiet and self.chance.random() < self.mix.reply_lost:
-            self._note("reply_lost")
+            self.note("reply_lost")
             self.flying.append(command)
             return
         before = self.acknowledged.get(command.id)
@@ -276,6 +269,9 @@ class World:
 
     def _heard(self, command: Identified, answer: bytes) -> None:
         fields = msgspec.json.decode(answer)
+        if isinstance(command.command, Consume | Reserve) and fields["outcome"] != "deny":
+            hold = fields["hold"]
+            self.clients.heard_of_request("/".join(command.key[:2]), hold["id"] if hold else fields["decision"])
         if isinstance(command.command, Reserve) and fields["hold"] is not None:
             follow_ups = self.clients.follow_ups("/".join(command.key[:2]), fields["hold"]["id"])
             self.flying += [identify(one) for one in follow_ups]
@@ -294,77 +290,12 @@ class World:
             if difference is not None:
                 raise Finding(f"the engine's {name} is not what the journal makes of it: {difference}")
 
-    # ---- what happens between batches
-
-    def _event(self) -> None:
-        fault = self.chance.choice(EVENTS)
-        if fault not in self.mix.enabled:
-            return
-        match fault:
-            case "clock_forward" | "clock_back":
-                jump = self.chance.choice(self.mix.jumps)
-                self.time.skew += jump if fault == "clock_forward" else -jump
-            case "power_loss":
-                self._lose_power()
-            case "clean_restart":
-                self._restart()
-            case "disk_full":
-                self.disk.full = not self.disk.full
-            case "activation":
-                self._activate()
-            case "long_silence":
-                self.time.passed += self.chance.choice((HOUR, 7 * HOUR, 3 * DAY))
-            case "bit_flip":
-                if not self._flip():
-                    return
-        self._note(fault)
-
-    def _restart(self) -> None:
-        for number, process in enumerate(self.processes):
-            if process is not None:
-                with contextlib.suppress(Crash):
-                    process.close()
-                self.processes[number] = None
-
-    def _activate(self) -> None:
-        """Another version is published and decided by, in one process at once, in others when they start again."""
-        self.version = self.chance.randrange(1, len(VERSIONS) + 1)
-        process = self.processes[0]
-        if process is not None and not process.store.dead:
-            try:
-                process.activate(self.version)
-            except Crash:
-                self.processes[0] = None
-            except StoreFailure:
-                process.plans.version = process.plans.version
-
-    def _flip(self) -> bool:
-        """A digit of a segment that the next start has to read is otherwise: the start must refuse it."""
-        place = self.disk.segment_at(self.disk.through + 1)
-        if place >= len(self.disk.segments):
-            return False
-        self.processes = [None] * len(self.processes)
-        place = self.chance.randrange(place, len(self.disk.segments))
-        whole = self.disk.damage(place, self.chance)
-        quiet, self.quiet = self.quiet, True
-        try:
-            Process(self.disk, self.hazard, self.time, self.version)
-        except StoreFailure as failure:
-            if failure.code != "chain_broken":
-                raise Finding(f"a damaged journal is refused as {failure.code}") from None
-        else:
-            raise Finding(f"the engine opens on a journal that is damaged at record {whole.first_seq}")
-        finally:
-            self.quiet = quiet
-            self.disk.segments[place] = whole
-        return True
-
     # ---- the end
 
     def _drain(self) -> None:
         """Everything heals: what is on its way arrives, holds end, nothing acknowledged is missing."""
         self.quiet, self.disk.full = True, False
-        self._restart()
+        restart(self)
         for turn in itertools.count():
             if not self.flying:
                 break
