@@ -152,7 +152,7 @@ class Auditor:
                 gone = at_most(before, gone)
             check(f"{where} at {record.key[2]}", before, after, record.at, within, gone)
         for where, (least, _) in added.items():
-            if least and where not in changes.windows:
+            if least and where not in changes.windows and where not in changes.closed:
                 raise Finding(f"{record.key[2]} counted {least} in {where}, and no window changed")
         for where, gone in back.items():
             state = self.accounts[where[0]].windows.get(where[1])

@@ -36,6 +36,8 @@ class Changes:
 
     def __init__(self) -> None:
         self.lots: dict[LotKey, tuple[int, int]] = {}
+        self.closed: set[Where] = set()
+        """Windows of which a generation that is over has changed."""
         self.windows: dict[Where, tuple[Window | None, Window]] = {}
         self.debts: dict[Where, tuple[int, int]] = {}
         self.holds: dict[tuple[str, str], list[Any] | None] = {}
@@ -55,6 +57,8 @@ class Account:
         self.banked: dict[str, list[Any]] = {}
         self.debts: dict[str, int] = {}
         self.top_ups: dict[str, list[Any]] = {}
+        self.closed: dict[str, Window] = {}
+        """By window and generation: what ended while a hold was open."""
         self.orders: dict[str, list[str]] = {}
         """By pool: the order that its lots are kept in beside the default one."""
 
@@ -67,7 +71,13 @@ class Account:
                 case ["window", key, state]:
                     first = changes.windows.get((name, key), (self.windows.get(key),))[0]
                     changes.windows[name, key] = (first, state)
+                    before = self.windows.get(key)
+                    if self.holds and before is not None and len(before) == FORM and before[0] != state[0]:
+                        self.closed[f"{key}@{before[0]}"] = before
                     self.windows[key] = state
+                case ["closed", key, state]:
+                    changes.closed.add((name, key))
+                    self.closed[f"{key}@{state[0]}"] = state
                 case ["lot", pool, lot]:
                     self._lot(name, pool, lot, changes)
                 case ["hold", hold]:
@@ -77,6 +87,8 @@ class Account:
                     self._in_time(at)
                     changes.holds[name, id] = None
                     self.holds.pop(id, None)
+                    if not self.holds:
+                        self.closed = {}
                 case ["attribute", key, value]:
                     self.since = at
                     self.attributes.pop(key, None)
@@ -135,7 +147,7 @@ class Account:
 
     def differs(self, state: Sequence[Any]) -> str | None:
         """Where the engine's state, as a list in its order, is another than this; None where it is the same."""
-        version, at, attributes, windows, pools, holds, since, banked, debts, due_at, top_ups, ordered = state
+        version, at, attributes, windows, pools, holds, since, banked, debts, due_at, top_ups, ordered, closed = state
         stated = {pool: {lot[0]: lot for lot in lots} for pool, lots in pools.items() if lots}
         own = {pool: lots for pool, lots in self.pools.items() if lots}
         pairs = {
@@ -150,6 +162,7 @@ class Account:
             "debts": (debts, self.debts),
             "due_at": (due_at, self.due_at()),
             "top_ups": (top_ups, self.top_ups),
+            "closed windows": (closed, self.closed),
             "lots in their order": (ordered, {pool: self._ordered(pool, order) for pool, order in self.orders.items()}),
         }
         for what, (one, other) in pairs.items():
