@@ -13,9 +13,11 @@ from typing import Any
 from account.naive import Naive
 from overspill.account.state import EMPTY, Account
 from overspill.plan.program import Program, interpreted
+from overspill.records.journal import Record, answered
 from overspill.records.request import Request
+from overspill.records.written import Form
 from overspill.runtime.policies import compiled
-from overspill.step.commands import Capture, Command, Consume, Extend, Grant, Release, Reserve
+from overspill.step.commands import Capture, Command, Consume, Extend, Grant, Release, Reserve, Reverse
 from overspill.step.keys import identify
 from overspill.step.step import Batch, Outcome, step
 from overspill.words.failures import Failure
@@ -82,9 +84,11 @@ def policy_of(chance: Random) -> tuple[str, Spec]:
     whole, partial = chance.random() < 0.25, chance.random() < 0.4
     lines += ["waterfall w { serves true; counts credits;", *draws, "otherwise deny used_up;"]
     lines += ["fill whole;"] * whole + ["on shortfall partial;"] * partial
+    reissue = 2 * HOUR if chance.random() < 0.3 else None
+    lines += ["on reversal expired_lot reissue 2h;"] * (reissue is not None)
     lines.append("holds expire after 15min, late capture 1h; }")
     caps = {name: cap for name, cap in caps.items() if name in used}
-    return "\n".join(lines), {"layers": layers, "caps": caps, "whole": whole, "partial": partial}
+    return "\n".join(lines), {"layers": layers, "caps": caps, "whole": whole, "partial": partial, "reissue": reissue}
 
 
 def _limit(chance: Random, number: int) -> tuple[str, Spec]:
@@ -130,6 +134,8 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self.program, self.accounts, self.seq = program, dict[str, Account](), 1
+        self.records: dict[str, Record] = {}
+        self.forms: dict[str, Form] = {}
 
     def active(self) -> Program:
         return self.program
@@ -140,12 +146,18 @@ class Machine:
     def do(self, command: Command, now: int) -> Outcome | str:
         """What it did, or the code of its failure."""
         try:
-            outcome = step(self, lambda key: self.accounts.get(key, EMPTY), identify(command), now, self.seq)
+            outcome = step(self, lambda key: self.accounts.get(key, EMPTY), identify(command), now, self.seq, self.find)
         except Failure as failure:
             return failure.code
         self.accounts.update(outcome.accounts)
         self.seq += len(outcome.records)
+        self.forms.update(outcome.forms)
+        for record in outcome.records:
+            self.records.update(dict.fromkeys((record.id, *record.ids), record))
         return outcome
+
+    def find(self, id: str) -> Record | None:
+        return answered(self.records[id], self.forms.__getitem__) if id in self.records else None
 
     def swept(self, now: int) -> Mapping[str, Account]:
         """The accounts as they are once somebody has looked at all of them."""
@@ -164,6 +176,8 @@ class History:
         self.naive = Naive(spec)
         self.now, self.count = START, 0
         self.holds: list[str] = []
+        self.requests: list[str] = []
+        """Holds, and decisions of what was consumed at once."""
         self.lines: list[str] = []
         self.met = Counter[str]()
         """How often each thing has happened."""
@@ -181,8 +195,10 @@ class History:
             self._grant()
         elif roll < 0.5 or not self.holds:
             self._ask(self.chance.random() < 0.6)
-        elif roll < 0.85:
+        elif roll < 0.8:
             self._capture()
+        elif roll < 0.9:
+            self._reverse()
         else:
             self._end()
 
@@ -208,11 +224,12 @@ class History:
         request = Request(id=f"r{self.count}", account={"user": "ana", "team": "red"}, meters={"credits": asked})
         answer = self._do(Reserve(tenant=T, request=request) if reserves else Consume(tenant=T, request=request))
         hold = None if answer["hold"] is None else answer["hold"]["id"]
-        outcome, granted, draws = self.naive.request(asked, self.now, hold)
+        outcome, granted, draws = self.naive.request(asked, self.now, answer["decision"], hold)
         found = [(draw["layer"], int(draw["base"]), int(draw["amount"])) for draw in answer["draws"]]
         assert (answer["outcome"], int(answer["granted"]), found) == (outcome, granted, draws)
         self.met[outcome] += 1
         self.holds += [] if hold is None else [hold]
+        self.requests += [] if outcome == "deny" else [hold or answer["decision"]]
 
     def _capture(self) -> None:
         hold, used = self.chance.choice(self.holds), self.chance.choice(ASKED)
@@ -238,6 +255,13 @@ class History:
         assert found == expected, (found, expected)
         self.met.update(f"drawn from {source}" for _, source, *_ in draws)
         self.met.update(["late"] * answer["late"] + ["absorbed"] * (found[2] > 0))
+
+    def _reverse(self) -> None:
+        of = self.chance.choice(self.requests)
+        answer = self._do(Reverse(tenant=T, account=f"{T}/user/ana", of=of, id=f"{self.count}"))
+        expected = self.naive.reverse(of, self.now)
+        found = answer if isinstance(answer, str) else int(answer["credit"].get("credits", "0"))
+        assert found == expected, (found, expected)
 
     def _end(self) -> None:
         hold = self.chance.choice(self.holds)

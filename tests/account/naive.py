@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 
-from overspill.words.instants import DAY, HOUR, MINUTE, instant_from_text
+from overspill.words.instants import DAY, HOUR, MINUTE, NEVER, instant_from_text
 
 ANCHOR = instant_from_text("2026-01-05T00:00:00Z")
 
@@ -57,6 +57,9 @@ class Hold:
     owed_base: int = 0
     owed: int = 0
     is_open: bool = True
+    over: bool = False
+    captured: bool = False
+    reversed: bool = False
 
 
 @dataclass
@@ -172,9 +175,9 @@ class Naive:
 
     def give_back(self, leg, now):
         """S4: what is not used goes back."""
-        self.keep(leg, leg.used_base, leg.used, now)
+        self.keep(leg, leg.used_base, leg.used, now, self.layer(leg).get("reissue"))
 
-    def keep(self, leg, base, amount, now):
+    def keep(self, leg, base, amount, now, length):
         """All but so much of the leg goes back to where it came from, the lot drawn last first, the overage before them."""
         unused = leg.amount - amount
         lotted = sum(part for _, part in leg.parts)
@@ -189,7 +192,7 @@ class Naive:
             if now < self.lot(id).expires_at:
                 self.lot(id).left += min(part, back)
             elif min(part, back):
-                self.reissue(self.lot(id), min(part, back), self.layer(leg)["reissue"], now)
+                self.reissue(self.lot(id), min(part, back), length, now)
             leg.parts[at] = (id, part - min(part, back))
             back -= min(part, back)
         leg.base, leg.amount = base, amount
@@ -216,7 +219,7 @@ class Naive:
                         self.count(counter, period, -held, now)
                         leg.counts[at] = (counter, period, counted - held)
                 leg.amount -= held
-                self.keep(leg, *covered(leg.base, leg.amount, self.layer(leg)["rate"]), now)
+                self.keep(leg, *covered(leg.base, leg.amount, self.layer(leg)["rate"]), now, None)
         hold.legs = [leg for leg in hold.legs if leg.base]
 
     def layer(self, leg):
@@ -240,7 +243,7 @@ class Naive:
                 for hold in self.holds.values():
                     self.lapse(hold, self.lot(id), at)
 
-    def request(self, asked, now, hold=None):
+    def request(self, asked, now, decision, hold=None):
         """(outcome, granted, [(layer, base, amount)])."""
         self.end_due(now)
         legs, left = self.fill(asked, now, now, {}) if asked else ([], 0)
@@ -248,15 +251,23 @@ class Naive:
             return "deny", 0, []
         for leg in legs:
             self.draw(leg, now)
-        if hold is not None:
-            self.holds[hold] = Hold(now, now + 15 * MINUTE, [replace(leg) for leg in legs])
+        kept = [replace(leg) for leg in legs]
+        if hold is None:
+            for leg in kept:
+                leg.used_base, leg.used = leg.base, leg.amount
+            self.holds[decision] = Hold(now, now, kept, is_open=False, over=True, captured=True)
+        else:
+            self.holds[hold] = Hold(now, now + 15 * MINUTE, kept)
         return "partial" if left else "allow", asked - left, [(leg.layer, leg.base, leg.amount) for leg in legs]
+
+    def is_over(self, hold, now):
+        return hold.over or now >= hold.expires_at + (0 if hold.is_open else HOUR)
 
     def capture(self, id, used, now, final):
         """S1, S2, S3: (used, covered, absorbed, [(layer, from, base, amount, returned)]), None for a hold that is over."""
         self.end_due(now)
-        hold = self.holds.get(id)
-        if hold is None or now >= hold.expires_at + (0 if hold.is_open else HOUR):
+        hold = self.holds[id]
+        if self.is_over(hold, now):
             return None
         hold.total += used
         shown, asked, before = [], hold.total, {}
@@ -283,8 +294,9 @@ class Naive:
         hold.legs += free
         absorbed = self.owe(hold, over, shown) - hold.absorbed
         hold.absorbed += absorbed
+        hold.captured = True
         if final:
-            del self.holds[id]
+            hold.is_open, hold.over = False, True
         return used, used - absorbed, absorbed, shown
 
     def owe(self, hold, over, shown):
@@ -302,18 +314,18 @@ class Naive:
 
     def release(self, id, now):
         self.end_due(now)
-        hold = self.holds.get(id)
-        if hold is None or now >= hold.expires_at + (0 if hold.is_open else HOUR):
+        hold = self.holds[id]
+        if self.is_over(hold, now):
             return False
         for leg in hold.legs:
             self.give_back(leg, now)
-        del self.holds[id]
+        hold.is_open, hold.over = False, True
         return True
 
     def extend(self, id, now):
         self.end_due(now)
-        hold = self.holds.get(id)
-        if hold is None or not hold.is_open:
+        hold = self.holds[id]
+        if not hold.is_open:
             return False
         hold.expires_at = max(hold.expires_at, now + 15 * MINUTE)
         return True
@@ -324,6 +336,46 @@ class Naive:
         repaid = min(self.debts.get(pool, 0), amount)
         self.debts[pool] = self.debts.get(pool, 0) - repaid
         self.lots.append(Lot(id, pool, amount - repaid, granted_at, expires_at, priority, category))
+
+    def reverse(self, id, now):
+        """S4: the pools' amounts that come back, or why nothing does."""
+        self.end_due(now)
+        hold = self.holds[id]
+        if hold.reversed:
+            return "already_reversed"
+        if not self.is_over(hold, now):
+            return "hold_open"
+        if not hold.captured:
+            return "nothing_to_reverse"
+        hold.reversed = True
+        pools = [leg.amount for leg in hold.legs if self.layer(leg)["kind"] == "pool"]
+        for leg in hold.legs:
+            leg.counts = [count for count in leg.counts if self.still_counts(*count, now)]
+            self.undo(leg, now)
+        if hold.owed:
+            self.forgive(hold.owed, now)
+        return sum(pools)
+
+    def undo(self, leg, now):
+        """What lots gave and what still counts comes back; of a lot that has expired by the word of the waterfall."""
+        for counter, period, amount in leg.counts:
+            self.count(counter, period, -amount, now)
+        leg.counts = []
+        self.keep(leg, 0, 0, now, self.spec["reissue"])
+
+    def still_counts(self, counter, period, amount, now):
+        """Whether the period goes on."""
+        length = {"sliding": MINUTE - 1 + HOUR, "first_use": 2 * HOUR, "day": DAY, "schedule": 3 * HOUR}
+        return counter["kind"] == "bucket" or now < period + length[counter["kind"]]
+
+    def forgive(self, owed, now):
+        """What is still owed is owed no more, and what was repaid is a paid lot again."""
+        pool = next(layer["name"] for layer in reversed(self.spec["layers"]) if layer["kind"] == "pool")
+        debt = min(self.debts.get(pool, 0), owed)
+        self.debts[pool] = self.debts.get(pool, 0) - debt
+        if owed > debt:
+            id = f"{pool} {now} {NEVER} 0 1 {len(self.lots)}"
+            self.lots.append(Lot(id, pool, owed - debt, now, NEVER, 0, 1))
 
     # ---- what is left
 

@@ -16,7 +16,7 @@ POLICIES, EACH = 50, 25
 THINGS = (
     *("consume", "reserve", "capture", "release", "extend", "grant", "allow", "partial", "deny", "hold_closed", "late"),
     *("absorbed", "drawn from hold", "drawn from free", "drawn from debt"),
-    *("expired in a hold", "lapsed", "reissued"),
+    *("reverse", "already_reversed", "hold_open", "nothing_to_reverse", "expired in a hold", "lapsed", "reissued"),
 )
 
 
@@ -78,6 +78,8 @@ def _nothing(self: Any, *rest: Any) -> None:
         pytest.param(naive.Naive, "period", _of_today, id="an excess counts in the present period"),
         pytest.param(naive.Naive, "grant", _nothing_repaid, id="a purchase repays nothing"),
         pytest.param(naive.Naive, "lapse", _nothing, id="what is held of a lot that expires stays held"),
+        pytest.param(naive.Naive, "undo", _nothing, id="a reversal returns nothing"),
+        pytest.param(naive.Naive, "forgive", _nothing, id="what was reversed is still owed"),
         pytest.param(naive.Naive, "reissue", _nothing, id="nothing is reissued"),
     ],
 )

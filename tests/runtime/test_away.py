@@ -281,6 +281,26 @@ def test_a_page_shows_what_was_granted_while_the_store_is_away() -> None:
     assert window.used == "4"
 
 
+@pytest.mark.rule("T3")
+def test_time_goes_on_behind_what_another_process_has_stamped_later(tmp_path: Path) -> None:
+    away = Away(path=tmp_path / "x.db")
+    away.go()
+    away.ask("a", 4)
+    with Engine.open(_policy(), db=tmp_path / "x.db", clock=ManualClock(NOON + HOUR)) as other:
+        other.decide(Request(id="o", account=BOB, meters={"credits": 1}))
+    away.back()
+    away.engine.close()
+    assert _ats(tmp_path / "x.db")[-1] < NOON + HOUR  # what the outage left is stored last, as of its own instant
+    with Engine.open(_policy(), db=tmp_path / "x.db", clock=ManualClock(NOON)) as again:
+        again.decide(Request(id="b", account=BOB, meters={"credits": 1}))
+    assert _ats(tmp_path / "x.db")[-1] == NOON + HOUR
+
+
+def _ats(path: Path) -> list[int]:
+    with Engine.open(_policy(), db=path) as engine:
+        return [record.at for record in engine.records()]
+
+
 def test_closing_stores_what_waits_and_says_so_when_it_cannot(tmp_path: Path) -> None:
     away = Away(path=tmp_path / "x.db")
     away.go()

@@ -24,6 +24,7 @@ from overspill.records.journal import Record
 from overspill.runtime import clock, top_ups
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
+from overspill.runtime.outage import Outage
 from overspill.runtime.states import States
 from overspill.step import lots, resets, reversal, settle
 from overspill.step import top_ups as step_top_ups
@@ -271,6 +272,11 @@ def two_in_flight(patches: Patches) -> None:
     patches.put(step_top_ups, "_hindered", hasty)
 
 
+def outage_forgotten(patches: Patches) -> None:
+    """What was granted while the store was away is not stored when it is back."""
+    patches.put(Outage, "journalled", lambda self, seq: ([], {}))
+
+
 BUGS: dict[Bug, int] = {
     reply_before_commit: 10,
     key_forgotten_after_restart: 10,
@@ -297,5 +303,6 @@ BUGS: dict[Bug, int] = {
     reversed_twice: 5,
     receipt_granted_twice: 10,
     two_in_flight: 10,
+    outage_forgotten: 10,
 }
 """Each bug and its seeds."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from overspill.records.journal import Record
 from overspill.words.instants import instant_from_text
-from simulator.book import Changes, Finding, LotKey, Where
+from simulator.book import GENERATION, Changes, Finding, LotKey, Where
 from simulator.ledger import Count, Hold, Leg, Part
+from simulator.policies import AWAY, LIMITS
 from simulator.shown import Counted, Decision, Draw, Entry, decision, steps
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ def decided(auditor: Auditor, record: Record, changes: Changes, version: int) ->
     reserves = record.key[2] == "reserve"
     auditor.mark(answer.outcome)
     _adds_up(answer)
-    if answer.account_version != version:
+    if record.away is not None:
+        auditor.mark("granted while the store was away")
+        _limits_only(record, answer)
+    elif answer.account_version != version:
         raise Finding(f"the decision names version {answer.account_version}, it is {version}")
     if answer.outcome == "deny":
         if record.effects or record.events or answer.draws or answer.hold:
@@ -32,6 +36,8 @@ def decided(auditor: Auditor, record: Record, changes: Changes, version: int) ->
     legs = _legs(answer, entries)
     added: dict[Where, int] = {}
     lots: list[LotKey] = []
+    if record.away is not None:
+        _counted_where_it_is_stored(legs, changes)
     for leg, draw in zip(legs, answer.draws if legs else [], strict=True):
         _within_bounds(auditor, draw)
         for count in leg.counts:
@@ -52,6 +58,23 @@ def decided(auditor: Auditor, record: Record, changes: Changes, version: int) ->
     else:
         auditor.requests[record.id] = Hold(record.id, record.key[1], record.at, record.at, legs, [], False, True)
     return lots
+
+
+def _limits_only(record: Record, answer: Decision) -> None:
+    """LANGUAGE.md L13: from limits, and no more than the waterfall allows in one outage."""
+    assert record.away is not None
+    if any(draw.lots or draw.overage or draw.layer not in LIMITS for draw in answer.draws):
+        raise Finding(f"{record.key[3]} was granted {answer.draws} while the store was away")
+    if sum(record.away.values()) + steps(answer.granted) > AWAY:
+        raise Finding(f"{answer.granted} was granted while the store was away, behind {record.away}")
+
+
+def _counted_where_it_is_stored(legs: list[Leg], changes: Changes) -> None:
+    """Another process may have begun a window anew meanwhile."""
+    for leg in legs:
+        for count in leg.counts:
+            if count.where in changes.windows:
+                count.generation = changes.windows[count.where][1][GENERATION]
 
 
 def _adds_up(answer: Decision) -> None:

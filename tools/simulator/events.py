@@ -45,7 +45,7 @@ def happen(world: World) -> None:
 def restart(world: World) -> None:
     for number, process in enumerate(world.processes):
         if process is not None:
-            with contextlib.suppress(Crash):
+            with contextlib.suppress(Crash, StoreFailure):
                 process.close()
             world.processes[number] = None
 

@@ -70,6 +70,7 @@ MAIN = """waterfall main {
   occupy streams;
   otherwise deny used_up offer wait, add_money, add_shared;
   holds expire after HOLD, late capture 1h;
+  on unavailable allow up to 3 credits;
   on reversal closed_window CLOSED;
   on reversal expired_lot BREAKAGE;
 }
@@ -90,6 +91,9 @@ waterfall checked {
 CAPS = frozenset({"seat", "room"})
 FINISH_STARTED = frozenset({"room"})
 """The caps that may be passed by what was started below them."""
+LIMITS = frozenset({"included", "rush"})
+AWAY = 300
+"""So many steps an account is granted in one outage of the store."""
 _FIRST = "draw included; draw promo; draw shared within seat, room when has(workspace.id); draw money within seat;"
 _SECOND = "draw promo; draw money within seat; draw included; draw shared within room when has(workspace.id);"
 _DEBT = "debt up to 5 credits"

@@ -60,6 +60,11 @@ class Process:
         self.combiner.run_all(batch)
         return batch
 
+    @property
+    def is_away(self) -> bool:
+        """Whether something is granted that is not stored."""
+        return self.combiner._outage is not None
+
     def sweep(self) -> int:
         """Writes down what has ended by itself."""
         total = 0
@@ -77,6 +82,7 @@ class Process:
         return self.combiner.exclusively(read)
 
     def close(self) -> None:
-        """An orderly end."""
+        """An orderly end. Raises StoreFailure where what is only known here cannot be stored."""
+        self.combiner.come_back()
         self.combiner.snapshot()
         self.store.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from overspill.account.effects import apply, effects_in
 from overspill.account.state import EMPTY, Account
 from overspill.plan.program import Program
 from overspill.records.journal import FormOf, Record, Segment, answered, stored_records
@@ -78,6 +79,12 @@ def replay(segments: Sequence[Segment], form_of: FormOf, decided_by: Mapping[int
     written = 0
     for record in records:
         if record.seq <= written:  # the test of a balance, which its cause has written along with itself
+            continue
+        if record.away is not None:  # decided on what one process knew, and counted again on what had become of it
+            for key, effects in effects_in(record.effects).items():
+                accounts[key] = apply(accounts.get(key, EMPTY), effects, record.at)
+            by_id.update(dict.fromkeys((record.id, *record.ids), record))
+            written += 1
             continue
         plans.version = decided_by[firsts[bisect_right(firsts, record.seq) - 1]]
         outcome = step(

@@ -59,6 +59,8 @@ class World:
         """First record of each segment → the version that was active."""
         self.sent: dict[str, Identified] = {}
         self.acknowledged: dict[str, bytes] = {}
+        self.promised: dict[str, tuple[bytes, Process]] = {}
+        """Answers of processes whose store is away: they are stored when it is back, unless the process is lost before."""
         self.answered: list[Identified] = []
         self.flying: list[Identified] = []
         """On their way: new follow-ups, and what is sent again because no reply came."""
@@ -175,7 +177,8 @@ class World:
             return
         records = self.audited(at)
         for waiting in batch:
-            self._reply(waiting)
+            self._reply(process, waiting)
+        self._remembered(process)
         if self.chance.random() < COMPARED:
             self._compare(process, {key.split("/", 1)[1] for record in records for key in record.effects})
 
@@ -215,7 +218,9 @@ class World:
     def audited(self, at: int) -> list[Record]:
         records = self.catch_up()
         for record in records:
-            if record.at != at:
+            if record.away is not None:
+                self._kept_its_promise(record)
+            elif record.at != at:
                 raise Finding(f"record {record.seq} is stamped {record.at}, the clock of its process stands at {at}")
             sent = self.sent.get(record.id)
             if sent is None:
@@ -225,7 +230,22 @@ class World:
                 raise Finding(f"record {record.seq} is of another command than was sent: {record.command!r}")
         return records
 
-    def _reply(self, waiting: Waiting) -> None:
+    def _kept_its_promise(self, record: Record) -> None:
+        """What is stored behind an outage is what was answered in it."""
+        answer, process = self.promised.pop(record.id, (None, None))
+        if process in self.processes and process is not None and answer != bytes(record.answer):
+            raise Finding(f"{record.key} was granted as {answer!r} while the store was away, and is stored otherwise")
+
+    def _remembered(self, process: Process) -> None:
+        """A process that has written has stored first what it granted while the store was away."""
+        if not process.is_away:
+            forgotten = [
+                id for id, (_, by) in self.promised.items() if by is process and id not in self.auditor.answers
+            ]
+            if forgotten:
+                raise Finding(f"granted while the store was away, and forgotten: {forgotten}")
+
+    def _reply(self, process: Process, waiting: Waiting) -> None:
         command = waiting.command
         failure = waiting.failure
         if failure is not None:
@@ -238,6 +258,9 @@ class World:
         if not self.quiet and self.chance.random() < self.mix.reply_lost:
             self.note("reply_lost")
             self.flying.append(command)
+            return
+        if process.is_away and command.id not in self.auditor.answers:
+            self.promised[command.id] = (answer, process)
             return
         before = self.acknowledged.get(command.id)
         if command.fingerprint != self.sent[command.id].fingerprint:

@@ -32,8 +32,19 @@ class States:
         self.head = Head(through, b"")
         self.last_at = 0
         self.catch_up()
-        if self.head.seq and not self.last_at:
-            self.last_at = store.record(self.head.seq).at
+        if not self.last_at:
+            self.last_at = self._stamped_last()
+
+    def _stamped_last(self) -> int:
+        """The latest instant of the journal. What an outage left may stand behind what was stamped later by another
+        process."""
+        last_at = 0
+        for seq in range(self.head.seq, 0, -1):
+            record = self._store.record(seq)
+            last_at = max(last_at, record.at)
+            if record.away is None:
+                break
+        return last_at
 
     def catch_up(self) -> Head:
         """Folds what another process, or this one before a crash, has added to the journal."""
