@@ -229,7 +229,8 @@ def test_a_day_in_which_nothing_was_drawn_has_its_room_for_what_was_admitted_in_
 
 @pytest.mark.rule("V4")
 @pytest.mark.parametrize(
-    ("written", "message"), [("language 2;", "this version reads language 1, not 2"), ("", "no file of the bundle has a `language` line")]
+    ("written", "message"),
+    [("language 2;", "this version reads language 1, not 2"), ("", "no file of the bundle has a `language` line")],
 )
 def test_a_policy_names_the_version_of_its_language_and_another_is_not_read(written: str, message: str) -> None:
     text = (HEAD + POOL + _waterfall("draw money;")).replace("language 1;", written)

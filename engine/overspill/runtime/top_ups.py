@@ -19,7 +19,6 @@ from overspill.records.journal import Record
 from overspill.runtime.combiner import Combiner
 from overspill.step.commands import Command, Purchase, Unpaid
 from overspill.step.keys import identify
-from overspill.step.purchases import receipt_id
 from overspill.words.codec import json_decoder
 from overspill.words.failures import Failure
 
@@ -69,10 +68,6 @@ class TopUps:
                     actor=actor,
                 )
             )
-        other = self._find(receipt_id(intent.tenant, receipt))
-        if other is not None and other.key[-1] != purchase:
-            message = f"receipt `{ascii(receipt)[:80]}` paid for purchase `{other.key[-1]}`"
-            raise Failure("receipt_used", message, help="ask the provider what it charged for", pointer="/receipt")
         return self._run(
             Purchase(
                 tenant=intent.tenant,

@@ -312,7 +312,7 @@ class Batch:
                 return self.change(command, top_ups.top_up(plan, asked, self.account, self.now, command))
             case Purchase():
                 intended = self._plans.of(asked.digest).plan
-                change = purchases.purchased(intended, asked, self.account, self.now, command)
+                change = purchases.purchased(intended, asked, self.account, self.find, self.now, command)
             case Unpaid():
                 change = purchases.unpaid(asked, self.account, self.now, command)
         written = self.change(command, change)

@@ -19,6 +19,7 @@ from overspill.step.accounts import Change
 from overspill.step.commands import Purchase, Unpaid
 from overspill.step.keys import Identified
 from overspill.step.lots import added
+from overspill.step.plans import RecordOf
 from overspill.words.amounts import steps_from_text, text_from_steps
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
@@ -37,11 +38,21 @@ def receipt_id(tenant: str, receipt: str) -> str:
 
 
 def purchased(
-    plan: Plan, command: Purchase, account_of: Callable[[str], Account], now: int, identified: Identified
+    plan: Plan,
+    command: Purchase,
+    account_of: Callable[[str], Account],
+    find: RecordOf,
+    now: int,
+    identified: Identified,
 ) -> Change:
-    """The lot that was paid for, by the policy under which it was intended; what the pool owes is repaid first."""
+    """The lot that was paid for, by the policy under which it was intended; what the pool owes is repaid first. Raises
+    Failure `receipt_used` for a receipt that another purchase has."""
     if not is_identifier(command.receipt):
         raise Failure("invalid_id", f"`{ascii(command.receipt)[:60]}` is no receipt's id", pointer="/receipt")
+    other = find(receipt_id(command.tenant, command.receipt))
+    if other is not None:  # the same purchase again is answered as it was, and does not come here
+        message = f"receipt `{command.receipt}` paid for purchase `{other.key[-1]}`"
+        raise Failure("receipt_used", message, help="ask the provider what it charged for", pointer="/receipt")
     pool = plan.pools[command.pool.split("|", 1)[0]]
     account = account_of(command.account)
     amount = steps_from_text(command.amount, pool.unit)
