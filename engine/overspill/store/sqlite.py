@@ -129,6 +129,9 @@ class SqliteStore:
         connection.execute("PRAGMA cache_size=-65536")
         if version == 0:
             self._create(connection)
+        # A process that was killed between a write and its sync leaves a commit that is there and not durable yet: what is
+        # read from here on must be.
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _create(self, connection: sqlite3.Connection) -> None:
         """Two processes may arrive at once: whoever comes second finds the tables there."""
