@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from overspill.account import holds
 from overspill.account.effects import EndHold, SetHold
-from overspill.step import settle
+from overspill.step import overshoot, settle
 from overspill.step import step as step_module
 from overspill.words.codec import replace
 from overspill.words.instants import MINUTE
@@ -79,10 +79,8 @@ def _never_over() -> AbstractContextManager[object]:
 
 
 def _debt_without_bound() -> AbstractContextManager[object]:
-    overshoot = settle.overshoot
-    return patch.object(
-        settle, "overshoot", lambda left, owed, debt, bound, *rest: overshoot(left, owed, debt, 9, *rest)
-    )
+    real = overshoot.overshoot
+    return patch.object(overshoot, "overshoot", lambda left, owed, debt, bound, *rest: real(left, owed, debt, 9, *rest))
 
 
 BUGS = [

@@ -83,14 +83,11 @@ class Naive:
             return now // MINUTE * MINUTE, True
         if kind == "bucket":
             return 0, True
-        latest = max([start for name, start, _ in self.counted if name == counter["key"]], default=None)
         if kind == "first_use":
-            opened = self.openings.get(counter["key"])
-            if opened is not None and at < opened:
-                return opened, False
-            return (opened, True) if opened is not None and at < opened + 2 * HOUR else (at, True)
-        start = at // DAY * DAY if kind == "day" else ANCHOR + (at - ANCHOR) // (3 * HOUR) * 3 * HOUR
-        return start, latest is None or latest <= start
+            openings = self.openings.get(counter["key"], [])
+            own = max([opened for opened in openings if opened <= at < opened + 2 * HOUR], default=None)
+            return (at, not any(at < opened for opened in openings)) if own is None else (own, True)
+        return at // DAY * DAY if kind == "day" else ANCHOR + (at - ANCHOR) // (3 * HOUR) * 3 * HOUR, True
 
     def used(self, counter, period, now):
         if counter["kind"] == "bucket":
@@ -110,7 +107,7 @@ class Naive:
             self.buckets[counter["key"]] = (now, max(self.missing(counter, now) + amount, Fraction(0)))
             return
         if counter["kind"] == "first_use" and amount > 0:
-            self.openings[counter["key"]] = period
+            self.openings.setdefault(counter["key"], []).append(period)
         self.counted.append((counter["key"], period, amount))
 
     # ---- what layers have

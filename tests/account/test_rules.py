@@ -172,3 +172,55 @@ def test_a_decision_is_made_of_what_is_given_and_names_it() -> None:
     assert (policy.name, policy.version, policy.rate_card) == ("p", 7, "card@2026-10-06")
     assert policy.digest.startswith("sha256:")
     assert (one.record.at, one.record.account_version) == ("2026-10-06T12:00:00.000000Z", 0)
+
+
+@pytest.mark.rule("T2")
+@pytest.mark.parametrize(
+    ("between", "captured", "limit", "pool"),
+    [
+        (0, 5, "2", None),  # nobody has drawn on the next day: the day before is the window's last
+        (1, 5, "2", None),
+        (10, 5, "2", None),
+        (1, 9, "6", None),
+        (1, 14, "7", "4"),  # of ten seven were left
+    ],
+)
+def test_the_excess_of_a_capture_counts_in_the_closed_day_of_its_admission_as_far_as_that_has_room(
+    between: int, captured: int, limit: str, pool: str | None
+) -> None:
+    day = "limit day { per user; unit credits; window day: calendar day in UTC; capacity day 10 credits; }"
+    holds = "holds expire after 2d, late capture 1h;"
+    bench = Bench(day, POOL, _waterfall(holds, "draw day;", "draw money;"))
+    hold = bench.engine.reserve(bench.request(3)).hold
+    other = bench.engine.reserve(bench.request(0)).hold
+    assert hold is not None and other is not None
+    bench.clock.set(NOON + 24 * HOUR)
+    if between:
+        assert bench.ask(between).allowed
+    answer = bench.engine.capture(hold.id, {"credits": captured})
+    drawn = {draw["layer"]: draw["amount"] for draw in answer["draws"] if draw["from"] == "free"}
+    assert drawn == {name: amount for name, amount in (("day", limit), ("money", pool)) if amount}
+    state = bench.engine.account(ANA)
+    assert state.windows["day.day"][3] == (between or min(captured, 10))  # the day that is open is as it was
+    if between:
+        assert state.closed["day.day@1"][3] == min(captured, 10)
+    bench.engine.release(other.id)
+    assert bench.engine.account(ANA).closed == {}
+
+
+@pytest.mark.rule("T2")
+def test_a_day_in_which_nothing_was_drawn_has_its_room_for_what_was_admitted_in_it() -> None:
+    day = "limit day { per user; unit credits; window day: calendar day in UTC; capacity day 10 credits; }"
+    bench = Bench(day, POOL, _waterfall("holds expire after 5d, late capture 1h;", "draw day;", "draw money;"))
+    assert bench.ask(1).allowed
+    bench.clock.set(NOON + 24 * HOUR)
+    holds = [bench.engine.reserve(bench.request(0)).hold for _ in range(2)]
+    bench.clock.set(NOON + 48 * HOUR)
+    assert bench.ask(4).allowed
+    drawn = []
+    for hold, credits in zip(holds, (6, 7), strict=True):
+        assert hold is not None
+        answer = bench.engine.capture(hold.id, {"credits": credits})
+        drawn.append({draw["layer"]: draw["amount"] for draw in answer["draws"]})
+    assert drawn == [{"day": "6"}, {"day": "4", "money": "3"}]
+    assert bench.engine.account(ANA).windows["day.day"][3] == 4

@@ -38,6 +38,8 @@ class Changes:
         self.lots: dict[LotKey, tuple[int, int]] = {}
         self.windows: dict[Where, tuple[Window | None, Window]] = {}
         self.debts: dict[Where, tuple[int, int]] = {}
+        self.closed: dict[tuple[Where, int], tuple[int, int]] = {}
+        """(window, generation that is over) → its use."""
         self.holds: dict[tuple[str, str], list[Any] | None] = {}
         """(account, hold) → as it was set last; None: ended."""
 
@@ -55,6 +57,8 @@ class Account:
         self.banked: dict[str, list[Any]] = {}
         self.debts: dict[str, int] = {}
         self.top_ups: dict[str, list[Any]] = {}
+        self.closed: dict[str, Window] = {}
+        """Generations that ended while a hold was open, by `key@generation`."""
         self.orders: dict[str, list[str]] = {}
         """By pool: the order that its lots are kept in beside the default one."""
 
@@ -67,7 +71,15 @@ class Account:
                 case ["window", key, state]:
                     first = changes.windows.get((name, key), (self.windows.get(key),))[0]
                     changes.windows[name, key] = (first, state)
+                    self._goes_on(key, state)
                     self.windows[key] = state
+                case ["closed", key, state]:
+                    before = self.closed.get(f"{key}@{state[GENERATION]}")
+                    changes.closed[(name, key), state[GENERATION]] = (
+                        0 if before is None else before[USED],
+                        state[USED],
+                    )
+                    self.closed[f"{key}@{state[GENERATION]}"] = state
                 case ["lot", pool, lot]:
                     self._lot(name, pool, lot, changes)
                 case ["hold", hold]:
@@ -77,6 +89,7 @@ class Account:
                     self._in_time(at)
                     changes.holds[name, id] = None
                     self.holds.pop(id, None)
+                    self.closed = self.closed if self.holds else {}
                 case ["attribute", key, value]:
                     self.since = at
                     self.attributes.pop(key, None)
@@ -105,6 +118,12 @@ class Account:
         changes.lots[name, pool, lot[0]] = (first, lot[1])
         if lot[1]:
             lots[lot[0]] = lot
+
+    def _goes_on(self, key: str, state: Window) -> None:
+        """A window that begins anew while there are holds leaves the generation before behind."""
+        before = self.windows.get(key)
+        if self.holds and before is not None and len(before) == FORM and before[GENERATION] != state[GENERATION]:
+            self.closed[f"{key}@{before[GENERATION]}"] = before
 
     def _in_time(self, at: int) -> None:
         """Holds too late for a capture leave when any changes."""
@@ -135,7 +154,7 @@ class Account:
 
     def differs(self, state: Sequence[Any]) -> str | None:
         """Where the engine's state, as a list in its order, is another than this; None where it is the same."""
-        version, at, attributes, windows, pools, holds, since, banked, debts, due_at, top_ups, ordered = state
+        version, at, attributes, windows, pools, holds, since, banked, debts, due_at, top_ups, ordered, closed = state
         stated = {pool: {lot[0]: lot for lot in lots} for pool, lots in pools.items() if lots}
         own = {pool: lots for pool, lots in self.pools.items() if lots}
         pairs = {
@@ -150,6 +169,7 @@ class Account:
             "debts": (debts, self.debts),
             "due_at": (due_at, self.due_at()),
             "top_ups": (top_ups, self.top_ups),
+            "closed": (closed, self.closed),
             "lots in their order": (ordered, {pool: self._ordered(pool, order) for pool, order in self.orders.items()}),
         }
         for what, (one, other) in pairs.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from overspill.account.effects import Effect, SetLot, SetWindow, apply
+from overspill.account.effects import Effect, SetClosed, SetLot, SetWindow, apply
 from overspill.account.state import Account
-from overspill.plan.shapes import LOT_ID, Lot, WindowState
+from overspill.plan.shapes import GENERATION, LOT_ID, Lot, WindowState, closed_key
 
 AccountOf = Callable[[str], Account]
 
@@ -18,6 +18,7 @@ class Draft:
     def __init__(self, account_of: AccountOf) -> None:
         self._account_of = account_of
         self._windows: dict[tuple[str, str], WindowState] = {}
+        self._closed: dict[tuple[str, str, int], WindowState] = {}
         self._lots: dict[tuple[str, str, str], Lot] = {}
         self._added: dict[str, list[Effect]] = {}
         self._touched: dict[str, None] = {}
@@ -33,6 +34,18 @@ class Draft:
     def set_window(self, account: str, key: str, state: WindowState) -> None:
         self._touched[account] = None
         self._windows[account, key] = state
+
+    def closed(self, account: str, key: str, generation: int) -> WindowState | None:
+        """A window's generation that is over, as far as an open hold may still count in it."""
+        kept = self._account_of(account).closed
+        if not kept:
+            return None
+        found = self._closed.get((account, key, generation))
+        return kept.get(closed_key(key, generation)) if found is None else found
+
+    def set_closed(self, account: str, key: str, state: WindowState) -> None:
+        self._touched[account] = None
+        self._closed[account, key, state[GENERATION]] = state
 
     def lot(self, account: str, pool: str, id: str) -> Lot | None:
         """The lot as it is; None for one that has left the state with nothing in it."""
@@ -55,6 +68,8 @@ class Draft:
         found: dict[str, list[Effect]] = {key: [] for key in self._touched}
         for (account, key), state in self._windows.items():
             found[account].append(SetWindow(key, state))
+        for (account, key, _), state in self._closed.items():
+            found[account].append(SetClosed(key, state))
         for (account, pool, _), lot in self._lots.items():
             found[account].append(SetLot(pool, lot))
         for account, effects in self._added.items():

@@ -13,18 +13,19 @@ from overspill.account.due import due_at, hold_due_at
 from overspill.account.purchases import TopUp
 from overspill.account.state import Account, Banked, Hold, Leg, Value
 from overspill.plan.lots import default_order, in_order, order_of
-from overspill.plan.shapes import (
-    LOT_EXPIRES_AT,
-    LOT_ID,
-    LOT_LEFT,
-    Lot,
-    WindowState,
-)
+from overspill.plan.shapes import FORM, GENERATION, LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, Lot, WindowState, closed_key
 from overspill.words.codec import Light, convert
 from overspill.words.instants import NEVER
 
 
 class SetWindow(Light, frozen=True, array_like=True, tag="window"):
+    key: str
+    state: WindowState
+
+
+class SetClosed(Light, frozen=True, array_like=True, tag="closed"):
+    """The same for a generation that is over."""
+
     key: str
     state: WindowState
 
@@ -83,7 +84,7 @@ class SetOrder(Light, frozen=True, array_like=True, tag="order"):
     order: tuple[str, ...]
 
 
-Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp | SetOrder
+Effect = SetWindow | SetLot | SetHold | EndHold | SetAttribute | SetBanked | SetDebt | SetTopUp | SetOrder | SetClosed
 
 
 def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect]]:
@@ -99,10 +100,13 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
     due, ended, top_ups, ordered = account.due_at, False, account.top_ups, account.ordered
+    closed = account.closed
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
                 windows = windows.copy()
+            if holds:
+                closed = _with_closed(closed, effect.key, windows.get(effect.key), effect.state)
             windows[effect.key] = effect.state
         elif isinstance(effect, SetLot):
             if pools is account.pools:
@@ -124,6 +128,7 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
         elif isinstance(effect, EndHold):
             ended = ended or _is_due(holds.get(effect.id), due)
             holds = {id: hold for id, hold in _in_time(holds, at).items() if id != effect.id}
+            closed = closed if holds else {}
         elif isinstance(effect, SetAttribute):
             attributes = _with_attribute(attributes, effect.name, effect.value)
             since = at
@@ -138,6 +143,8 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             ended = ended or (before is not None and before.test_at == due != NEVER)
             top_ups = {**top_ups, effect.pool: effect.top_up}
             due = min(due, effect.top_up.test_at)
+        elif isinstance(effect, SetClosed):
+            closed = {**closed, closed_key(effect.key, effect.state[GENERATION]): effect.state}
         elif isinstance(effect, SetOrder):
             ordered = {key: kept for key, kept in ordered.items() if key != effect.pool}
             if effect.order:
@@ -147,8 +154,17 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     if ended:
         due = due_at(pools, holds, top_ups)
     return Account(
-        account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due, top_ups, ordered
+        account.version + 1, at, attributes, windows, pools, holds, since, banked, debts, due, top_ups, ordered, closed
     )
+
+
+def _with_closed(
+    closed: dict[str, WindowState], key: str, before: WindowState | None, after: WindowState
+) -> dict[str, WindowState]:
+    """A window that goes on to its next generation leaves the one before behind; one that fills up by itself has none."""
+    if before is None or len(before) > FORM or before[GENERATION] == after[GENERATION]:
+        return closed
+    return {**closed, closed_key(key, before[GENERATION]): before}
 
 
 def _is_due(hold: Hold | None, due: int) -> bool:

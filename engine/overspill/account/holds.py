@@ -48,12 +48,15 @@ def give_back(draft: Draft, hold: Hold, kept: Kept, at: int) -> list[Homeless]:
 
 
 def uncount(draft: Draft, account: str, key: str, generation: int, amount: int) -> None:
-    """`amount` is counted no more in this generation of a counter; one that is over takes nothing."""
+    """`amount` is counted no more in this generation of a counter. Of one that is over nobody gets it back but what other
+    holds may still count in it."""
     state = draft.window(account, key)
     if amount and state is not None:
         changed = given_back(state, generation, amount)
         if changed is not state:
             draft.set_window(account, key, changed)
+        elif (closed := draft.closed(account, key, generation)) is not None:
+            draft.set_closed(account, key, given_back(closed, generation, amount))
 
 
 def _lots_back(draft: Draft, hold: Hold, kept: Kept, at: int) -> list[Homeless]:

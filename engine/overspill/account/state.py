@@ -110,6 +110,9 @@ class Account(Light, frozen=True, array_like=True):
     """By pool key: buying by itself, where somebody has set it."""
     ordered: dict[str, tuple[tuple[str, ...], tuple[Lot, ...]]] = {}
     """By pool key: (an order that a policy declares, the lots in it), so that no decision has to sort them."""
+    closed: dict[str, WindowState] = {}
+    """By window key and generation (`closed_key`): generations that ended while a hold was open, which its excess may still
+    count in (LANGUAGE.md T2)."""
 
 
 EMPTY = Account()

@@ -7,7 +7,7 @@ a window's use is the sum of what was counted in its latest generation. A differ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -35,68 +35,121 @@ class Recount(NamedTuple):
 
 def recount(records: Iterable[Record]) -> Recount:
     """What the answers add up to, per lot."""
-    lots: dict[LotKey, Decimal] = {}
-    holds: dict[str, list[tuple[LotKey, Decimal]]] = {}
-    booked: dict[str, list[tuple[LotKey, Decimal]]] = {}
-    """What captures have used of a hold that goes on."""
-    decisions = entries = 0
+    counting = _Counting()
     for record in records:
-        answer = _decode(record.answer)
-        if "grant" in answer or "receipt" in answer:
-            entries += 1
-            lots[(answer["account"], answer["pool"], answer["lot"])] = Decimal(answer["amount"]) - Decimal(
-                answer.get("repaid", "0")
-            )
-        elif "void" in answer or "refund" in answer or "transfer" in answer:
-            entries += 1
-            lots[(answer["account"], answer["pool"], answer["lot"])] -= Decimal(answer["amount"])
-            if "transfer" in answer:
-                moved = Decimal(answer["amount"]) - Decimal(answer.get("repaid", "0"))
-                lots[(answer["to"], answer["pool"], answer["to_lot"])] = moved
-        elif "decision" in answer:
-            decisions += 1
-            taken = drawn(answer)
-            entries += len(taken)
-            for key, amount in taken:
-                lots[key] -= amount
-            if answer["hold"] is not None:
-                holds[answer["hold"]["id"]] = taken
-        elif "reversal" in answer:
-            entries += 1
-            for back in answer["returned"]:
-                _returned(back, lots)
-        elif "expire_lot" in answer:
-            entries += 1
-            key = (answer["account"], answer["pool"], answer["lot"])
-            lots[key] = lots.get(key, Decimal(0)) - Decimal(answer["amount"])
-            for lapsed in answer.get("holds", ()):
-                _lapsed(answer, lapsed, holds[lapsed["hold"]], lots)
-        elif "extend" in answer:
-            continue
-        elif "hold" in answer:
-            entries += 1
-            hold = answer["hold"]
-            if "repaid_back" in answer:
-                back = answer["repaid_back"]
-                lots[(back["account"], back["pool"], back["lot"])] = Decimal(back["amount"])
-            if answer.get("final") is False:
-                for key, amount, is_free in captured(answer):
-                    booked.setdefault(hold, []).append((key, amount))
-                    if is_free:  # it is drawn at once, and goes on as part of the hold
-                        lots[key] -= amount
-                        holds.setdefault(hold, []).append((key, amount))
-                continue
-            for key, amount in holds.pop(hold, ()):
-                lots[key] += amount
-            for key, amount in booked.pop(hold, ()):
-                lots[key] -= amount
-            for key, amount, _ in captured(answer):
-                lots[key] -= amount
-            for gone in answer.get("expired", ()):
-                lots[(gone["account"], gone["pool"], gone["lot"])] -= Decimal(gone["amount"])
-                if "reissued" in gone:
-                    lots[(gone["account"], gone["pool"], gone["reissued"]["lot"])] = Decimal(gone["amount"])
-    return Recount(decisions, entries, lots)
+        counting.read(_decode(record.answer))
+    return Recount(counting.decisions, counting.entries, counting.lots)
+
+
+class _Counting:
+    """The answers one after the other; each kind is known by a field that no other has."""
+
+    def __init__(self) -> None:
+        self.lots: dict[LotKey, Decimal] = {}
+        self.holds: dict[str, list[tuple[LotKey, Decimal]]] = {}
+        self.booked: dict[str, list[tuple[LotKey, Decimal]]] = {}
+        """What captures have used of a hold that goes on."""
+        self.decisions = self.entries = 0
+
+    def read(self, answer: Mapping[str, Any]) -> None:
+        for field, count in _KINDS.items():
+            if field in answer:
+                count(self, answer)
+                return
+
+    def decision(self, answer: Mapping[str, Any]) -> None:
+        self.decisions += 1
+        taken = drawn(answer)
+        self.entries += len(taken)
+        for key, amount in taken:
+            self.lots[key] -= amount
+        if answer["hold"] is not None:
+            self.holds[answer["hold"]["id"]] = taken
+
+    def bought(self, answer: Mapping[str, Any]) -> None:
+        self.entries += 1
+        self.lots[_lot(answer)] = _amount(answer) - Decimal(answer.get("repaid", "0"))
+
+    def gone(self, answer: Mapping[str, Any]) -> None:
+        self.entries += 1
+        self.lots[_lot(answer)] -= _amount(answer)
+
+    def moved(self, answer: Mapping[str, Any]) -> None:
+        self.gone(answer)
+        moved = _amount(answer) - Decimal(answer.get("repaid", "0"))
+        self.lots[(answer["to"], answer["pool"], answer["to_lot"])] = moved
+
+    def reversed(self, answer: Mapping[str, Any]) -> None:
+        self.entries += 1
+        for back in answer["returned"]:
+            if back["to"] == "lot":
+                self.lots[_lot(back)] += _amount(back)
+            elif back["to"] == "reissued":
+                self.lots[(back["account"], back["pool"], back["reissued"]["lot"])] = _amount(back)
+
+    def expired(self, answer: Mapping[str, Any]) -> None:
+        self.entries += 1
+        self.lots[_lot(answer)] = self.lots.get(_lot(answer), Decimal(0)) - _amount(answer)
+        for lapsed in answer.get("holds", ()):
+            # What a hold lost with a lot will not come back; what became too little for a base step has gone back.
+            held = self.holds[lapsed["hold"]]
+            held.append((_lot(answer), -_amount(lapsed)))
+            for lot, amount in lapsed["returned"].items():
+                key = (answer["account"], answer["pool"], lot)
+                held.append((key, -Decimal(amount)))
+                self.lots[key] += Decimal(amount)
+
+    def held(self, answer: Mapping[str, Any]) -> None:
+        """A capture, a release or a time-out."""
+        self.entries += 1
+        hold = answer["hold"]
+        if "repaid_back" in answer:
+            self.lots[_lot(answer["repaid_back"])] = _amount(answer["repaid_back"])
+        if answer.get("final") is False:
+            self.part(hold, answer)
+            return
+        for key, amount in self.holds.pop(hold, ()):
+            self.lots[key] += amount
+        for key, amount in self.booked.pop(hold, ()):
+            self.lots[key] -= amount
+        for key, amount, _ in captured(answer):
+            self.lots[key] -= amount
+        for gone in answer.get("expired", ()):
+            self.lots[_lot(gone)] -= _amount(gone)
+            if "reissued" in gone:
+                self.lots[(gone["account"], gone["pool"], gone["reissued"]["lot"])] = _amount(gone)
+
+    def part(self, hold: str, answer: Mapping[str, Any]) -> None:
+        for key, amount, is_free in captured(answer):
+            self.booked.setdefault(hold, []).append((key, amount))
+            if is_free:  # it is drawn at once, and goes on as part of the hold
+                self.lots[key] -= amount
+                self.holds.setdefault(hold, []).append((key, amount))
+
+    def nothing(self, answer: Mapping[str, Any]) -> None:
+        """An extension is of a hold, and changes no lot."""
+
+
+_KINDS: Mapping[str, Callable[[_Counting, Mapping[str, Any]], None]] = {
+    "grant": _Counting.bought,
+    "receipt": _Counting.bought,
+    "void": _Counting.gone,
+    "refund": _Counting.gone,
+    "transfer": _Counting.moved,
+    "decision": _Counting.decision,
+    "reversal": _Counting.reversed,
+    "expire_lot": _Counting.expired,
+    "extend": _Counting.nothing,
+    "hold": _Counting.held,
+}
+
+
+def _lot(shown: Mapping[str, Any]) -> LotKey:
+    return (shown["account"], shown["pool"], shown["lot"])
+
+
+def _amount(shown: Mapping[str, Any]) -> Decimal:
+    return Decimal(shown["amount"])
 
 
 def drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
@@ -107,29 +160,6 @@ def drawn(decision: Mapping[str, Any]) -> list[tuple[LotKey, Decimal]]:
         for effect in effects
         if "lot" in effect
     ]
-
-
-def _returned(back: Mapping[str, Any], lots: dict[LotKey, Decimal]) -> None:
-    """What a reversal gives back, to its lot or as a new one."""
-    if back["to"] == "lot":
-        lots[(back["account"], back["pool"], back["lot"])] += Decimal(back["amount"])
-    elif back["to"] == "reissued":
-        lots[(back["account"], back["pool"], back["reissued"]["lot"])] = Decimal(back["amount"])
-
-
-def _lapsed(
-    answer: Mapping[str, Any],
-    lapsed: Mapping[str, Any],
-    held: list[tuple[LotKey, Decimal]],
-    lots: dict[LotKey, Decimal],
-) -> None:
-    """What a hold lost with a lot will not come back; what became too little for a base step has gone back."""
-    own = (answer["account"], answer["pool"], answer["lot"])
-    held.append((own, -Decimal(lapsed["amount"])))
-    for lot, amount in lapsed["returned"].items():
-        key = (answer["account"], answer["pool"], lot)
-        held.append((key, -Decimal(amount)))
-        lots[key] += Decimal(amount)
 
 
 def captured(answer: Mapping[str, Any]) -> Iterable[tuple[LotKey, Decimal, bool]]:

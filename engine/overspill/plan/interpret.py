@@ -23,6 +23,8 @@ from overspill.plan.plan import (
     CapacityTimes,
     Counter,
     EntitlementLayer,
+    FirstUse,
+    Forever,
     GraceLayer,
     Layer,
     LimitLayer,
@@ -55,15 +57,7 @@ from overspill.plan.raw import (
     Step,
 )
 from overspill.plan.resets import pending, reset_states
-from overspill.plan.shapes import (
-    ENDS_AT,
-    GENERATION,
-    OPENED_AT,
-    USED,
-    AccountFacts,
-    Lot,
-    WindowState,
-)
+from overspill.plan.shapes import ENDS_AT, GENERATION, OPENED_AT, USED, AccountFacts, Lot, WindowState, closed_key
 from overspill.words.amounts import STEPS_MAX, UNLIMITED
 from overspill.words.codec import Struct
 from overspill.words.instants import NEVER
@@ -296,7 +290,7 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
         due = pending([reset for reset in layer.resets if index in reset.windows], account.since, facts, at)
         state = reset_states(state, kind, due)
     if meeting.admitted_at is not None:
-        state = as_admitted(state, kind, meeting.admitted_at, meeting.now)
+        state = as_admitted(state, kind, meeting.admitted_at, meeting.now, key_of(counter, facts), account.closed)
     else:
         state = window_at(state, kind, meeting.now)
     if due and state[OPENED_AT] < due[-1].at:  # a period that began before the reset and is opened behind it
@@ -308,15 +302,37 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
     return state
 
 
-def as_admitted(state: WindowState | None, kind: WindowKind, admitted_at: int, now: int) -> WindowState:
-    """The counter as a late draw may use it: in the generation of the admission, closed or not; where a later one has
-    begun there is no room, and nothing is kept of the earlier (LANGUAGE.md T2). What fills up again by itself has no later
-    one."""
+def as_admitted(
+    state: WindowState | None,
+    kind: WindowKind,
+    admitted_at: int,
+    now: int,
+    key: str,
+    closed: Mapping[str, WindowState],
+) -> WindowState:
+    """The counter as a late draw may use it: in the generation of the admission, closed or not, as far as that has room,
+    and never in a later one (LANGUAGE.md T2). What fills up again by itself has no later one."""
     if isinstance(kind, Sliding | Bucket):
         return window_at(state, kind, now)
     if state is not None and admitted_at < state[OPENED_AT]:
-        return (state[GENERATION] - 1, admitted_at, state[OPENED_AT], UNLIMITED)
+        generation = state[GENERATION] - 1
+        before = closed.get(closed_key(key, generation))
+        while before is not None and admitted_at < before[OPENED_AT]:
+            generation -= 1
+            before = closed.get(closed_key(key, generation))
+        if before is not None and admitted_at < before[ENDS_AT]:
+            return before
+        return _unopened(kind, admitted_at, key, closed)
     return window_at(state, kind, admitted_at)
+
+
+def _unopened(kind: WindowKind, admitted_at: int, key: str, closed: Mapping[str, WindowState]) -> WindowState:
+    """The period of an admission in which nothing was counted in time, once a later one has begun: its generation is the
+    start of it, below zero. What opens with its first use was not open then, and has no room."""
+    if isinstance(kind, FirstUse | Forever):
+        return (-admitted_at, admitted_at, admitted_at, UNLIMITED)
+    _, start, end, _ = window_at(None, kind, admitted_at)
+    return closed.get(closed_key(key, -start)) or (-start, start, end, 0)
 
 
 def bounds_of(meeting: Meeting, layer: Layer) -> tuple[int | None, ...]:

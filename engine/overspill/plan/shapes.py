@@ -27,6 +27,12 @@ FORM: Final = 4
 SLIDING: Final = 1
 BUCKET: Final = 2
 
+
+def closed_key(key: str, generation: int) -> str:
+    """The key of a generation that is over."""
+    return f"{key}@{generation}"
+
+
 Lot = tuple[str, int, int, int, int, int, int]
 """(id, left, granted_at, expires_at, priority, category, amount): one grant; `left` is what is free to draw."""
 LOT_ID: Final = 0
@@ -63,5 +69,7 @@ class AccountFacts(Protocol):
     def pools(self) -> Mapping[str, tuple[Lot, ...]]: ...
     @property
     def ordered(self) -> Mapping[str, tuple[tuple[str, ...], tuple[Lot, ...]]]: ...
+    @property
+    def closed(self) -> Mapping[str, WindowState]: ...
     @property
     def debts(self) -> Mapping[str, int]: ...

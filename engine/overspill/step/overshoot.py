@@ -50,6 +50,7 @@ class Overshoot(Struct, frozen=True, kw_only=True):
 def settle_overshoot(
     waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], left: int, draft: Draft
 ) -> Overshoot:
+    """What becomes of `left` base steps; the pool's debt changes in the draft."""
     pool = last_pool(waterfall, facts, hold, draft) if left or hold.owed else None
     if pool is None:
         return Overshoot(pool=None, owed_base=0, owed=0, absorbed=left, added=(0, -hold.owed), lot=None, refunded=0)
@@ -84,6 +85,7 @@ def last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> P
 
 
 def owed_draws(waterfall: Waterfall, over: Overshoot) -> list[dict[str, object]]:
+    """What a capture adds to the debt, as its answer lists it among the draws."""
     base, amount = over.added
     if over.pool is None or not amount:
         return []

@@ -22,12 +22,13 @@ from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
-from overspill.plan.shapes import GENERATION
+from overspill.plan.shapes import GENERATION, USED
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
 from overspill.step.keys import Identified
 from overspill.step.overshoot import Overshoot, owed_draws, refund_shown, repaid_shown, settle_overshoot
+from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id
@@ -253,8 +254,10 @@ def _excess(
 def _draw_in(draft: Draft, account: str, effect: Effect) -> None:
     if isinstance(effect, SetWindow):
         present = draft.window(account, effect.key)
-        if present is None or effect.state[GENERATION] >= present[GENERATION]:  # a generation that is over is not kept
+        if present is None or effect.state[GENERATION] >= present[GENERATION]:
             draft.set_window(account, effect.key, effect.state)
+        elif effect.state[USED] < UNLIMITED:  # beyond that nobody counts
+            draft.set_closed(account, effect.key, effect.state)
     elif isinstance(effect, SetLot):
         draft.set_lot(account, effect.pool, effect.lot)
     else:
