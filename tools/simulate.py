@@ -27,6 +27,7 @@ MARKS = (
     *("expire_lot", "expired in a hold", "lapsed in a hold", "reissued", "refund", "reverse"),
     *(f"returned to {place}" for place in ("open", "present", "nothing", "lot", "expired", "voided", "reissued")),
     "granted while the store was away",
+    *("counted in a generation that is over", "returned to one that is over"),
     *("to be bought", "bought", "abandoned without consent"),
     *(f"payment {what}" for what in ("pending", "declined", "abandoned")),
     *(f"not bought: {why}" for why in ("enough", "in_flight", "back_off", "monthly_maximum", "no_consent")),

@@ -151,8 +151,15 @@ class Auditor:
             if where in self.credited:
                 gone = at_most(before, gone)
             check(f"{where} at {record.key[2]}", before, after, record.at, within, gone)
+        for (where, generation), (used, now) in changes.closed.items():
+            self.mark("counted in a generation that is over" if now > used else "returned to one that is over")
+            rest = max(used - back.get(where, {}).get(generation, 0), 0)
+            if not rest <= now <= rest + added.get(where, (0, 0))[1]:
+                raise Finding(
+                    f"{record.key[2]} made {now} of {used} in generation {generation} of {where}, which is over"
+                )
         for where, (least, _) in added.items():
-            if least and where not in changes.windows and where not in changes.closed:
+            if least and where not in changes.windows:
                 raise Finding(f"{record.key[2]} counted {least} in {where}, and no window changed")
         for where, gone in back.items():
             state = self.accounts[where[0]].windows.get(where[1])

@@ -83,7 +83,7 @@ def _message(world: World, process: Process, payments: Payments) -> None:
     except StoreFailure:
         raise
     except Failure as failure:
-        if failure.code not in (("receipt_used",) if wrong else ("purchase_closed",)):
+        if failure.code not in (("receipt_used", "idempotency_conflict") if wrong else ("purchase_closed",)):
             raise Finding(f"{outcome} of {id} by {receipt} was refused: {failure}") from None
 
 

@@ -36,10 +36,10 @@ class Changes:
 
     def __init__(self) -> None:
         self.lots: dict[LotKey, tuple[int, int]] = {}
-        self.closed: set[Where] = set()
-        """Windows of which a generation that is over has changed."""
         self.windows: dict[Where, tuple[Window | None, Window]] = {}
         self.debts: dict[Where, tuple[int, int]] = {}
+        self.closed: dict[tuple[Where, int], tuple[int, int]] = {}
+        """(window, generation that is over) → its use."""
         self.holds: dict[tuple[str, str], list[Any] | None] = {}
         """(account, hold) → as it was set last; None: ended."""
 
@@ -58,7 +58,7 @@ class Account:
         self.debts: dict[str, int] = {}
         self.top_ups: dict[str, list[Any]] = {}
         self.closed: dict[str, Window] = {}
-        """By window and generation: what ended while a hold was open."""
+        """Generations that ended while a hold was open, by `key@generation`."""
         self.orders: dict[str, list[str]] = {}
         """By pool: the order that its lots are kept in beside the default one."""
 
@@ -71,13 +71,15 @@ class Account:
                 case ["window", key, state]:
                     first = changes.windows.get((name, key), (self.windows.get(key),))[0]
                     changes.windows[name, key] = (first, state)
-                    before = self.windows.get(key)
-                    if self.holds and before is not None and len(before) == FORM and before[0] != state[0]:
-                        self.closed[f"{key}@{before[0]}"] = before
+                    self._goes_on(key, state)
                     self.windows[key] = state
                 case ["closed", key, state]:
-                    changes.closed.add((name, key))
-                    self.closed[f"{key}@{state[0]}"] = state
+                    before = self.closed.get(f"{key}@{state[GENERATION]}")
+                    changes.closed[(name, key), state[GENERATION]] = (
+                        0 if before is None else before[USED],
+                        state[USED],
+                    )
+                    self.closed[f"{key}@{state[GENERATION]}"] = state
                 case ["lot", pool, lot]:
                     self._lot(name, pool, lot, changes)
                 case ["hold", hold]:
@@ -87,8 +89,7 @@ class Account:
                     self._in_time(at)
                     changes.holds[name, id] = None
                     self.holds.pop(id, None)
-                    if not self.holds:
-                        self.closed = {}
+                    self.closed = self.closed if self.holds else {}
                 case ["attribute", key, value]:
                     self.since = at
                     self.attributes.pop(key, None)
@@ -117,6 +118,12 @@ class Account:
         changes.lots[name, pool, lot[0]] = (first, lot[1])
         if lot[1]:
             lots[lot[0]] = lot
+
+    def _goes_on(self, key: str, state: Window) -> None:
+        """A window that begins anew while there are holds leaves the generation before behind."""
+        before = self.windows.get(key)
+        if self.holds and before is not None and len(before) == FORM and before[GENERATION] != state[GENERATION]:
+            self.closed[f"{key}@{before[GENERATION]}"] = before
 
     def _in_time(self, at: int) -> None:
         """Holds too late for a capture leave when any changes."""
@@ -162,7 +169,7 @@ class Account:
             "debts": (debts, self.debts),
             "due_at": (due_at, self.due_at()),
             "top_ups": (top_ups, self.top_ups),
-            "closed windows": (closed, self.closed),
+            "closed": (closed, self.closed),
             "lots in their order": (ordered, {pool: self._ordered(pool, order) for pool, order in self.orders.items()}),
         }
         for what, (one, other) in pairs.items():

@@ -21,12 +21,12 @@ from overspill.plan.resets import after_reset
 from overspill.plan.shapes import LOT_LEFT, WindowState
 from overspill.ports.store import Snapshot
 from overspill.records.journal import Record
-from overspill.runtime import clock, top_ups
+from overspill.runtime import clock
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
 from overspill.runtime.outage import Outage
 from overspill.runtime.states import States
-from overspill.step import lots, resets, reversal, settle
+from overspill.step import lots, purchases, resets, reversal, settle
 from overspill.step import top_ups as step_top_ups
 from overspill.step.accounts import Change
 from overspill.step.step import Batch
@@ -258,7 +258,8 @@ def reversed_twice(patches: Patches) -> None:
 
 def receipt_granted_twice(patches: Patches) -> None:
     """A receipt is not looked for: whatever purchase a message names with it is granted."""
-    patches.put(top_ups, "receipt_id", lambda tenant, receipt: derived_id(receipt, "rcpt", 1))
+    number = count()
+    patches.put(purchases, "receipt_id", lambda tenant, receipt: derived_id(receipt, "rcpt", next(number)))
 
 
 def two_in_flight(patches: Patches) -> None:

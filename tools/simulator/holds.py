@@ -122,6 +122,8 @@ def _counted(auditor: Auditor, changes: Changes, free: list[Draw]) -> dict[Where
         else:
             amount = (beyond if kind == "overage" else amounts).get(name, 0)
             found[where] = (amount, amount)
+    for where, _ in changes.closed:  # what counted there has not counted in the present one
+        found[where] = (0, sum(amounts.values()))
     return found
 
 
