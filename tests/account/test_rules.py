@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from account.test_layers import ANA, NOON, POOL, Bench, _draws, _waterfall
+from account.test_layers import ANA, HEAD, NOON, POOL, Bench, _draws, _waterfall
 from overspill import Decision, Engine, ManualClock, Request
+from overspill.words.failures import PolicyFaults
 from overspill.words.instants import DAY, HOUR
 
 PRICED = """policy p version 7;
@@ -224,3 +225,15 @@ def test_a_day_in_which_nothing_was_drawn_has_its_room_for_what_was_admitted_in_
         drawn.append({draw["layer"]: draw["amount"] for draw in answer["draws"]})
     assert drawn == [{"day": "6"}, {"day": "4", "money": "3"}]
     assert bench.engine.account(ANA).windows["day.day"][3] == 4
+
+
+@pytest.mark.rule("V4")
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [("language 2;", "this version reads language 1, not 2"), ("", "no file of the bundle has a `language` line")],
+)
+def test_a_policy_names_the_version_of_its_language_and_another_is_not_read(written: str, message: str) -> None:
+    text = (HEAD + POOL + _waterfall("draw money;")).replace("language 1;", written)
+    with pytest.raises(PolicyFaults) as faults:
+        Engine.open({"p.spill": text.encode()})
+    assert message in str(faults.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from hypothesis import settings
@@ -11,7 +12,10 @@ from overspill import Decision, Engine, ManualClock, Request
 from overspill.words.instants import HOUR, MINUTE, instant_from_text
 
 START = instant_from_text("2026-10-05T10:00:00Z")
-SETTINGS = settings(max_examples=100, stateful_step_count=40)
+SETTINGS = settings(
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "100")),
+    stateful_step_count=int(os.environ.get("MACHINE_STEPS", "40")),
+)
 WAITS = (MINUTE, 14 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR, 24 * HOUR)
 HEAD = """policy p version 1; language 1; unit credits: integer;
 account user { plan: string = "free"; }

@@ -80,7 +80,8 @@ def overshoot(left: int, owed: int, debt: int, bound: int, absorbed: int, numera
     owed_base, owes = cover(left, owed + max(bound - debt, 0), numerator, denominator)
     refunded = ceil_ratio(max(left - owed_base - absorbed, 0), numerator, denominator)
     after = debt + owes - owed
-    return Split(owed_base, owes, max(after, 0), left - owed_base, refunded, max(-after, 0))
+    still, returned = (0, -after) if after < 0 else (after, 0)
+    return Split(owed_base, owes, still, left - owed_base, refunded, returned)
 
 
 def repaid(debt: int, bought: int) -> tuple[int, int, int]:
