@@ -82,8 +82,13 @@ def test_a_lot_is_usable_from_its_effective_date_on() -> None:
     receipt = bench.engine.grant(ANA, "money", "5", id="later", effective_at="2026-10-06T12:00:00Z")
     assert (receipt["effective_at"], receipt["balance"]) == ("2026-10-06T12:00:00Z", "15")
     assert not bench.ask(11).allowed
+    moved = bench.engine.transfer(ANA, "money", "later", BOB, id="t", amount="2")["to_lot"]
+    assert not bench.engine.decide(Request(id="b", account=BOB, meters={"credits": 2})).allowed
     bench.clock.set(NOON + 24 * HOUR)
     assert bench.ask(11).allowed
+    assert [
+        lot.lot for lot in bench.engine.decide(Request(id="c", account=BOB, meters={"credits": 2})).draws[0].lots
+    ] == [moved]
     assert _reconciles(bench.engine)
 
 

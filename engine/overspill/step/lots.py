@@ -255,7 +255,7 @@ def transfer(
     if amount > lot[LOT_LEFT]:
         left = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
         raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
-    new: Lot = (identified.id, amount, now, *lot[3:6], amount)
+    new: Lot = (identified.id, amount, max(now, lot[LOT_GRANTED_AT]), *lot[3:6], amount)
     repays, rest, owed = repaid(account_of(target).debts.get(pool_key, 0), amount)
     effects = added(pool, account_of(target), pool_key, lot_with(new, rest))
     if repays:
