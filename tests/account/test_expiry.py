@@ -179,3 +179,22 @@ def test_a_lot_of_a_shared_pool_takes_from_every_hold() -> None:
     [entry] = _entries(bench, "expire_lot")
     assert (entry["amount"], [one["amount"] for one in entry["holds"]]) == ("4", ["3", "3"])
     assert not bench.engine.account({"team": "red"}).holds
+
+
+@pytest.mark.rule("G5")
+def test_lots_that_lapse_at_one_instant_leave_nothing_behind() -> None:
+    pool = "pool money { per user; unit credits; multiplier 2; on expired_in_hold lapse; }"
+    bench = Bench(pool, _waterfall(HOLDS, "draw money;"), lot=None)
+    bench.engine.grant(ANA, "money", "1", id="a", expires_at=ONE, priority=1)
+    bench.engine.grant(ANA, "money", "3", id="b", expires_at=ONE)
+    hold = bench.engine.reserve(bench.request(2)).hold
+    assert hold is not None
+    bench.clock.set(NOON + HOUR)
+    assert bench.engine.sweep() == 2
+    first, second = _entries(bench, "expire_lot")
+    assert first["holds"] == [{"hold": hold.id, "amount": "1", "returned": {"b": "1"}}]
+    assert (second["amount"], second["holds"]) == ("1", [{"hold": hold.id, "amount": "2", "returned": {}}])
+    assert _lots(bench) == {}
+    answer = bench.engine.capture(hold.id, {"credits": 1})
+    assert (answer["covered"], answer["absorbed"]) == ("0", "1")
+    assert _reconciles(bench.engine)

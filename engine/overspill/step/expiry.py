@@ -95,8 +95,9 @@ def _lapse(
         facts = tuple(facts_kept.read(program.plan, waterfall, hold.facts))
         ratio = look_up(layer_of(waterfall, leg.layer).ratio, waterfall, facts)
         rest = _without(leg, held, ratio, command, hold, draft)
-        homeless = give_back(draft, hold, rest, command.at)
-        assert not homeless  # lots that have expired are no longer in the leg
+        # A lot that ends at this very instant, and whose turn is still to come, takes it back before it goes.
+        homeless = give_back(draft, hold, rest, command.at - 1)
+        assert not homeless  # lots that ended before are no longer in the leg
         back += _given(rest)
         taken += held
         if rest.base:
