@@ -31,7 +31,7 @@ def candidates_of(
     """The pools of the layers that looked at their lots, in the waterfall's order; `account_of` gives an account
     (`user/u_ana`) as it was before the decision."""
     inputs = next(step for step in decision.trace if isinstance(step, InputsStep))
-    waterfall = next(one for one in plan.waterfalls if one.name == inputs.waterfall)
+    waterfall = plan.waterfall(inputs.waterfall)
     steps = [step for step in decision.trace if isinstance(step, LayerStep)]
     for layer, step in zip(waterfall.layers, steps, strict=True):
         if isinstance(layer, PoolLayer) and step.lots is not None:

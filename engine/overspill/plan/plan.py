@@ -338,3 +338,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     many: tuple[AccountKind, ...]
     """Kinds of which a request may stand for any number: `user.groups`."""
     invariants: tuple[Invariant, ...]
+
+    def waterfall(self, name: str) -> Waterfall:
+        """The one of that name, which a decision or a hold of this plan has."""
+        return next(one for one in self.waterfalls if one.name == name)

@@ -19,8 +19,6 @@ from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text, instant_text_micros
 from overspill.words.names import is_identifier
 
-PRIORITY_MAX = 10**6
-
 
 def attributes(
     plan: Plan, command: SetAttributes, account_of: Callable[[str], Account], identified: Identified, now: int

@@ -32,11 +32,6 @@ ProgramOf = Callable[[str], Program]
 """The program of a policy's digest."""
 
 
-def waterfall_of(program: Program, hold: Hold) -> Waterfall:
-    """The waterfall that the hold was admitted by."""
-    return next(one for one in program.plan.waterfalls if one.name == hold.waterfall)
-
-
 def layer_of(waterfall: Waterfall, name: str) -> Layer:
     return next(layer for layer in waterfall.layers if layer.name == name)
 
@@ -91,7 +86,7 @@ def _lapse(
             legs.append(leg)
             continue
         program = program_of(hold.digest)
-        waterfall = waterfall_of(program, hold)
+        waterfall = program.plan.waterfall(hold.waterfall)
         facts = tuple(facts_kept.read(program.plan, waterfall, hold.facts))
         ratio = look_up(layer_of(waterfall, leg.layer).ratio, waterfall, facts)
         rest = _without(leg, held, ratio, command, hold, draft)

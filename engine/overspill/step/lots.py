@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from overspill.account.draft import Draft
@@ -14,9 +14,10 @@ from overspill.plan.arithmetic import round_quotient
 from overspill.plan.plan import Plan, Pool, state_key
 from overspill.plan.shapes import CATEGORIES, LOT_GRANTED_AT, LOT_ID, LOT_LEFT, PAID, Lot
 from overspill.records.journal import Record
-from overspill.step.accounts import Change, one_account
+from overspill.step.accounts import Change
 from overspill.step.commands import Grant, Refund, Transfer, Void
 from overspill.step.keys import Identified
+from overspill.step.pools import amount_of, per_values, pool_named, pool_owner
 from overspill.words.amounts import AmountError, steps_from_text, text_from_steps
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.diagnostics import did_you_mean
@@ -49,30 +50,12 @@ def added(pool: Pool, account: Account, key: str, lot: Lot) -> tuple[Effect, ...
     return (SetLot(key, lot),) if kept == pool.order else (SetOrder(key, pool.order), SetLot(key, lot))
 
 
-def _pool(plan: Plan, name: str) -> Pool:
-    pool = plan.pools.get(name)
-    if pool is None:
-        help = did_you_mean(name, plan.pools) or f"pools: {', '.join(sorted(plan.pools))}"
-        raise Failure("unknown_pool", f"the policy has no pool `{name[:64]}`", help=help, pointer="/pool")
-    return pool
-
-
-def _owner(plan: Plan, pool: Pool, tenant: str, account: Mapping[str, str], pointer: str) -> str:
-    """The key of the account whose pool is meant."""
-    kind, id = one_account(plan, account)
-    owner = plan.kinds[pool.kind].name
-    if kind.name != owner:
-        message = f"pool `{pool.name}` is kept per {owner}, not per {kind.name}"
-        raise Failure("wrong_account", message, help=f"name a `{owner}`", pointer=pointer)
-    return f"{tenant}/{kind.name}/{id}"
-
-
 def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
     """A new lot in a pool (LANGUAGE.md G1). Raises Failure for an unknown pool, a bad amount, or an end before now."""
-    pool = _pool(plan, command.pool)
-    key = _owner(plan, pool, command.tenant, command.account, "/account")
+    pool = pool_named(plan, command.pool)
+    key = pool_owner(plan, pool, command.tenant, command.account, "/account")
     lot = _lot(pool, command, now)
-    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    pool_key = state_key(pool.name, per_values(pool, command.per or {}))
     account = account_of(key)
     amount = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
     repays, left, owed = repaid(account.debts.get(pool_key, 0), lot[LOT_LEFT])
@@ -103,16 +86,7 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
 
 
 def _lot(pool: Pool, command: Grant, now: int) -> Lot:
-    try:
-        amount = steps_from_text(command.amount, pool.unit)
-    except AmountError as error:
-        raise Failure(
-            "invalid_amount", str(error), help=f"give {pool.unit.name} as decimal text", pointer="/amount"
-        ) from None
-    if amount <= 0:
-        raise Failure(
-            "invalid_amount", "a grant is more than nothing", help="give a positive amount", pointer="/amount"
-        )
+    amount = amount_of(command.amount, pool, "/amount", least=1)
     if command.category not in CATEGORIES:
         raise Failure(
             "invalid_category",
@@ -153,13 +127,6 @@ def _paid(pool: Pool, cost: str) -> str:
     return f"{text_from_steps(steps, money.scale)} {money.name}"
 
 
-def _per(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
-    if set(values) != set(pool.per):
-        wanted = ", ".join(f"`{name}`" for name in pool.per) or "nothing further"
-        raise Failure("wrong_per", f"pool `{pool.name}` is kept per {wanted} beside its account", pointer="/per")
-    return tuple(values[name] for name in pool.per)
-
-
 def paid_back(plan: Plan, draft: Draft, account: str, key: str, amount: int, id: str, now: int) -> dict[str, object]:
     """What purchases have repaid of a debt that is none any more is a paid lot again."""
     pool = plan.pools[key.split("|", 1)[0]]
@@ -189,9 +156,9 @@ def void(
     """What is left of a lot is no more; of one that is refunded, its part of what was paid is due back. Raises Failure
     `unknown_lot` for one that has nothing left, `lot_held` for one that an open hold would give something back to,
     `not_paid` for a refund of one that cost nothing."""
-    pool = _pool(plan, command.pool)
-    key = _owner(plan, pool, command.tenant, command.account, "/account")
-    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    pool = pool_named(plan, command.pool)
+    key = pool_owner(plan, pool, command.tenant, command.account, "/account")
+    pool_key = state_key(pool.name, per_values(pool, command.per or {}))
     account = account_of(key)
     lot = _kept(account, pool_key, command.lot)
     for hold in account.holds.values():
@@ -244,14 +211,14 @@ def transfer(
 ) -> Change:
     """A lot, or part of it, becomes a lot of another account: of the same priority, category and expiry, named after the
     transfer. Raises Failure when there is not so much of it, and when it has expired."""
-    pool = _pool(plan, command.pool)
-    source = _owner(plan, pool, command.tenant, command.account, "/account")
-    target = _owner(plan, pool, command.tenant, command.to, "/to")
+    pool = pool_named(plan, command.pool)
+    source = pool_owner(plan, pool, command.tenant, command.account, "/account")
+    target = pool_owner(plan, pool, command.tenant, command.to, "/to")
     if source == target:
         raise Failure("same_account", "the account is its own target", help="name another one", pointer="/to")
-    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    pool_key = state_key(pool.name, per_values(pool, command.per or {}))
     lot = _kept(account_of(source), pool_key, command.lot)
-    amount = lot[LOT_LEFT] if command.amount is None else _amount(command.amount, pool)
+    amount = lot[LOT_LEFT] if command.amount is None else amount_of(command.amount, pool, "/amount", least=1)
     if amount > lot[LOT_LEFT]:
         left = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
         raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
@@ -284,14 +251,3 @@ def _kept(account: Account, pool_key: str, id: str) -> Lot:
         help = did_you_mean(id, [other[LOT_ID] for other in lots]) or "name one that has something left"
         raise Failure("unknown_lot", f"pool `{pool_key}` has no lot `{id[:64]}`", help=help, pointer="/lot")
     return lot
-
-
-def _amount(text: str, pool: Pool) -> int:
-    try:
-        amount = steps_from_text(text, pool.unit)
-    except AmountError as error:
-        help = f"give {pool.unit.name} as decimal text"
-        raise Failure("invalid_amount", str(error), help=help, pointer="/amount") from None
-    if amount <= 0:
-        raise Failure("invalid_amount", "it is more than nothing", help="give a positive amount", pointer="/amount")
-    return amount

@@ -110,7 +110,7 @@ def finished(
 def _consumed(record: Record, answer: Mapping[str, Any], program_of: Callable[[str], Program]) -> Finished:
     """By the decision's own effects: amounts as they are told, generations and lots as they were set."""
     digest, name = answer["policy"]["digest"], answer["trace"][0]["waterfall"]
-    waterfall = _waterfall(program_of(digest), name)
+    waterfall = program_of(digest).plan.waterfall(name)
     units = _units(waterfall)
     windows: dict[tuple[str, str], SetWindow] = {}
     lots: dict[tuple[str, str, str], SetLot] = {}
@@ -216,7 +216,7 @@ def reverse(
     identified: Identified,
 ) -> Change:
     """Everything that the request has used, back where it came from, each part by itself."""
-    waterfall = _waterfall(program, done.waterfall)
+    waterfall = program.plan.waterfall(done.waterfall)
     units = _units(waterfall)
     draft = Draft(account_of)
     returned: list[dict[str, object]] = []
@@ -309,10 +309,6 @@ def _forgiven(
         lot = paid_back(program.plan, draft, account, key, rest, new, now)
         reissued = {"lot": lot["lot"], "expires_at": lot["expires_at"]}
         yield {**shown, "amount": lot["amount"], "to": "reissued", "reissued": reissued}
-
-
-def _waterfall(program: Program, name: str) -> Waterfall:
-    return next(one for one in program.plan.waterfalls if one.name == name)
 
 
 def _units(waterfall: Waterfall) -> dict[str, Unit]:

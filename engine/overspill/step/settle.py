@@ -25,7 +25,7 @@ from overspill.plan.raw import Facts
 from overspill.plan.shapes import GENERATION, USED
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
-from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused, waterfall_of
+from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused
 from overspill.step.keys import Identified
 from overspill.step.overshoot import Overshoot, owed_draws, refund_shown, repaid_shown, settle_overshoot
 from overspill.words.amounts import UNLIMITED
@@ -94,7 +94,7 @@ def extended(program: Program, hold: Hold, now: int, identified: Identified) -> 
     if not hold.open:
         message = f"hold `{hold.id}` has timed out, so there is nothing to extend"
         raise Failure("hold_closed", message, help="capture what was used, and reserve again")
-    waterfall = waterfall_of(program, hold)
+    waterfall = program.plan.waterfall(hold.waterfall)
     expires_at = max(hold.expires_at, instant_after(now, waterfall.hold_length))
     later = replace(hold, expires_at=expires_at, late_until=instant_after(expires_at, waterfall.late_length))
     effects: Effects = {key: [SetHold(later)] for key in holders(hold)}
@@ -115,7 +115,7 @@ def captured(
     """The actual usage, refilled in the order of the admission. All captures of a hold are priced, rounded and refilled
     together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
     admit_meters(program.plan, meters)
-    waterfall = waterfall_of(program, hold)
+    waterfall = program.plan.waterfall(hold.waterfall)
     total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({*hold.meters, *meters})}
     admit_meters(program.plan, total)
     facts = _facts(program.plan, waterfall, hold, total)
@@ -187,7 +187,7 @@ def _unwound(
 ) -> dict[str, object]:
     """All of the hold but these parts goes back at the instant `at`; the answer's `expired` where some of it cannot."""
     homeless = [one for part in parts for one in give_back(draft, hold, part, at)]
-    expired = rehoused(lambda: waterfall_of(program_of(hold.digest), hold), homeless, draft, at, identified)
+    expired = rehoused(lambda: program_of(hold.digest).plan.waterfall(hold.waterfall), homeless, draft, at, identified)
     return {"expired": expired} if expired else {}
 
 

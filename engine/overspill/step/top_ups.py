@@ -21,9 +21,9 @@ from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_LEFT
 from overspill.step import commands
 from overspill.step.accounts import Change
 from overspill.step.keys import Identified
-from overspill.step.lots import _owner, _per, _pool
+from overspill.step.pools import amount_of, per_values, pool_named, pool_owner
 from overspill.step.resets import own_facts
-from overspill.words.amounts import STEPS_MAX, AmountError, steps_from_text, text_from_steps
+from overspill.words.amounts import STEPS_MAX, text_from_steps
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
@@ -185,7 +185,7 @@ def set_up(
     """What is agreed to takes the place of what was before. Whoever takes the consent back is not charged for what the
     provider has not been asked for yet. Raises Failure for a pool that is not topped up, and for amounts that make no
     sense."""
-    pool = _pool(plan, command.pool)
+    pool = pool_named(plan, command.pool)
     if pool.top_up is None:
         names = [name for name, other in plan.pools.items() if other.top_up is not None]
         help = f"pools that are: {', '.join(sorted(names)) or 'none'}"
@@ -193,17 +193,17 @@ def set_up(
     if not command.actor or len(command.actor) > ACTOR_MAX or not command.actor.isprintable():
         message = f"whoever agrees is named in 1 to {ACTOR_MAX} printable characters"
         raise Failure("invalid_actor", message, help="such as `user/u_ana`", pointer="/actor")
-    key = _owner(plan, pool, command.tenant, command.account, "/account")
-    pool_key = state_key(pool.name, _per(pool, command.per or {}))
+    key = pool_owner(plan, pool, command.tenant, command.account, "/account")
+    pool_key = state_key(pool.name, per_values(pool, command.per or {}))
     before = account_of(key).top_ups.get(pool_key)
     settings = Settings(
         version=1 if before is None else before.settings.version + 1,
         enabled=command.enabled,
-        minimum=_amount(command.minimum, pool, "/minimum"),
-        target=_amount(command.target, pool, "/target"),
+        minimum=amount_of(command.minimum, pool, "/minimum"),
+        target=amount_of(command.target, pool, "/target"),
         monthly_maximum=None
         if command.monthly_maximum is None
-        else _amount(command.monthly_maximum, pool, "/monthly_maximum"),
+        else amount_of(command.monthly_maximum, pool, "/monthly_maximum"),
         actor=command.actor,
         at=now,
     )
@@ -237,14 +237,3 @@ def settings_shown(settings: Settings, scale: int) -> Mapping[str, object]:
         "actor": settings.actor,
         "at": instant_text(settings.at),
     }
-
-
-def _amount(text: str, pool: Pool, pointer: str) -> int:
-    try:
-        amount = steps_from_text(text, pool.unit)
-    except AmountError as error:
-        help = f"give {pool.unit.name} as decimal text"
-        raise Failure("invalid_amount", str(error), help=help, pointer=pointer) from None
-    if amount < 0:
-        raise Failure("invalid_amount", "it is nothing at least", help="give no negative amount", pointer=pointer)
-    return amount
