@@ -22,6 +22,7 @@ from overspill.cli.io import (
     report,
     say,
 )
+from overspill.cli.operation import operation
 from overspill.records.answers import Decision, Receipt
 from overspill.records.request import Request
 from overspill.records.sentences import explain
@@ -72,73 +73,43 @@ def reserve(requests: str, policy: str, db: str, fail_on_deny: bool, format_: st
 @click.argument("meters", nargs=-1, required=True, metavar="METER=QUANTITY…")
 @click.option("--id", "id_", default="1", show_default=True, help="Your key for this capture, within the hold.")
 @click.option("--part", is_flag=True, help="More follows: the hold goes on, and all parts are priced as one.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def capture(hold: str, meters: tuple[str, ...], id_: str, part: bool, policy: str, db: str, format_: str) -> int:
+@operation
+def capture(engine: Engine, hold: str, meters: tuple[str, ...], id_: str, part: bool) -> Receipt:
     """Book the actual usage of HOLD and end it; what was not used goes back.
 
     \b
     overspill capture hold_… input_tokens=60000 output_tokens=2000 --db x.db
     """
     quantities = {name: meter_of(name, value) for name, value in pairs(meters).items()}
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.capture(hold, quantities, id=id_, final=not part), format_)
-    return 0
+    return engine.capture(hold, quantities, id=id_, final=not part)
 
 
 @click.command()
 @click.argument("hold")
 @click.option("--id", "id_", required=True, help="Your key for this extension.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def extend(hold: str, id_: str, policy: str, db: str, format_: str) -> int:
+@operation
+def extend(engine: Engine, hold: str, id_: str) -> Receipt:
     """Let HOLD last as long again from now as one that is made now."""
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.extend(hold, id=id_), format_)
-    return 0
+    return engine.extend(hold, id=id_)
 
 
 @click.command()
 @click.argument("hold")
 @click.option("--id", "id_", default="1", show_default=True, help="Your key for this release.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def release(hold: str, id_: str, policy: str, db: str, format_: str) -> int:
+@operation
+def release(engine: Engine, hold: str, id_: str) -> Receipt:
     """Give back everything that HOLD still holds."""
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.release(hold, id=id_), format_)
-    return 0
+    return engine.release(hold, id=id_)
 
 
 @click.command()
 @click.argument("of")
 @click.option("--id", "id_", required=True, help="Your key for this reversal: the same again changes nothing.")
 @click.option("--actor", default="operator", show_default=True, help="Who reverses it.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def reverse(of: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+@operation
+def reverse(engine: Engine, of: str, id_: str, actor: str) -> Receipt:
     """Undo a finished request, whole: OF is the id of its decision or of its hold."""
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.reverse(of, id=id_, actor=actor), format_)
-    return 0
-
-
-def _receipt(receipt: Receipt, format_: str) -> None:
-    if format_ == "json":
-        out(receipt.json.decode())
-    else:
-        for name, value in receipt.fields.items():
-            out(f"{name:<10} {value if isinstance(value, str) else _compact(value)}")
-
-
-def _compact(value: Any) -> str:
-    from overspill.words.codec import json_bytes
-
-    return json_bytes(value).decode()
+    return engine.reverse(of, id=id_, actor=actor)
 
 
 # ---- streams of requests
@@ -149,7 +120,7 @@ def _stream(
 ) -> int:
     failed = denied = done = 0
     with Engine.open(policy, db=db) as engine, _Progress(sys.stderr) as progress:
-        operation = {"decide": engine.decide_all, "preview": engine.preview_all, "reserve": engine.reserve_all}[how]
+        ask_all = {"decide": engine.decide_all, "preview": engine.preview_all, "reserve": engine.reserve_all}[how]
         values = _values(requests)
         known: set[str] = set()
         while chunk := list(islice(values, CHUNK)):
@@ -157,7 +128,7 @@ def _stream(
             good = [request for request in parsed if isinstance(request, Request)]
             if sets:
                 _set_attributes(engine, good, pairs(sets), known)
-            answers = iter(operation(good))
+            answers = iter(ask_all(good))
             for request in parsed:
                 answer = request if isinstance(request, Failure) else next(answers)
                 failed += isinstance(answer, Failure)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from overspill.cli.decide import _receipt
-from overspill.cli.io import account_of, existing_db_option, format_option, policy_option
+from overspill.cli.io import account_of
+from overspill.cli.operation import operation
+from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
 
 
@@ -15,18 +16,14 @@ from overspill.runtime.engine import Engine
 @click.argument("lot")
 @click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
 @click.option("--actor", default="operator", show_default=True, help="Who voids it.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def void(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+@operation
+def void(engine: Engine, account: str, pool: str, lot: str, id_: str, actor: str) -> Receipt:
     """Take away what is left of LOT in POOL of ACCOUNT (user/u_ana).
 
     \b
     overspill void user/u_ana credits C1 --id v1 --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.void(account_of(account), pool, lot, id=id_, actor=actor), format_)
-    return 0
+    return engine.void(account_of(account), pool, lot, id=id_, actor=actor)
 
 
 @click.command()
@@ -35,18 +32,14 @@ def void(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, d
 @click.argument("lot")
 @click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
 @click.option("--actor", default="operator", show_default=True, help="Who refunds it.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def refund(account: str, pool: str, lot: str, id_: str, actor: str, policy: str, db: str, format_: str) -> int:
+@operation
+def refund(engine: Engine, account: str, pool: str, lot: str, id_: str, actor: str) -> Receipt:
     """Take away what is left of LOT in POOL of ACCOUNT, and tell what of the money paid for it is due back.
 
     \b
     overspill refund user/u_ana credits C1 --id f1 --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        _receipt(engine.refund(account_of(account), pool, lot, id=id_, actor=actor), format_)
-    return 0
+    return engine.refund(account_of(account), pool, lot, id=id_, actor=actor)
 
 
 @click.command()
@@ -57,27 +50,13 @@ def refund(account: str, pool: str, lot: str, id_: str, actor: str, policy: str,
 @click.option("--id", "id_", required=True, help="Your key: the same again changes nothing.")
 @click.option("--amount", help="How much of it; otherwise all that is left.")
 @click.option("--actor", default="operator", show_default=True, help="Who transfers it.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
+@operation
 def transfer(
-    account: str,
-    pool: str,
-    lot: str,
-    to: str,
-    id_: str,
-    amount: str | None,
-    actor: str,
-    policy: str,
-    db: str,
-    format_: str,
-) -> int:
+    engine: Engine, account: str, pool: str, lot: str, to: str, id_: str, amount: str | None, actor: str
+) -> Receipt:
     """Make LOT in POOL of ACCOUNT a lot of the account TO, with the same end.
 
     \b
     overspill transfer user/u_ana credits C1 user/u_bob --amount 5 --id t1 --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        receipt = engine.transfer(account_of(account), pool, lot, account_of(to), id=id_, amount=amount, actor=actor)
-        _receipt(receipt, format_)
-    return 0
+    return engine.transfer(account_of(account), pool, lot, account_of(to), id=id_, amount=amount, actor=actor)

@@ -6,7 +6,6 @@ import json
 
 import click
 
-from overspill.cli.decide import _receipt
 from overspill.cli.io import (
     account_of,
     existing_db_option,
@@ -17,8 +16,10 @@ from overspill.cli.io import (
     policy_option,
     read_input,
 )
+from overspill.cli.operation import operation
 from overspill.plan.plan import Instant, Plan
 from overspill.plan.shapes import CATEGORIES
+from overspill.records.answers import Receipt
 from overspill.records.pages import lines
 from overspill.records.wire import request_from_json
 from overspill.runtime.engine import Engine
@@ -37,10 +38,9 @@ from overspill.words.failures import Failure
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
 @click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
+@operation
 def grant(
+    engine: Engine,
     account: str,
     pool: str,
     amount: str,
@@ -51,30 +51,24 @@ def grant(
     priority: int,
     category: str,
     actor: str,
-    policy: str,
-    db: str,
-    format_: str,
-) -> int:
+) -> Receipt:
     """Put a lot of AMOUNT into POOL of ACCOUNT (user/u_ana).
 
     \b
     overspill grant user/u_ana credits 50 --id C1 --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        receipt = engine.grant(
-            account_of(account),
-            pool,
-            amount,
-            id=id_,
-            expires_at=expires,
-            priority=priority,
-            category=category,
-            effective_at=effective,
-            cost=cost,
-            actor=actor,
-        )
-    _receipt(receipt, format_)
-    return 0
+    return engine.grant(
+        account_of(account),
+        pool,
+        amount,
+        id=id_,
+        expires_at=expires,
+        priority=priority,
+        category=category,
+        effective_at=effective,
+        cost=cost,
+        actor=actor,
+    )
 
 
 @click.command()
@@ -102,12 +96,8 @@ def account() -> None:
 @click.argument("attributes", nargs=-1, required=True, metavar="NAME=VALUE…")
 @click.option("--id", "id_", required=True, help="Your key for this change.")
 @click.option("--actor", default="operator", show_default=True, help="Who sets it.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def account_set(
-    name: str, attributes: tuple[str, ...], id_: str, actor: str, policy: str, db: str, format_: str
-) -> int:
+@operation
+def account_set(engine: Engine, name: str, attributes: tuple[str, ...], id_: str, actor: str) -> Receipt:
     """Set attributes of ACCOUNT; an empty value makes one absent.
 
     \b
@@ -115,11 +105,9 @@ def account_set(
     """
     target = account_of(name)
     kind = next(iter(target))
-    with Engine.open(policy, db=db) as engine:
-        plan = engine.policies.active().plan
-        values = {key: attribute_value(plan, kind, key, text) for key, text in pairs(attributes).items()}
-        _receipt(engine.set_attributes(target, values, id=id_, actor=actor), format_)
-    return 0
+    plan = engine.policies.active().plan
+    values = {key: attribute_value(plan, kind, key, text) for key, text in pairs(attributes).items()}
+    return engine.set_attributes(target, values, id=id_, actor=actor)
 
 
 def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None:

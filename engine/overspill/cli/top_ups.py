@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
-from overspill.cli.decide import _receipt
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option
+from overspill.cli.operation import operation
+from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
 
 
@@ -24,10 +25,9 @@ def top_up() -> None:
 @click.option("--on/--off", "enabled", required=True, help="Whether anything is bought.")
 @click.option("--id", "id_", required=True, help="Your key for this change.")
 @click.option("--actor", required=True, help="Who agrees.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
+@operation
 def top_up_set(
+    engine: Engine,
     account: str,
     pool: str,
     minimum: str,
@@ -36,28 +36,22 @@ def top_up_set(
     enabled: bool,
     id_: str,
     actor: str,
-    policy: str,
-    db: str,
-    format_: str,
-) -> int:
+) -> Receipt:
     """Set what ACCOUNT (user/u_ana) agrees to for POOL, as a whole: it takes the place of what was set before.
 
     \b
     overspill top-up set user/u_ana credits --minimum 5 --target 20 --on --id t1 --actor user/u_ana --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        receipt = engine.set_top_up(
-            account_of(account),
-            pool,
-            id=id_,
-            enabled=enabled,
-            minimum=minimum,
-            target=target,
-            monthly_maximum=monthly_maximum,
-            actor=actor,
-        )
-    _receipt(receipt, format_)
-    return 0
+    return engine.set_top_up(
+        account_of(account),
+        pool,
+        id=id_,
+        enabled=enabled,
+        minimum=minimum,
+        target=target,
+        monthly_maximum=monthly_maximum,
+        actor=actor,
+    )
 
 
 @top_up.command("list")
@@ -82,18 +76,11 @@ def top_up_list(policy: str, db: str, format_: str) -> int:
 @click.option("--receipt", default="", help="The payment provider's id of the payment, where it succeeded.")
 @click.option("--detail", default="", help="What the provider said.")
 @click.option("--actor", default="operator", show_default=True, help="Who says so.")
-@policy_option
-@existing_db_option
-@format_option("json", "text", default="json")
-def top_up_resolve(
-    purchase: str, outcome: str, receipt: str, detail: str, actor: str, policy: str, db: str, format_: str
-) -> int:
+@operation
+def top_up_resolve(engine: Engine, purchase: str, outcome: str, receipt: str, detail: str, actor: str) -> Receipt:
     """Say what became of PURCHASE. The same again changes nothing.
 
     \b
     overspill top-up resolve pur_… succeeded --receipt ch_1 --db x.db
     """
-    with Engine.open(policy, db=db) as engine:
-        done = engine.resolve_purchase(purchase, outcome, receipt=receipt, detail=detail, actor=actor)
-        _receipt(done, format_)
-    return 0
+    return engine.resolve_purchase(purchase, outcome, receipt=receipt, detail=detail, actor=actor)
