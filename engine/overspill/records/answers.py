@@ -15,43 +15,33 @@ from overspill.records.written import Written
 from overspill.words.codec import json_decoder
 
 
-class WindowDraw(msgspec.Struct, frozen=True, kw_only=True):
-    """What a draw does to one window, or to the allowance of an entitlement or a grace: `before` and `after` count use,
-    held amounts included. `limit` None: the bound is absent; `source` is where it was found among the inputs."""
+class CounterDraw(msgspec.Struct, frozen=True, kw_only=True):
+    """What a draw does to what counts it, in the layer's unit: `before` and `after` count use, held amounts included.
+    `limit` None: the bound is absent; `source` is where it was found among the inputs; `ends_at` None: never."""
+
+    generation: int
+    before: str
+    after: str
+    limit: str | None
+    ends_at: str | None
+    binds: bool
+    source: str | None = None
+
+
+class WindowDraw(CounterDraw, frozen=True, kw_only=True):
+    """A window of a limit, or the allowance of an entitlement or a grace."""
 
     window: str
-    generation: int
-    before: str
-    after: str
-    limit: str | None
-    ends_at: str | None
-    binds: bool
-    source: str | None = None
 
 
-class CapDraw(msgspec.Struct, frozen=True, kw_only=True):
-    """The same for a cap on the layer; one whose bound is absent (`limit` None) does not apply."""
+class CapDraw(CounterDraw, frozen=True, kw_only=True):
+    """A cap on the layer; one whose bound is absent does not apply."""
 
     cap: str
-    generation: int
-    before: str
-    after: str
-    limit: str | None
-    ends_at: str | None
-    binds: bool
-    source: str | None = None
 
 
-class OverageDraw(msgspec.Struct, frozen=True, kw_only=True):
-    """The same for what a pool is drawn beyond its lots."""
-
-    generation: int
-    before: str
-    after: str
-    limit: str | None
-    ends_at: str | None
-    binds: bool
-    source: str | None = None
+class OverageDraw(CounterDraw, frozen=True, kw_only=True):
+    """What a pool is drawn beyond its lots."""
 
 
 class LotDraw(msgspec.Struct, frozen=True, kw_only=True):

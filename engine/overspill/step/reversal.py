@@ -40,6 +40,8 @@ _decode = json_decoder(dict[str, Any]).decode
 
 
 class Counted(Struct, frozen=True):
+    """`amount` steps that were counted in a window's generation; `account` is the key of who keeps it."""
+
     account: str
     key: str
     generation: int
@@ -47,6 +49,8 @@ class Counted(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
+    """`amount` steps that a lot gave; `lot` is as it was then."""
+
     account: str
     pool: str
     lot: Lot
