@@ -86,7 +86,7 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
 
 
 def _lot(pool: Pool, command: Grant, now: int) -> Lot:
-    amount = amount_of(command.amount, pool, "/amount", least=1)
+    amount = amount_of(command.amount, pool, "/amount", least=1, what="a grant")
     if command.category not in CATEGORIES:
         raise Failure(
             "invalid_category",

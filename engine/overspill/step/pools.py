@@ -38,15 +38,15 @@ def per_values(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(values[name] for name in pool.per)
 
 
-def amount_of(text: str, pool: Pool, pointer: str, *, least: int = 0) -> int:
-    """Decimal text in the pool's unit → steps, at least so many."""
+def amount_of(text: str, pool: Pool, pointer: str, *, least: int = 0, what: str = "it") -> int:
+    """Decimal text in the pool's unit → steps, at least so many; `what` it is of, for the failure."""
     help = f"give {pool.unit.name} as decimal text"
     try:
         amount = steps_from_text(text, pool.unit)
     except AmountError as error:
         raise Failure("invalid_amount", str(error), help=help, pointer=pointer) from None
     if amount < least:
-        what = "it is more than nothing" if least else "it is nothing at least"
+        bound = "more than nothing" if least else "nothing at least"
         help = "give a positive amount" if least else "give no negative amount"
-        raise Failure("invalid_amount", what, help=help, pointer=pointer)
+        raise Failure("invalid_amount", f"{what} is {bound}", help=help, pointer=pointer)
     return amount
