@@ -75,7 +75,7 @@ class Auditor:
             raise Finding(f"{record.key[2]} {record.key[3]} of {record.key[1]} has two records")
         self.seq, self.at = record.seq, max(self.at, record.at)
         self.answers[record.id] = bytes(record.answer)
-        root = "/".join(record.key[1:2])
+        root = record.key[1]
         version = self.accounts[root].version if root in self.accounts else 0
         changes = self._fold(record)
         kind = record.key[2]

@@ -131,24 +131,32 @@ class Account:
 
     # ---- what ends by itself
 
-    def ends(self) -> Iterator[tuple[int, str]]:
-        """(instant, what) of all that ends by itself."""
+    def ends(self) -> Iterator[tuple[int, str, str]]:
+        """(instant, what, where) of all that ends by itself."""
         for pool, lots in self.pools.items():
-            yield from ((lot[LOT_ENDS], f"lot {lot[0]} of {pool}") for lot in lots.values())
+            for lot in lots.values():
+                yield lot[LOT_ENDS], lot[0], pool
         for id, hold in self.holds.items():
             if hold[OPEN]:
-                yield hold[HOLD_ENDS], f"hold {id}"
+                yield hold[HOLD_ENDS], "all", id
                 for leg in hold[LEGS]:
-                    yield from ((lot[LOT_ENDS], f"lot {lot[0]} in hold {id}") for lot in lapsing(leg))
+                    if leg[LAPSES]:
+                        for lot in lapsing(leg):
+                            yield lot[LOT_ENDS], lot[0], id
 
     def ended(self, at: int) -> str | None:
         """Something that has ended by an instant and is not written down."""
-        return next((what for ends, what in self.ends() if ends <= at), None)
+        for ends, what, where in self.ends():
+            if ends <= at:
+                return f"{what} of {where}"
+        return None
 
     def due_at(self) -> int:
         """When something next ends by itself, or is tested again."""
-        tests = [top_up[TEST_AT] for top_up in self.top_ups.values()]
-        return min([NEVER, *(ends for ends, _ in self.ends()), *tests])
+        due = NEVER
+        for ends, _, _ in self.ends():
+            due = min(due, ends)
+        return min([due, *(top_up[TEST_AT] for top_up in self.top_ups.values())])
 
     # ---- compared
 

@@ -47,8 +47,7 @@ class Disk:
         self.policies: dict[str, StoredPolicy] = {}
         self.accounts: dict[str, Snapshot] = {}
         self.ids: dict[int, list[int]] = {}
-        self.numbers: list[int] = []
-        """Those of `ids`, ascending."""
+        self._numbers: list[int] = []
         self.topped_up: set[str] = set()
         self.outbox: list[tuple[int, int]] = []
         self.through = 0
@@ -78,10 +77,16 @@ class Disk:
             self.accounts.update((state.key, state) for state in states)
             for number, seq in ids:
                 self.ids.setdefault(number, []).append(seq)
-            self.numbers = sorted(self.ids)
             self.topped_up.update(topped_up)
 
     # ---- reading
+
+    @property
+    def numbers(self) -> list[int]:
+        """Those of `ids`, ascending; put in order when somebody asks, since ids are only ever added."""
+        if len(self._numbers) != len(self.ids):
+            self._numbers = sorted(self.ids)
+        return self._numbers
 
     def segment_at(self, seq: int) -> int:
         """The place of the segment that holds the record `seq`."""

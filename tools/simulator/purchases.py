@@ -134,7 +134,8 @@ def tested_enough(auditor: Auditor) -> None:
     """Behind every commit a balance below its minimum has its attempt, or the reason for none."""
     for where, consent in auditor.consents.items():
         kept = auditor.accounts[where[0]].top_ups[where[1]]
-        is_open = any(one.is_open and one.where == where for one in auditor.purchases.values())
         left = balance(auditor, where, 0)
-        if left < consent.minimum and not (is_open or kept[1]):
+        if left >= consent.minimum or kept[1]:
+            continue
+        if not any(one.is_open and one.where == where for one in auditor.purchases.values()):
             raise Finding(f"{left} is left in {where}, and nobody says why nothing is bought: {kept}")

@@ -9,11 +9,12 @@ import msgspec
 
 from simulator.book import Finding
 from simulator.replay import replay
+from simulator.reread import audit_again, read_again
 from simulator.wiring import Patches, wired
 from simulator.world import World
 
 REPLAYED = 3
-"""Of so many seeds one has its whole journal run again."""
+"""Of so many seeds one has its whole journal audited and run again; that of all others is read again."""
 Bug = Callable[[Patches], None]
 """Puts a bug into the wiring."""
 
@@ -45,6 +46,16 @@ def run(seed: int, steps: int, bug: Bug | None = None) -> Done:
         gc.enable()
 
 
+def _again(world: World, whole: bool) -> None:
+    """What has been audited batch by batch, once more in the end. Raises Finding."""
+    segments, form_of = world.disk.segments, world.disk.forms.__getitem__
+    if whole:
+        audit_again(world.auditor, segments, form_of)
+        replay(segments, form_of, world.decided_by)
+    else:
+        read_again(world.auditor, segments, form_of)
+
+
 def _run(world: World, seed: int, steps: int, bug: Bug | None) -> Done:
     finding = None
     with wired(world.time, world.mix.live_max) as patches:
@@ -52,8 +63,7 @@ def _run(world: World, seed: int, steps: int, bug: Bug | None) -> Done:
             bug(patches)
         try:
             world.run(steps)
-            if seed % REPLAYED == 0:
-                replay(world.disk.segments, world.disk.forms.__getitem__, world.decided_by)
+            _again(world, whole=seed % REPLAYED == 0)
         except Finding as found:
             finding = str(found)
         except Exception as error:

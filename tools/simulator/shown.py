@@ -201,6 +201,20 @@ class Paid(msgspec.Struct):
     repaid: str = "0"
 
 
+class Told(msgspec.Struct):
+    """What a client reads of the answer to a request, a grant or a transfer."""
+
+    decision: str = ""
+    outcome: str = ""
+    hold: Held | None = None
+    account: str = ""
+    pool: str = ""
+    lot: str = ""
+    to: str = ""
+    to_lot: str = ""
+
+
+told = msgspec.json.Decoder(Told).decode
 decision = msgspec.json.Decoder(Decision).decode
 settled = msgspec.json.Decoder(Settled).decode
 settings = msgspec.json.Decoder(Agreed).decode
