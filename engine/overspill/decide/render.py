@@ -11,7 +11,7 @@ from overspill.decide.clauses import Clauses, fact_json
 from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
 from overspill.decide.effects import counts_of
 from overspill.decide.forms import Fixed, Forms, has_forms
-from overspill.decide.shortfall import Offer, binding, binding_counters, binding_of, cause, offers, retry_at
+from overspill.decide.shortfall import Binds, Offer, binding, binding_of, binds_of, cause, offers, retry_at
 from overspill.plan.bounds import found_in
 from overspill.plan.interpret import is_charged, key_of, values_of
 from overspill.plan.plan import (
@@ -145,7 +145,7 @@ class _Renderer:
 
     def passed_over(self, decided: Decided, index: int, step: Step, asked: int) -> str:
         """The trace step of a layer that was passed by."""
-        return self.layer(decided, index, step, asked, "", False)
+        return self.layer(decided, index, step, asked, "", "")
 
     def decision(
         self,
@@ -160,18 +160,19 @@ class _Renderer:
         """All of it, in the order that people read; `mark` are steps of the trace behind the inputs."""
         outcome, base, granted = decided.outcome, decided.raw[2], decided.granted
         until = retry_at(decided) if outcome == DENY else None
-        parts = self.parts(decided)
+        binds = binds_of(decided)
+        parts = self.parts(decided, binds)
         denied = f'"available":"{self.base(available(decided))}",' if outcome == DENY else ""
         return (
             f'{{"decision":"{id}","request":"{decided.admitted.request.id}","at":"{instant_text_of(decided.now)}",'
             f'"outcome":"{outcome}","requested":"{self.base(base)}","granted":"{self.base(granted)}",'
             f'"shortfall":"{self.base(base - granted - (0 if outcome != DENY else available(decided)))}",{denied}'
             f'"unit":"{self.waterfall.unit.name}","charge":{self.charge(decided)},'
-            f'"draws":[{",".join(self.draws(decided, parts))}],"reason":{self.reason(decided)},'
+            f'"draws":[{",".join(self.draws(decided, parts))}],"reason":{self.reason(decided, binds)},'
             f'"offers":[{",".join([self.offer(offer) for offer in offers(decided, until)])}],'
             f'"retry_at":{"null" if until is None else end_json(until)},"hold":{_hold(hold)},'
             f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
-            f'"trace":[{self.inputs(decided, request_json, request_digest)},{mark}{self.steps(decided, parts)}'
+            f'"trace":[{self.inputs(decided, request_json, request_digest)},{mark}{self.steps(decided, parts, binds)}'
             f"{self.ending(decided, id, hold is not None)}]}}"
         )
 
@@ -197,16 +198,14 @@ class _Renderer:
 
     # ---- draws
 
-    def parts(self, decided: Decided) -> list[str]:
+    def parts(self, decided: Decided, binds: Binds) -> list[str]:
         """For each visited layer that took: its windows or lots, as the draw and the trace both show them."""
-        return [self.part(decided, index, step) for index, step in enumerate(decided.raw[5])]
+        return [self.part(decided, index, step, binds[index]) for index, step in enumerate(decided.raw[5])]
 
-    def part(self, decided: Decided, index: int, step: Step) -> str:
+    def part(self, decided: Decided, index: int, step: Step, binds: tuple[int, ...]) -> str:
         if len(step) == 2:
             return ""
         layer, drew = self.waterfall.layers[index], index in decided.drawing
-        covered = decided.raw[0] == COVERED and index == len(decided.raw[5]) - 1
-        binds = () if covered else binding_counters(decided, index, step)
         amount = step[2] if drew else 0
         counters = [
             self.counter(self.layers[index], layer, step, number, amount, number in binds, decided.raw[4])
@@ -255,7 +254,7 @@ class _Renderer:
 
     # ---- the reason, and what would help
 
-    def reason(self, decided: Decided) -> str:
+    def reason(self, decided: Decided, binds: Binds) -> str:
         """Null in an allow, but for a base of zero."""
         ending, at = decided.raw[0], decided.raw[1]
         if ending == ZERO:
@@ -268,11 +267,11 @@ class _Renderer:
             return f'{{"code":"{self.waterfall.occupies[at].counter.name}","binding":null,"layers":[]}}'
         layers = ",".join(
             [
-                f'{{"layer":"{self.waterfall.layers[index].name}","cause":"{cause(decided, index)}"}}'
+                f'{{"layer":"{self.waterfall.layers[index].name}","cause":"{cause(decided, index, binds)}"}}'
                 for index in range(len(decided.raw[5]))
             ]
         )
-        name = binding(decided)
+        name = binding(decided, binds)
         shown = "null" if name is None else f'"{name}"'
         return f'{{"code":"{self.waterfall.otherwise}","binding":{shown},"layers":[{layers}]}}'
 
@@ -297,7 +296,7 @@ class _Renderer:
             f'"request":{request_json},"request_digest":"sha256:{request_digest}","facts":{{{",".join(shown)}}}}}'
         )
 
-    def steps(self, decided: Decided, parts: list[str]) -> str:
+    def steps(self, decided: Decided, parts: list[str], binds: Binds) -> str:
         """Guards, then layers: visited, then not reached; each with a comma behind it."""
         ending, at, base, _, facts, steps = decided.raw
         if ending in (GUARDED, GUARD_ERROR):
@@ -308,20 +307,20 @@ class _Renderer:
         asked = base
         last = len(steps) - 1 if ending == COVERED else -1
         for index, step in enumerate(steps):
-            shown.append(self.layer(decided, index, step, asked, parts[index], index == last))
+            short = "" if index == last or step[0] != TOOK else self.short(decided, index, binds)
+            shown.append(self.layer(decided, index, step, asked, short, parts[index]))
             if step[0] == TOOK and not self.waterfall.fill_whole:
                 asked -= step[1]
         shown.append(self.not_reached[len(steps)])
         return "".join(shown)
 
-    def layer(self, decided: Decided, index: int, step: Step, asked: int, part: str, covered: bool) -> str:
+    def layer(self, decided: Decided, index: int, step: Step, asked: int, short: str, part: str) -> str:
         text, layer, write = self.layers[index], self.waterfall.layers[index], self.base
         if step[0] != TOOK:
             return text.head + self.passed(layer, step, decided.raw[4]) + "},"
         drew = index in decided.drawing
         granted = step[1] if drew else 0
         verdict = "drew" if drew else "exhausted"
-        short = "" if covered else self.short(decided, index)
         return (
             f'{text.head}{verdict}","asked":"{write(asked)}","available":"{write(step[1])}",'
             f'"granted":"{write(granted)}"{short}{part}}},'
@@ -345,9 +344,9 @@ class _Renderer:
             )
         return "".join(shown)
 
-    def short(self, decided: Decided, index: int) -> str:
-        bound = binding_of(decided, index)
-        return f',"cause":"{cause(decided, index)}","binding":{"null" if bound is None else quoted(bound)}'
+    def short(self, decided: Decided, index: int, binds: Binds) -> str:
+        bound = binding_of(decided, index, binds)
+        return f',"cause":"{cause(decided, index, binds)}","binding":{"null" if bound is None else quoted(bound)}'
 
     def passed(self, layer: Layer, step: Step, facts: Facts) -> str:
         if step[0] == SKIPPED:

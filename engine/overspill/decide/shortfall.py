@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from overspill.decide.decide import DENY, Decided, available, outcome_at
 from overspill.plan.arithmetic import ceil_ratio
-from overspill.plan.counting import full_at
+from overspill.plan.counting import came_back, comes_back, full_at
 from overspill.plan.interpret import is_charged, lots_of, room_in, values_of
 from overspill.plan.plan import EntitlementLayer, Layer, LimitLayer, PoolLayer, Pricing, state_key
 from overspill.plan.pricing import look_up
 from overspill.plan.raw import (
     BOUNDS,
+    COVERED,
     NOT_APPLICABLE,
     NOT_ELIGIBLE,
     SHORT,
@@ -69,10 +70,25 @@ def binding_counters(decided: Decided, index: int, step: TookStep) -> tuple[int,
     return tuple([number for number in named if rooms[number] == least])
 
 
-def binding_counter(decided: Decided, index: int, step: TookStep) -> int | None:
+Binds = Sequence[tuple[int, ...]]
+"""For each visited layer the indexes of the counters that bind."""
+
+
+def binds_of(decided: Decided) -> Binds:
+    """Those of all layers but one that covers all that is still asked: there nothing binds."""
+    steps = decided.raw[5]
+    last = len(steps) - 1 if decided.raw[0] == COVERED else -1
+    return [
+        () if len(step) == 2 or index == last else binding_counters(decided, index, step)
+        for index, step in enumerate(steps)
+    ]
+
+
+def binding_counter(step: TookStep, found: tuple[int, ...]) -> int | None:
     """The one that names the layer's shortfall: of those that bind the one that ends last, then the first written."""
-    found = binding_counters(decided, index, step)
-    return max(found, key=lambda number: (step[STATES][number][ENDS_AT], -number), default=None)
+    if len(found) < 2:
+        return found[0] if found else None
+    return max(found, key=lambda number: (step[STATES][number][ENDS_AT], -number))
 
 
 def own_room(decided: Decided, layer: Layer, rooms: list[int]) -> int:
@@ -116,14 +132,14 @@ def chargeable(decided: Decided, index: int) -> int:
 # ---- causes
 
 
-def cause(decided: Decided, index: int) -> str:
+def cause(decided: Decided, index: int, binds: Binds) -> str:
     """The name of why the visited layer at `index` did not cover all that was still asked."""
     layer, step = decided.waterfall.layers[index], decided.raw[5][index]
     if len(step) == 2:
         if step[0] == SKIPPED:
             return layer.skips[step[1]].name
         return {NOT_APPLICABLE: "not_applicable", NOT_ELIGIBLE: "not_eligible"}.get(step[0], "error")
-    counter = binding_counter(decided, index, step)
+    counter = binding_counter(step, binds[index])
     if counter is not None:
         return layer.counters[counter].name
     rooms = rooms_of(layer, step)
@@ -134,18 +150,18 @@ def cause(decided: Decided, index: int) -> str:
     return "empty" if isinstance(layer, PoolLayer | EntitlementLayer) else layer.name
 
 
-def binding_of(decided: Decided, index: int) -> str | None:
+def binding_of(decided: Decided, index: int, binds: Binds) -> str | None:
     """The window or cap that names the shortfall of the layer at `index`, if one does."""
     step = decided.raw[5][index]
-    counter = None if len(step) == 2 else binding_counter(decided, index, step)
+    counter = None if len(step) == 2 else binding_counter(step, binds[index])
     return None if counter is None else decided.waterfall.layers[index].counters[counter].name
 
 
-def binding(decided: Decided) -> str | None:
+def binding(decided: Decided, binds: Binds) -> str | None:
     """Of the windows that bind in any layer, the one that ends last, then the first written; None if none is short."""
     best: tuple[int, str] | None = None
     for index, step in enumerate(decided.raw[5]):
-        counter = None if len(step) == 2 else binding_counter(decided, index, step)
+        counter = None if len(step) == 2 else binding_counter(step, binds[index])
         if counter is not None and len(step) == 6:
             ends_at = step[STATES][counter][ENDS_AT]
             if best is None or ends_at > best[0]:
@@ -166,7 +182,7 @@ def retry_at(decided: Decided) -> int | None:
     if decided.outcome != DENY or decided.raw[0] != SHORT:
         return None
     instants = sorted({instant for instant in _changes(decided) if instant < NEVER})
-    full = max(_fulls(decided), default=0)
+    full = max([full_at(state, 0) for state in _buckets(decided)], default=0)
     if not full:
         return next((instant for instant in instants if _passes(decided, instant)), None)
     before = decided.now
@@ -184,13 +200,15 @@ def _passes(decided: Decided, instant: int) -> bool:
 
 
 def _first(decided: Decided, low: int, high: int) -> int:
-    """The first instant behind `low` that passes; `high` does."""
+    """The first instant behind `low` that passes; `high` does. It is one at which a step of a bucket is back: of the
+    instants between two of these only one is tried."""
+    buckets = list(_buckets(decided))
     while high - low > 1:
         middle = (low + high) // 2
         if _passes(decided, middle):
-            high = middle
+            high = max([at for state in buckets if low < (at := came_back(state, middle)) <= middle], default=middle)
         else:
-            low = middle
+            low = min([high, *[at for state in buckets if middle < (at := comes_back(state, middle))]]) - 1
     return high
 
 
@@ -219,11 +237,10 @@ def _leaves(state: WindowState) -> tuple[int, ...]:
     return state[FORM + 2 :: 3] if state[FORM] == SLIDING else ()
 
 
-def _fulls(decided: Decided) -> Iterator[int]:
-    """When each bucket would be full again."""
+def _buckets(decided: Decided) -> Iterator[WindowState]:
     for step in decided.raw[5]:
         if len(step) == 6:
-            yield from (full_at(state, 0) for state in step[STATES] if len(state) > FORM and state[FORM] == BUCKET)
+            yield from (state for state in step[STATES] if len(state) > FORM and state[FORM] == BUCKET)
 
 
 # ---- what would help

@@ -220,8 +220,11 @@ def take_from(meeting: Meeting, layer: Layer, asked: int, most: int) -> Step:
     if isinstance(layer, GraceLayer) and not _eligible(layer, facts, account, meeting.now):
         return STEP_NOT_ELIGIBLE
     ratio = look_up(layer.ratio, meeting.waterfall, facts)
-    states = tuple([state_of(meeting, layer, index) for index in range(len(layer.counters))])
-    bounds = bounds_of(meeting, layer)
+    states: tuple[WindowState, ...] = ()
+    bounds: tuple[int | None, ...] = ()
+    if layer.counters:
+        states = tuple([state_of(meeting, layer, index) for index in range(len(layer.counters))])
+        bounds = bounds_of(meeting, layer)
     settles = meeting.admitted_at is not None
     rooms = [
         room_in(layer, index, state[USED], bound, settles)
@@ -282,22 +285,28 @@ def state_of(meeting: Meeting, layer: Layer, index: int) -> WindowState:
     account = meeting.accounts[counter.account]
     if account is None:
         return (0, 0, NEVER, 0)
-    state = account.windows.get(key_of(counter, facts))
+    key = key_of(counter, facts)
+    state = account.windows.get(key)
     kind = kind_of(counter.kind, facts)
+    at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
     due: list[Reset] = []
-    if isinstance(layer, LimitLayer) and layer.resets and index < layer.caps_from:
-        at = meeting.now if meeting.admitted_at is None else meeting.admitted_at
+    if (
+        isinstance(layer, LimitLayer)
+        and layer.resets
+        and layer.resets[-1].at > account.since
+        and index < layer.caps_from
+    ):
         due = pending([reset for reset in layer.resets if index in reset.windows], account.since, facts, at)
         state = reset_states(state, kind, due)
     if meeting.admitted_at is not None:
-        state = as_admitted(state, kind, meeting.admitted_at, meeting.now, key_of(counter, facts), account.closed)
+        state = as_admitted(state, kind, at, meeting.now, key, account.closed)
     else:
-        state = window_at(state, kind, meeting.now)
+        state = window_at(state, kind, at)
     if due and state[OPENED_AT] < due[-1].at:  # a period that began before the reset and is opened behind it
         state = (state[GENERATION], due[-1].at, *state[ENDS_AT:])
     if index >= layer.caps_from and not meeting.waterfall.fill_whole:
         for earlier, step in zip(meeting.waterfall.layers, meeting.steps, strict=False):
-            if len(step) == 6 and step[1] and any(cap.key == counter.key for cap in earlier.caps):
+            if len(step) == 6 and step[1] and counter.key in [cap.key for cap in earlier.caps]:
                 state = counted(state, step[2])
     return state
 
