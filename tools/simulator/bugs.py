@@ -20,12 +20,11 @@ from overspill.plan.program import Program
 from overspill.plan.resets import after_reset
 from overspill.plan.shapes import LOT_LEFT, WindowState
 from overspill.ports.store import Snapshot
-from overspill.records.journal import Record
 from overspill.runtime import clock
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
 from overspill.runtime.outage import Outage
-from overspill.runtime.states import States
+from overspill.runtime.states import Folded, States
 from overspill.step import lots, purchases, resets, reversal, settle
 from overspill.step import top_ups as step_top_ups
 from overspill.step.accounts import Change
@@ -49,7 +48,7 @@ def key_forgotten_after_restart(patches: Patches) -> None:
     """What is folded at a start does not bring its keys."""
     fold = States._fold
 
-    def folded(self: States, record: Record) -> None:
+    def folded(self: States, record: Folded) -> None:
         note = self.ids.note
         self.ids.note = lambda record: None  # type: ignore[method-assign]
         try:
@@ -69,7 +68,7 @@ def applied_twice(patches: Patches) -> None:
     """A record that is read at a start is applied as often as it is read."""
     fold = States._fold
 
-    def folded(self: States, record: Record) -> None:
+    def folded(self: States, record: Folded) -> None:
         fold(self, record)
         fold(self, record)
 

@@ -73,6 +73,7 @@ FormOf = Callable[[str], Form]
 """The form of an id."""
 decode_stored = json_decoder(Record).decode
 """One line of a segment's body → Record, its answer as it is stored."""
+_decode_lines = json_decoder(Record).decode_lines
 
 
 def segment_of(records: Sequence[Record], previous_hash: bytes) -> Segment:
@@ -90,7 +91,7 @@ def segment_hash(previous_hash: bytes, body: bytes) -> bytes:
 
 def stored_records(segment: Segment) -> list[Record]:
     """The records of a segment, their answers as they are stored."""
-    return [decode_stored(line) for line in segment.body.splitlines()]
+    return _decode_lines(segment.body)
 
 
 def records_of(segments: Iterable[Segment], form_of: FormOf, naming: str = "") -> Iterator[Record]:
@@ -98,7 +99,10 @@ def records_of(segments: Iterable[Segment], form_of: FormOf, naming: str = "") -
     stands, which costs no reading of the others."""
     wanted = naming.encode()
     for segment in segments:
-        if wanted in segment.body:
+        if not wanted:
+            for record in stored_records(segment):
+                yield answered(record, form_of, segment.build)
+        elif wanted in segment.body:
             for line in segment.body.splitlines():
                 if wanted in line:
                     yield answered(decode_stored(line), form_of, segment.build)

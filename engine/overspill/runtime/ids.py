@@ -9,6 +9,7 @@ empty place is proof; at a mark the index is asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
 from overspill.ports.store import Store
 from overspill.records.journal import Record
@@ -20,6 +21,17 @@ SPARSE = 16
 """With fewer places an id the next larger table is taken; beyond the largest the filter only tells less and less."""
 FILLED_AT_ONCE = 1024
 """So many of the index's ids are marked at each call, until all are: nobody waits for a large index to be read."""
+
+
+class Named(Protocol):
+    """What of a record says which ids lead to it."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def ids(self) -> tuple[str, ...]: ...
 
 
 class Ids:
@@ -51,7 +63,7 @@ class Ids:
         """How many are recent: the index does not have them yet."""
         return len(self._recent) + len(self._doubles)
 
-    def note(self, record: Record) -> None:
+    def note(self, record: Named) -> None:
         """Remembers what leads to a new record."""
         self._note(id_number(record.id), record.seq)
         for id in record.ids:

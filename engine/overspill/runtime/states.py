@@ -7,14 +7,28 @@ from collections.abc import Mapping, Sequence
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
 from overspill.ports.store import Head, Snapshot, Store
-from overspill.records.journal import Record, Segment, segment_hash, stored_records
+from overspill.records.journal import Record, Segment, segment_hash
 from overspill.runtime.ids import Ids
-from overspill.words.codec import convert
+from overspill.words.codec import Light, json_decoder
 from overspill.words.failures import StoreFailure
 
 KEPT_MAX = 200_000
 LIVE_MAX = 2048
 """So many accounts, at most, stand unpacked."""
+
+
+class Folded(Light, frozen=True):
+    """What a fold reads of a record (`records.journal.Record`)."""
+
+    seq: int
+    at: int
+    id: str
+    ids: tuple[str, ...] = ()
+    effects: Mapping[str, Sequence[Effect]] = {}
+
+
+_folded_in = json_decoder(Folded).decode_lines
+"""A segment's body → what is to be folded of it."""
 
 
 class States:
@@ -52,7 +66,7 @@ class States:
         if head.seq != self.head.seq:
             for segment in self._store.segments(self.head.seq):
                 self._verify(segment)
-                for record in stored_records(segment):
+                for record in _folded_in(segment.body):
                     self._fold(record)
                 self.head = Head(segment.last_seq, segment.hash)
         elif not self.head.hash:
@@ -68,7 +82,7 @@ class States:
                 help="restore the file from a backup; nothing has been decided on it",
             )
 
-    def _fold(self, record: Record) -> None:
+    def _fold(self, record: Folded) -> None:
         self.last_at = max(self.last_at, record.at)
         self.ids.note(record)
         for key, effects in record.effects.items():
@@ -76,8 +90,7 @@ class States:
             snapshot = None if known else self._store.snapshot(key)
             if snapshot is not None and snapshot.seq >= record.seq:
                 continue
-            after = apply(self.of(key), convert(effects, list[Effect]), record.at)
-            self.put({key: after})
+            self.put({key: apply(self.of(key), effects, record.at)})
 
     def of(self, key: str) -> Account:
         """The account's state; EMPTY for one never met."""
