@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from simulator.bugs import BUGS, Bug
-from simulator.run import run
+from simulator.run import STEPS, run
 
 ROOT = Path(__file__).parents[2]
-STEPS = 3600
 
 
 @pytest.mark.rule("S6")
@@ -21,7 +20,7 @@ STEPS = 3600
 def test_whatever_fails_the_auditor_finds_nothing(seed: int) -> None:
     done = run(seed, STEPS)
     assert done.finding is None, done.report()
-    assert done.steps >= STEPS
+    assert done.steps == sum(done.kinds.values()) >= STEPS
     assert sum(done.faults.values()) > 100
 
 
@@ -33,7 +32,7 @@ def test_every_mistake_is_found_within_its_seeds(bug: Bug) -> None:
 
 @pytest.mark.rule("V2")
 def test_a_seed_runs_the_same_way_whatever_the_hash_seed() -> None:
-    script = "from simulator.run import run; print(*[run(seed, 900).digest for seed in (7, 8)])"
+    script = "from simulator.run import run; print(*[run(seed, 3000).digest for seed in (7, 8)])"
     digests = set()
     for hash_seed in ("0", "1", "4711"):
         environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "tools")}

@@ -11,6 +11,7 @@ from simulator.book import Finding
 from simulator.faults import EVENTS
 from simulator.policies import VERSIONS
 from simulator.process import Process
+from simulator.steps import STRUCK
 from simulator.store import Crash
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def happen(world: World) -> None:
             if not _flip(world):
                 return
     world.note(fault)
+    world.steps[STRUCK] += 1
 
 
 def restart(world: World) -> None:

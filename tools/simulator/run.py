@@ -13,6 +13,8 @@ from simulator.reread import audit_again, read_again
 from simulator.wiring import Patches, wired
 from simulator.world import World
 
+STEPS = 12_000
+"""So many steps a seed has at least, before all heals: some 3,500 to 5,000 commands."""
 REPLAYED = 3
 """Of so many seeds one has its whole journal audited and run again; that of all others is read again."""
 Bug = Callable[[Patches], None]
@@ -20,10 +22,11 @@ Bug = Callable[[Patches], None]
 
 
 class Done(msgspec.Struct):
-    """`finding` None: nothing was found."""
+    """`finding` None: nothing was found. `kinds` are the steps by kind (`steps.py`)."""
 
     seed: int
     steps: int
+    kinds: Mapping[str, int]
     faults: Mapping[str, int]
     marks: Mapping[str, int]
     digest: str
@@ -72,7 +75,8 @@ def _run(world: World, seed: int, steps: int, bug: Bug | None) -> Done:
             finding = f"{type(error).__name__}: {error}"
     return Done(
         seed=seed,
-        steps=world.steps,
+        steps=world.steps.total(),
+        kinds=dict(sorted(world.steps.items())),
         faults=dict(sorted(world.faults.items())),
         marks=dict(sorted(world.auditor.marks.items())),
         digest=world.digest.hexdigest(),

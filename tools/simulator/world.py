@@ -26,6 +26,7 @@ from simulator.faults import AT_STORE, Mix
 from simulator.policies import CAPS, FINISH_STARTED
 from simulator.process import Process
 from simulator.shown import told
+from simulator.steps import ANSWERED, ASKED, ENDED, OPENED, PASSED, STORED, STRUCK, Steps
 from simulator.store import Crash
 from simulator.times import SimulatedTime
 
@@ -54,7 +55,7 @@ class World:
         self.payments = Payments(self.chance)
         self.auditor = Auditor(CAPS, FINISH_STARTED)
         self.faults: Counter[str] = Counter()
-        self.steps = 0
+        self.steps = Steps()
         self.history: deque[tuple[object, ...]] = deque(maxlen=HISTORY)
         self.digest = sha256()
         self.version = 1
@@ -79,6 +80,8 @@ class World:
 
     def hazard(self, place: str) -> str | None:
         """What the store asks at every place."""
+        if place == "written":
+            self.steps[STORED] += 1
         self._until_fault -= 1
         if self._until_fault > 0 or self.quiet:
             return None
@@ -87,6 +90,7 @@ class World:
         if fault not in self.mix.enabled:
             return None
         self.note(fault, place)
+        self.steps[STRUCK] += 1
         if fault == "power_loss":
             self.lose_power()
             raise Crash
@@ -112,17 +116,19 @@ class World:
         """So many steps, then all heals and is drained. Raises Finding."""
         if self.time.drift:
             self.note("drift")
-        while self.steps < steps:
-            self.time.passed += self.chance.choice(self.mix.gaps)
+        while self.steps.total() < steps:
+            self._pass(self.chance.choice(self.mix.gaps))
             if self.chance.random() < self.mix.event:
                 happen(self)
-                self.steps += 1
             elif self.chance.random() < self.mix.beside:
                 beside(self, self.payments)
-                self.steps += 1
             else:
                 self._turn()
         self._drain()
+
+    def _pass(self, length: int) -> None:
+        self.time.passed += length
+        self.steps[PASSED] += length > 0
 
     def _turn(self) -> None:
         number = 0
@@ -149,6 +155,7 @@ class World:
                     raise Finding(f"the engine does not open: {failure}") from None
                 return None
             self.processes[number] = process
+            self.steps[OPENED] += 1
             self.catch_up()
             self._compare(process, list(self.auditor.accounts))
         return process
@@ -159,11 +166,11 @@ class World:
         return max(self.time.passed + process.offset, self.auditor.at)
 
     def _deliver(self, number: int, commands: list[Identified]) -> None:
-        self.steps += len(commands)
         process = self.process(number)
         if process is None:
             self.flying += commands
             return
+        self.steps[ASKED] += len(commands)
         at = self.stamped(process)
         self.clients.expected_at = at
         for command in commands:
@@ -216,7 +223,9 @@ class World:
     def catch_up(self) -> list[Record]:
         """Audits what the journal has beyond what was audited."""
         place = self.disk.segment_at(self.auditor.seq + 1)
-        return self.auditor.read(self.disk.segments[place:], self.disk.forms.__getitem__)
+        records = self.auditor.read(self.disk.segments[place:], self.disk.forms.__getitem__)
+        self.steps[ENDED] += sum([record.key[2] in UNASKED for record in records])
+        return records
 
     def audited(self, at: int) -> list[Record]:
         records = self.catch_up()
@@ -249,6 +258,7 @@ class World:
                 raise Finding(f"granted while the store was away, and forgotten: {forgotten}")
 
     def _reply(self, process: Process, waiting: Waiting) -> None:
+        self.steps[ANSWERED] += 1
         command = waiting.command
         failure = waiting.failure
         if failure is not None:
@@ -331,7 +341,7 @@ class World:
                 raise Finding(f"not answered when all is well again: {self.flying[:3]}")
             number = len(self.flying) % len(self.processes)
             self._deliver(number, [self.flying.pop() for _ in range(min(len(self.flying), 8))])
-        self.time.passed += 2 * DAY
+        self._pass(2 * DAY)
         for name in sorted(name for name in self.auditor.accounts if name.startswith("user/")):
             account = {"user": name.split("/")[1]}
             request = replace(self.clients.request(), account=account, fields={"product": "main"}, meters={"tokens": 1})
