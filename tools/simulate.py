@@ -1,25 +1,38 @@
-"""Simulation: `python tools/simulate.py [SEED] [--seeds N] [--steps N] [--canaries]`.
+"""Simulation: `python tools/simulate.py [SEED] [--seeds N] [--steps N] [--jobs N] [--canaries]`.
 
 The whole engine in one thread: the real combiner, states, clock and step, on a simulated disk and in simulated time,
 asked by clients whose messages are lost, doubled and reordered. Every seed has its own mixture of faults; an auditor that
 shares nothing with the engine but its words and records counts everything again after each batch, and in the end of some
 seeds the whole journal is run once more. A failure prints its seed and what happened last: the same seed fails the same way.
+A seed is one process's work; `--jobs` are how many work beside each other, of which the order of what is found knows nothing.
 `--canaries` puts known mistakes into the wiring, one after the other: each must be found within its seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from simulator.bugs import BUGS
+from simulator.bugs import BUGS, Bug
 from simulator.faults import FAULTS
-from simulator.run import Done, run
+from simulator.policies import by_digest
+from simulator.run import STEPS, Done, run
+
+A, R = TypeVar("A"), TypeVar("R")
+Each = Callable[[Callable[[A], R], Iterable[A]], Iterator[R]]
+"""`map`, or the same by several processes."""
 
 MARKS = (
     *("allow", "partial", "deny", "absorbed", "debt made", "debt repaid", "drawn beyond a hold", "verified only"),
@@ -35,34 +48,70 @@ MARKS = (
     *("timed out beyond its late capture", "cap passed by what was started", "void", "transfer", "redeem"),
 )
 """What must have happened to holds, lots, caps, what was reversed and what was bought."""
-STEPS = 3600
 FAILURES_SHOWN = 3
 ALL_HIT_FROM = 24
 """With so many seeds every fault must have been met, and every mark."""
 
 
-def seeds(first: int, count: int, steps: int) -> int:
-    """Runs the seeds. Exit code: 0 nothing found, 1 something, or something that must happen and never did."""
+class Timed(NamedTuple):
+    """`seconds` of a core."""
+
+    done: Done
+    seconds: float
+
+
+def timed(steps: int, seed: int) -> Timed:
     began = time.process_time()
-    runs: list[Done] = []
+    done = run(seed, steps)
+    return Timed(done, time.process_time() - began)
+
+
+def ready() -> None:
+    """What every seed needs is there, once in a process, and the collector need not look at it again."""
+    by_digest()
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def working(jobs: int) -> Iterator[Each[A, R]]:
+    """Maps in this process, or in so many others; the results are in order."""
+    if jobs == 1:
+        ready()
+        yield map
+        return
+    with ProcessPoolExecutor(jobs, initializer=ready) as pool:
+        try:
+            yield pool.map
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def seeds(first: int, count: int, steps: int, jobs: int) -> int:
+    """Runs the seeds. Exit code: 0 nothing found, 1 something, or something that must happen and never did."""
+    runs: list[Timed] = []
     failures = 0
-    for seed in range(first, first + count):
-        runs.append(run(seed, steps))
-        if runs[-1].finding is not None:
-            failures += 1
-            print(runs[-1].report(), f"  again: python tools/simulate.py {seed} --steps {steps}", sep="\n")
-            if failures == FAILURES_SHOWN:
-                break
-    passed = max(time.process_time() - began, 0.001)
-    total = sum(done.steps for done in runs)
-    faults, marks = Counter[str](), Counter[str]()
-    for done in runs:
+    with working(jobs) as each:
+        began = time.monotonic()
+        for one in each(partial(timed, steps), range(first, first + count)):
+            runs.append(one)
+            if one.done.finding is not None:
+                failures += 1
+                print(one.done.report(), f"  again: python tools/simulate.py {one.done.seed} --steps {steps}", sep="\n")
+                if failures == FAILURES_SHOWN:
+                    break
+        passed = time.monotonic() - began
+    steps_made, faults, marks = Counter[str](), Counter[str](), Counter[str]()
+    for done, _ in runs:
+        steps_made.update(done.kinds)
         faults.update(done.faults)
         marks.update(done.marks)
+    total = steps_made.total()
     print(
-        f"{len(runs)} seeds, {total} steps, {faults.total()} faults, {failures} failures, {total / passed:.0f} steps/s"
+        f"{len(runs)} seeds, {total} steps, {faults.total()} faults, {failures} failures, "
+        f"{total / sum(one.seconds for one in runs):.0f} steps/s a core, {total / passed:.0f} in all by {jobs} jobs"
     )
-    for what, counted in (("faults", faults), ("happened", marks)):
+    for what, counted in (("steps", steps_made), ("faults", faults), ("happened", marks)):
         print(f"{what}: {', '.join(f'{name} {number}' for name, number in sorted(counted.items()))}")
     never = [what for what in (*FAULTS, *MARKS) if not faults[what] and not marks[what]]
     if never:
@@ -70,18 +119,28 @@ def seeds(first: int, count: int, steps: int) -> int:
     return int(failures > 0 or (bool(never) and count >= ALL_HIT_FROM))
 
 
-def canaries(steps: int) -> int:
+def found(steps: int, bug: Bug) -> Done | None:
+    """The first of a mistake's seeds that finds it."""
+    return next((done for seed in range(BUGS[bug]) if (done := run(seed, steps, bug)).finding is not None), None)
+
+
+def canaries(steps: int, jobs: int) -> int:
     """Puts in each mistake and counts the seeds until it is found. Exit code: 0 all found, 1 not all."""
     missed = 0
-    for bug, budget in BUGS.items():
-        found = next((done for seed in range(budget) if (done := run(seed, steps, bug)).finding is not None), None)
-        missed += found is None
-        what = f"not found in {budget} seeds"
-        if found is not None:
-            what = f"seed {found.seed} of {budget}, step {found.steps}: {(found.finding or '')[:110]}"
-        print(f"{bug.__name__}: {what}")
+    with working(jobs) as each:
+        for bug, done in zip(BUGS, each(partial(found, steps), BUGS), strict=True):
+            missed += done is None
+            what = f"not found in {BUGS[bug]} seeds"
+            if done is not None:
+                what = f"seed {done.seed} of {BUGS[bug]}, step {done.steps}: {(done.finding or '')[:110]}"
+            print(f"{bug.__name__}: {what}", flush=True)
     print(f"{len(BUGS)} mistakes, {missed} not found")
     return int(missed > 0)
+
+
+def cores() -> int:
+    """Those that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main(arguments: list[str]) -> int:
@@ -90,9 +149,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--jobs", type=int, default=cores(), help="processes; otherwise one for each core")
     parser.add_argument("--canaries", action="store_true")
     given = parser.parse_args(arguments)
-    return canaries(given.steps) if given.canaries else seeds(given.seed, given.seeds, given.steps)
+    jobs = max(1, min(given.jobs, len(BUGS) if given.canaries else given.seeds))
+    return canaries(given.steps, jobs) if given.canaries else seeds(given.seed, given.seeds, given.steps, jobs)
 
 
 if __name__ == "__main__":
