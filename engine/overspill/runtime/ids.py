@@ -8,7 +8,7 @@ empty place is proof; at a mark the index is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from overspill.ports.store import Store
@@ -53,12 +53,6 @@ class Ids:
         self._filled_to: int | None = -1
         """The index's numbers up to this one are marked; None: all are."""
 
-    def _mark(self, numbers: Sequence[int]) -> None:
-        table, places = self._table, len(self._table)
-        for number in numbers:
-            table[number % places] = 1
-        self._marks += len(numbers)
-
     def __len__(self) -> int:
         """How many are recent: the index does not have them yet."""
         return len(self._recent) + len(self._doubles)
@@ -74,7 +68,8 @@ class Ids:
             self._doubles.append((number, seq))
             return
         self._recent[number] = seq
-        self._mark((number,))
+        self._table[number % len(self._table)] = 1
+        self._marks += 1
 
     def recent(self) -> Iterator[tuple[int, int]]:
         """What a snapshot has to index: (number, record's number), in order but for the doubles."""
@@ -101,7 +96,10 @@ class Ids:
 
     def _fill(self, after: int) -> None:
         found = self._store.numbers(after, FILLED_AT_ONCE)
-        self._mark(found)
+        table, places = self._table, len(self._table)
+        for number in found:
+            table[number % places] = 1
+        self._marks += len(found)
         self._filled_to = found[-1] if len(found) == FILLED_AT_ONCE else None
 
     def _records(self, numbers: list[int], ids: Collection[str]) -> dict[str, Record]:

@@ -54,13 +54,15 @@ class Batch:
     nothing behind.
     """
 
-    __slots__ = ("_account_of", "_plans", "_record_of", "_seq", "_undo", "accounts", "forms", "now", "records")
+    __slots__ = ("_account_of", "_met", "_plans", "_record_of", "_seq", "_undo", "accounts", "forms", "now", "records")
 
     def __init__(
         self, plans: Plans, account_of: AccountOf, now: int, seq: int, record_of: RecordOf = no_record
     ) -> None:
         self._plans = plans
         self._account_of = account_of
+        self._met: dict[str, Account] = {}
+        """States as they were before, of accounts that a command has met: looking one up may mean to unpack it."""
         self._record_of = record_of
         self._seq = seq
         self._undo: list[tuple[str, Account | None]] = []
@@ -120,7 +122,11 @@ class Batch:
 
     def account(self, key: str) -> Account:
         """The state that the command meets."""
-        return self.accounts.get(key) or self._account_of(key)
+        return self.accounts.get(key) or self._met.get(key) or self._look_up(key)
+
+    def _look_up(self, key: str) -> Account:
+        account = self._met[key] = self._account_of(key)
+        return account
 
     def record(
         self,
@@ -135,7 +141,7 @@ class Batch:
         for key, changed in effects.items():
             before = self.accounts.get(key)
             self._undo.append((key, before))
-            after = self.accounts[key] = apply(before or self._account_of(key), changed, self.now)
+            after = self.accounts[key] = apply(before or self.account(key), changed, self.now)
             if after.top_ups and top_ups.moves(changed):
                 untested.append(key)
         form = answer.form
@@ -227,7 +233,7 @@ class Batch:
             if key is None:
                 met.append(None)
                 continue
-            account = self.accounts.get(key) or self._account_of(key)
+            account = self.accounts.get(key) or self._met.get(key) or self._look_up(key)
             if account.due_at <= self.now:
                 self.end_due(keys)
                 return self.meet(keys)
