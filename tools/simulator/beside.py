@@ -6,7 +6,6 @@ and sends its messages late and twice.
 
 from __future__ import annotations
 
-from random import Random
 from typing import TYPE_CHECKING
 
 from overspill.account.purchases import ABANDONED, SUCCEEDED
@@ -15,6 +14,7 @@ from overspill.runtime.payments import DECLINE, LOSE, PAY, WAIT, ScriptedPayment
 from overspill.runtime.top_ups import TopUps
 from overspill.words.failures import Failure, StoreFailure
 from simulator.book import Finding
+from simulator.chance import Chance
 from simulator.process import Process
 from simulator.store import Crash
 
@@ -27,7 +27,7 @@ WORDS = (PAY, PAY, PAY, DECLINE, WAIT, LOSE)
 class Payments(ScriptedPayments):
     """Answers by chance."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, chance: Chance) -> None:
         super().__init__()
         self.chance = chance
 

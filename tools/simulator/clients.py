@@ -7,7 +7,6 @@ is another row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 from overspill.records.request import Request
@@ -30,6 +29,7 @@ from overspill.step.commands import (
     Void,
 )
 from overspill.words.instants import DAY, HOUR, MINUTE
+from simulator.chance import Chance
 from simulator.times import START
 
 T = "default"
@@ -70,7 +70,7 @@ STARTS = (None, None, None, None, None, -HOUR, MINUTE, HOUR)
 class Clients:
     """`expected_at` is about what the engines' clocks say; lots and holds are those heard of."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, chance: Chance) -> None:
         self.chance = chance
         self.count = 0
         self.lots: list[tuple[str, str, str]] = []

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from random import Random
 
 import msgspec
 
 from overspill.ports.store import Snapshot, StoredPolicy
 from overspill.records.journal import Segment
 from overspill.records.written import Form
+from simulator.chance import Chance
 
 
 class Transaction(msgspec.Struct):
@@ -98,7 +98,7 @@ class Disk:
         """What was written last did not reach the disk."""
         self._cut(len(self.log) - 1)
 
-    def lose_power(self, chance: Random) -> str | None:
+    def lose_power(self, chance: Chance) -> str | None:
         """Keeps what was synced and, by chance, a part of the rest; says what became of the rest."""
         behind = len(self.log) - self.synced
         if not behind:
@@ -119,21 +119,21 @@ class Disk:
         for transaction in self.log:
             self._apply(transaction)
 
-    def damage(self, place: int, chance: Random) -> Segment:
+    def damage(self, place: int, chance: Chance) -> Segment:
         """Flips a digit of a segment at rest; gives back what stood there."""
         segment = self.segments[place]
         self.segments[place] = damaged(segment, chance)
         return segment
 
 
-def torn(transaction: Transaction, chance: Random) -> Transaction:
+def torn(transaction: Transaction, chance: Chance) -> Transaction:
     """The transaction as a disk has it that was writing when the power went."""
     return msgspec.structs.replace(
         transaction, segments=[damaged(one, chance) for one in transaction.segments], whole=False
     )
 
 
-def damaged(segment: Segment, chance: Random) -> Segment:
+def damaged(segment: Segment, chance: Chance) -> Segment:
     """The segment with one digit otherwise, which every reader still takes for a number."""
     body = bytearray(segment.body)
     digits = [at for at, byte in enumerate(body) if 0x31 <= byte <= 0x38 and 0x30 <= body[at - 1] <= 0x39]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
+from simulator.chance import Chance
 
 AT_STORE: dict[str, tuple[str, ...]] = {
     "begin": ("busy", "crash"),
@@ -35,7 +34,7 @@ FAULTS = tuple(
 class Mix:
     """How often things go wrong in one seed, and how fast time passes."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, chance: Chance) -> None:
         pick = chance.choice
         self.store_every = pick((30, 100, 400, 4000))
         """Places of the store between two faults, on the average."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter, deque
 from hashlib import sha256
-from random import Random
 
 import msgspec
 
@@ -19,6 +18,7 @@ from overspill.words.instants import DAY
 from simulator.auditor import Auditor
 from simulator.beside import Payments, beside
 from simulator.book import Finding
+from simulator.chance import Chance
 from simulator.clients import EXPECTED, Clients
 from simulator.disk import Disk
 from simulator.events import happen, restart
@@ -46,7 +46,7 @@ class World:
     """Everything that one seed runs; `failed` is raised as Finding."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = Random(seed)
+        self.chance = Chance(seed)
         self.mix = Mix(self.chance)
         self.time = SimulatedTime()
         self.time.drift = self.mix.drift if "drift" in self.mix.enabled else 0
@@ -265,8 +265,8 @@ class World:
             self._refused(command, failure)
             return
         answer = waiting.result().json
-        self.digest.update(answer)
         if isinstance(command.command, Preview):
+            self.digest.update(answer)
             return
         if not self.quiet and self.chance.random() < self.mix.reply_lost:
             self.note("reply_lost")
