@@ -58,6 +58,8 @@ class Process:
         """One batch."""
         batch = [Waiting(command) for command in commands]
         self.combiner.run_all(batch)
+        for waiting in batch:
+            _let_go(waiting.failure)
         return batch
 
     @property
@@ -86,3 +88,11 @@ class Process:
         self.combiner.come_back()
         self.combiner.snapshot()
         self.store.close()
+
+
+def _let_go(failure: BaseException | None) -> None:
+    """A failure holds the frames that it came through, these hold the batch, and the batch holds the failure: nobody frees
+    them while the collector is off."""
+    while failure is not None:
+        failure.__traceback__ = None
+        failure = failure.__context__
