@@ -39,6 +39,8 @@ class Auditor:
         self.purchases: dict[str, purchases.Purchase] = {}
         self.receipts: dict[str, str] = {}
         """A provider's receipt → the purchase that it paid."""
+        self.changed: set[str] = set()
+        """The accounts that the segment has changed so far, or whose purchases it speaks of."""
         self.answers: dict[str, bytes] = {}
         """The id of every record → its answer."""
         self.seq = self.at = 0
@@ -58,7 +60,8 @@ class Auditor:
             if self.seq != segment.last_seq:
                 raise Finding(f"the segment ends at {segment.last_seq}, its records at {self.seq}")
             self.hash = segment.hash
-            purchases.tested_enough(self)
+            purchases.tested_enough(self, self.changed)
+            self.changed.clear()
         return found
 
     def mark(self, what: str) -> None:
@@ -91,6 +94,7 @@ class Auditor:
         changes = Changes()
         for key, effects in record.effects.items():
             name = key.split("/", 1)[1]
+            self.changed.add(name)
             account = self.accounts.setdefault(name, Account())
             account.fold(name, effects, record.at, changes)  # type: ignore[arg-type]
         return changes

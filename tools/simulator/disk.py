@@ -104,8 +104,11 @@ class Disk:
         if not behind:
             return None
         kept = self.synced + chance.randrange(behind + 1)
-        fate = "kept" if kept == len(self.log) else "lost"
-        if fate == "lost" and chance.random() < 0.5 and self.log[kept].segments:
+        if kept == len(self.log):
+            self.synced = kept
+            return "kept"
+        fate = "lost"
+        if chance.random() < 0.5 and self.log[kept].segments:
             self.log[kept] = torn(self.log[kept], chance)
             kept, fate = kept + 1, "torn"
         self._cut(kept)

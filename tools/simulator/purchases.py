@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def agreed(auditor: Auditor, record: Record, changes: Changes, _: int) -> list[L
         steps(answer.settings.target),
         None if most is None else steps(most),
     )
+    auditor.changed.add(answer.account)
     auditor.consents[answer.account, answer.pool] = consent
     if answer.abandoned is not None:
         auditor.mark("abandoned without consent")
@@ -73,6 +75,7 @@ def balance(auditor: Auditor, where: Where, at: int) -> int:
 def attempted(auditor: Auditor, record: Record, changes: Changes, _: int) -> list[LotKey]:
     """A test of balances, and what is to be bought."""
     answer = tested(record.answer)
+    auditor.changed.add(answer.account)
     for one in answer.pools:
         where, found = (answer.account, one.pool), one.purchase
         if found is None:
@@ -103,6 +106,7 @@ def not_paid(auditor: Auditor, record: Record, changes: Changes, _: int) -> list
     answer = unpaid(record.answer)
     auditor.mark(f"payment {answer.outcome}")
     purchase = auditor.purchases[answer.purchase]
+    auditor.changed.add(purchase.where[0])
     if answer.outcome != "pending":
         _over(purchase)
     elif not purchase.is_open:
@@ -115,6 +119,7 @@ def granted(auditor: Auditor, record: Record, changes: Changes, _: int) -> list[
     answer = paid(record.answer)
     auditor.mark("bought" if auditor.purchases[answer.lot].is_open else "bought after all")
     purchase = auditor.purchases[answer.lot]
+    auditor.changed.add(purchase.where[0])
     key = (*purchase.where, answer.lot)
     if purchase.is_granted or auditor.receipts.setdefault(answer.receipt, answer.lot) != answer.lot:
         raise Finding(f"{answer.lot} or its receipt {answer.receipt} was granted before: {purchase}")
@@ -130,9 +135,12 @@ def granted(auditor: Auditor, record: Record, changes: Changes, _: int) -> list[
     return [key]
 
 
-def tested_enough(auditor: Auditor) -> None:
-    """Behind every commit a balance below its minimum has its attempt, or the reason for none."""
+def tested_enough(auditor: Auditor, changed: Set[str]) -> None:
+    """Behind every commit a balance below its minimum has its attempt, or the reason for none. Lots, debts, what was agreed
+    to and what was attempted are all the account's: where the commit has not `changed` it, all is as it was."""
     for where, consent in auditor.consents.items():
+        if where[0] not in changed:
+            continue
         kept = auditor.accounts[where[0]].top_ups[where[1]]
         left = balance(auditor, where, 0)
         if left >= consent.minimum or kept[1]:

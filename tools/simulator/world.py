@@ -25,6 +25,7 @@ from simulator.events import happen, restart
 from simulator.faults import AT_STORE, Mix
 from simulator.policies import CAPS, FINISH_STARTED
 from simulator.process import Process
+from simulator.purchases import tested_enough
 from simulator.shown import told
 from simulator.steps import ANSWERED, ASKED, ENDED, OPENED, PASSED, STORED, STRUCK, Steps
 from simulator.store import Crash
@@ -353,6 +354,7 @@ class World:
             if process is not None:
                 process.combiner.states.catch_up()
                 self._compare(process, list(self.auditor.accounts))
+        tested_enough(self.auditor, self.auditor.accounts.keys())
         left = [hold for hold in self.auditor.holds.values() if hold.is_open and not hold.over]
         now = self.time.passed + self.processes[0].offset if self.processes[0] else 0
         late = [hold for hold in left if hold.expires_at <= now]
