@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
     parser.add_argument("--peers", action="store_true", help="compare with other engines, installed for the purpose")
     arguments = parser.parse_args()
-    rounds, count, seconds = (5, 2000, 0.5) if arguments.quick else (60, 2000, 2.0)
+    rounds, count, seconds = (5, 2000, 0.5) if arguments.quick else (60, 2000, 4.0)
     decisions(rounds, count)
     conditions(rounds, count)
     accounts(rounds, count)
