@@ -1,8 +1,9 @@
 """Figures, each beside its floor or peer in the same run: `python tools/bench [--json] [--quick] [--peers]`.
 
 In-process figures are CPU time per operation, the least of several interleaved rounds; durable ones are wall time, the
-median of rounds, and CPU of the whole process, the least of rounds. Ratios are what counts: absolute figures are a
-machine's. `--peers` makes an environment of its own with other engines and asks them in the same run. Errors and ledger
+median of rounds, and CPU of the whole process, the least of rounds. Ratios are what counts: a time is held against its
+bar at the pace of the machine that the bars were set on (`pace.py`); the table has it as it was measured, and at that
+pace. `--peers` makes an environment of its own with other engines and asks them in the same run. Errors and ledger
 mismatches are counted, and must be 0. Exit code 1 when a bar does not hold.
 """
 
