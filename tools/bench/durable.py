@@ -13,13 +13,15 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from table import folder, row
+from pace import pace_now
+from table import folder, paced, row
 
 from overspill import Engine, Request
 from overspill.runtime.combiner import SNAPSHOT_EVERY
 
 ACCOUNTS = 256
 CALLERS = 64
+TURNS = 10
 ROUND = SNAPSHOT_EVERY
 """Decisions a round: each has its share of whatever comes now and then."""
 RECORD_BYTES = 850
@@ -50,24 +52,24 @@ def durable(seconds: float, rounds: int) -> None:
     errors = 0
     with folder() as at:
         engine = _open(at)
-        latencies, number, start = [], 0, time.perf_counter()
-        while time.perf_counter() - start < seconds:
-            before = time.perf_counter()
-            errors += not engine.decide(_numbered(number)).allowed
-            latencies.append(time.perf_counter() - before)
-            number += 1
-        single = number / (time.perf_counter() - start)
-        latencies.sort()
-        p50 = latencies[len(latencies) // 2] * 1000
-        floor = _floor(at, seconds)
-        many, bare = [], []
+        p50s, rates, floors, number = [], [], [], 0
+        for _ in range(TURNS):  # in turns, for the disk has its moods
+            found, wrong = _alone(engine, number, seconds / TURNS)
+            number, errors = number + len(found), errors + wrong
+            p50s.append(found[len(found) // 2] * 1000)
+            rates.append(len(found) / sum(found))
+            floors.append(_floor(at, seconds / TURNS))
+        p50, single, floor = statistics.median(p50s), statistics.median(rates), statistics.median(floors)
+        many, bare, paces = [], [], []
         gc.collect()
         gc.freeze()  # as a service does when it has started
         for first in range(number, number + rounds * ROUND, ROUND):
             many.append(asyncio.run(_callers(engine.adecide, first)))
+            paces.append(pace_now(500))
             bare.append(asyncio.run(_bare(at)))
-        rates, used, p99s = zip(*many, strict=True)
-        rate, cpu, p99 = statistics.median(rates), min(used), statistics.median(p99s)
+        together, used, p99s = zip(*many, strict=True)
+        rate, p99 = statistics.median(together), statistics.median(p99s)
+        cpu, pace = min(used), min(paces)
         bare_cpu = min(one[1] for one in bare)
         drawn = sum(
             window[3] for n in range(ACCOUNTS) for window in engine.account({"user": f"u_{n:06d}"}).windows.values()
@@ -84,14 +86,8 @@ def durable(seconds: float, rounds: int) -> None:
         holds=rate >= 5 * single,
         beside=f"{rate / single:.1f}× one each of ours ({single:,.0f}/s), {rate / floor:.1f}× bare SQLite ({floor:,.0f}/s)",
     )
-    row(
-        "durable, 64 callers, CPU a decision",
-        cpu,
-        "µs CPU",
-        bar="≤ 30",
-        holds=cpu <= 30,
-        beside=f"{cpu / bare_cpu:.1f}× the same callers and bytes, nothing decided ({bare_cpu:.1f})",
-    )
+    beside = f"{cpu / bare_cpu:.1f}× the same callers and bytes, nothing decided ({bare_cpu:.1f})"
+    paced("durable, 64 callers, CPU a decision", cpu, "µs CPU", 30, pace, beside)
     row("durable, 64 callers, p99", p99, "ms", bar="≤ 15", holds=p99 <= 15)
     row(
         "errors and ledger mismatches",
@@ -100,6 +96,17 @@ def durable(seconds: float, rounds: int) -> None:
         bar="0",
         holds=errors + mismatches == 0,
     )
+
+
+def _alone(engine: Engine, first: int, seconds: float) -> tuple[list[float], int]:
+    """Latencies of one caller for so long, in order, and how many were not allowed."""
+    latencies, wrong, start = [], 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        request = _numbered(first + len(latencies))
+        before = time.perf_counter()
+        wrong += not engine.decide(request).allowed
+        latencies.append(time.perf_counter() - before)
+    return sorted(latencies), wrong
 
 
 def _floor(folder: Path, seconds: float) -> float:

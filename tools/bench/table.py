@@ -12,12 +12,22 @@ from os import environ
 from pathlib import Path
 from typing import Any
 
+from pace import pace_now
+
 ROWS: list[dict[str, Any]] = []
 
 
 def row(name: str, figure: float, unit: str, *, bar: str, holds: bool | None, beside: str = "") -> None:
     """One line of the table."""
     ROWS.append({"name": name, "figure": round(figure, 3), "unit": unit, "bar": bar, "holds": holds, "beside": beside})
+
+
+def paced(name: str, figure: float, unit: str, most: float, pace: float, beside: str = "") -> None:
+    """A line whose bar is a time: `most` on the machine that it was set on, so that the figure is held against it after
+    division by `pace` (`pace.py`)."""
+    at_pace = figure / pace
+    shown = f"{at_pace:.3g} at the bars' pace"
+    row(name, figure, unit, bar=f"≤ {most:g}", holds=at_pace <= most, beside=f"{shown}; {beside}" if beside else shown)
 
 
 def shown() -> str:
@@ -30,11 +40,13 @@ def shown() -> str:
 
 
 def cpu(operations: dict[str, Callable[[int], object]], rounds: int, count: int) -> dict[str, float]:
-    """CPU microseconds per call, the least of `rounds`, taken in turns; each call gets a running number."""
-    least = dict.fromkeys(operations, float("inf"))
+    """CPU microseconds per call, the least of `rounds`, taken in turns; each call gets a running number. `pace` is this
+    machine's in the same rounds, the least too."""
+    least = dict.fromkeys((*operations, "pace"), float("inf"))
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
+        least["pace"] = min(least["pace"], pace_now())
         for name, operation in operations.items():
             start = time.process_time_ns()
             for number in range(count):

@@ -27,6 +27,7 @@ def plan_of(rules: r.Rules) -> p.Plan:
     kinds = kinds_of(rules)
     sent = frozenset(field.name for field in rules.request if field.default is None)
     dispatch = dispatch_of(rules.waterfalls, sent)
+    fields = _fields(rules)
     return p.Plan(
         name=rules.name,
         version=rules.version,
@@ -35,7 +36,8 @@ def plan_of(rules: r.Rules) -> p.Plan:
         effective_until=rules.effective_until,
         kinds=kinds,
         kind_names=tuple(kind.name for kind in kinds),
-        fields=_fields(rules),
+        fields=fields,
+        field_types={name: input.type for name, input in fields.items()},
         meters=frozenset(field.name for field in rules.request if field.is_meter),
         pools={pool.name: _pool(pool, rules, kinds) for pool in rules.pools},
         waterfalls=tuple(_waterfall(waterfall, rules, kinds, dispatch.field) for waterfall in rules.waterfalls),

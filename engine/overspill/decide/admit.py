@@ -7,6 +7,7 @@ happened then (LANGUAGE.md section 5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from overspill.decide.bounds import bounds_of
 from overspill.plan.evaluate import test
@@ -18,6 +19,7 @@ from overspill.words.codec import Light, replace
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
+from overspill.words.kept import kept
 from overspill.words.names import is_identifier
 
 METER_MAX = 2**63 - 1
@@ -61,7 +63,17 @@ def begun(request: Request) -> Request:
 
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:
     """The account ids in the order of the plan's kinds. Raises Failure for unknown kinds, or when the root is absent."""
-    known = plan.kind_names
+    named = (plan.kind_names, *account.items())
+    try:
+        return _ids_of(named)
+    except TypeError:  # what cannot even be looked up is no id
+        return _checked_ids(named)
+
+
+def _checked_ids(named: tuple[Any, ...]) -> tuple[str | None, ...]:
+    """(kinds, (kind, id) of each account named) → the ids."""
+    known: tuple[str, ...] = named[0]
+    account: dict[str, str] = dict(named[1:])
     for kind, id in account.items():
         if kind not in known:
             raise _unknown("account", kind, known, "/account")
@@ -77,15 +89,22 @@ def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...
     return tuple(map(account.get, known))
 
 
+_ids_of = kept(_checked_ids)
+"""Who asks mostly asked before."""
+
+
 def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
     """Each field is declared and of its type."""
-    declared = plan.fields
+    declared = plan.field_types
     for name, value in fields.items():
-        input = declared.get(name)
-        if input is None or type(value) is not input.type:
+        if declared.get(name) is not type(value) or (type(value) is str and not is_text(value)):
             raise _wrong_field(plan, name, value)
-        if input.type is str and not (len(value) <= TEXT_MAX and value.isprintable()):  # type: ignore[arg-type, union-attr]
-            raise _wrong_field(plan, name, value)
+
+
+@kept
+def is_text(value: str) -> bool:
+    """Whether a field's text, which mostly came before, is short and shows itself."""
+    return len(value) <= TEXT_MAX and value.isprintable()
 
 
 def _wrong_field(plan: Plan, name: str, value: Scalar) -> Failure:

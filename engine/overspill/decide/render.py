@@ -41,7 +41,7 @@ from overspill.plan.raw import (
     TookStep,
 )
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, USED
-from overspill.records.written import Written
+from overspill.records.written import Fingerprint, Written
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import quoted
 from overspill.words.texts import amount_text_of, end_json, instant_text_of, limit_text_of
@@ -52,12 +52,12 @@ def render(
     *,
     id: str,
     request_json: str,
-    request_digest: str,
+    request_digest: str | Fingerprint,
     account_version: int,
     hold: tuple[str, int] | None,
     plainly: bool = False,
 ) -> Written:
-    """The decision's bytes. `request_digest` is SHA-256 in hex; `hold` is (hold id, expires_at) for a reservation;
+    """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a reservation;
     `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     raw, forms = decided.raw, renderer.forms
@@ -152,7 +152,7 @@ class _Renderer:
         decided: Decided,
         id: str,
         request_json: str,
-        request_digest: str,
+        request_digest: str | Fingerprint,
         account_version: int,
         hold: tuple[str, int] | None,
         mark: str = "",
@@ -285,7 +285,7 @@ class _Renderer:
 
     # ---- the trace
 
-    def inputs(self, decided: Decided, request_json: str, request_digest: str) -> str:
+    def inputs(self, decided: Decided, request_json: str, request_digest: str | Fingerprint) -> str:
         facts = decided.raw[4]
         shown = [
             head + fact_json(slot, value)

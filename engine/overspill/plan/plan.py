@@ -331,6 +331,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     kinds: tuple[AccountKind, ...]
     kind_names: tuple[str, ...]
     fields: Mapping[str, Input]
+    field_types: Mapping[str, type]
     meters: frozenset[str]
     pools: Mapping[str, Pool]
     waterfalls: tuple[Waterfall, ...]

@@ -27,8 +27,8 @@ from overspill.words.texts import (
 
 Value = str | int | bool | None
 RECORDED = 5
-"""So many values, the first, stand in the record itself: (id, the caller's id, fingerprint, canonical JSON of the command,
-its instant)."""
+"""So many values, the first, stand in the record itself: (id, the caller's id, fingerprint, taken or not, canonical JSON
+of the command, its instant)."""
 
 
 _DIGITS: Callable[[int], str] = kept(str)
@@ -50,6 +50,17 @@ READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
 """How a value reads, by name and by the scale of the unit it is in: text as it is; digits; a string, an int or a bool as
 JSON, with null for what is absent; steps as decimal text; the same with `unlimited`; the same as JSON with null; an
 instant to the microsecond; an instant as JSON with null for never, and with null for what is absent."""
+
+
+class Fingerprint(Struct, eq=False, gc=False):
+    """SHA-256 of a command's canonical JSON, in hex: `str()` of it. Taken when the first asks."""
+
+    payload: bytes
+    taken: str = ""
+
+    def __str__(self) -> str:
+        self.taken = self.taken or sha256(self.payload).hexdigest()
+        return self.taken
 
 
 FEW = ("string", "bool")

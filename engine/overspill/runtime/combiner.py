@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
@@ -22,6 +22,7 @@ from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
+from overspill.words.codec import Struct
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
@@ -32,20 +33,17 @@ SNAPSHOT_EVERY = 16_384
 start after a crash folds that many records, in some 0.3 s."""
 
 
-class Waiting:
+class Waiting(Struct, eq=False):
     """One command in the queue and, in the end, what became of it."""
 
-    __slots__ = ("command", "done", "failure", "lock", "replayed", "written")
-
-    def __init__(self, command: Identified, lock: threading.Lock | None = None) -> None:
-        """`lock` is what a thread waits at, taken; nobody waits at one that has none."""
-        self.command = command
-        self.written: Written | None = None
-        self.replayed = False
-        """Whether the answer was given before."""
-        self.failure: BaseException | None = None
-        self.done = False
-        self.lock = lock
+    command: Identified
+    lock: Any = None
+    """The `threading.Lock` that a thread waits at, taken; nobody waits at one that has none."""
+    written: Written | None = None
+    replayed: bool = False
+    """Whether the answer was given before."""
+    failure: BaseException | None = None
+    done: bool = False
 
     def wake(self) -> None:
         """Lets the caller look again; one that is awake already needs no second call."""

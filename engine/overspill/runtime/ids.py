@@ -59,17 +59,15 @@ class Ids:
 
     def note(self, record: Named) -> None:
         """Remembers what leads to a new record."""
-        self._note(id_number(record.id), record.seq)
-        for id in record.ids:
-            self._note(id_number(id), record.seq)
-
-    def _note(self, number: int, seq: int) -> None:
-        if number in self._recent:
-            self._doubles.append((number, seq))
-            return
-        self._recent[number] = seq
-        self._table[number % len(self._table)] = 1
-        self._marks += 1
+        recent, seq = self._recent, record.seq
+        for id in (record.id, *record.ids):
+            number = id_number(id)
+            if number in recent:
+                self._doubles.append((number, seq))
+            else:
+                recent[number] = seq
+                self._table[number % len(self._table)] = 1
+                self._marks += 1
 
     def recent(self) -> Iterator[tuple[int, int]]:
         """What a snapshot has to index: (number, record's number), in order but for the doubles."""

@@ -184,7 +184,7 @@ class Batch:
             decided,
             id=command.id,
             request_json=command.payload.decode(),
-            request_digest=command.fingerprint,
+            request_digest=command.digest,
             account_version=root.version,
             hold=None if hold is None else (hold.id, hold.expires_at),
         )

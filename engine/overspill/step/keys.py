@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Any
 
+from overspill.records.written import Fingerprint
 from overspill.step.commands import (
     Capture,
     Command,
@@ -39,14 +39,19 @@ _is_new_identifier = IDENTIFIER.fullmatch
 
 
 class Identified(Light, frozen=True):
-    """A command with its identity. `payload` is canonical JSON; its SHA-256 in hex is the `fingerprint`."""
+    """A command with its identity. `payload` is canonical JSON, `digest` its fingerprint for who looks at it."""
 
     command: Command
     id: str
     key: tuple[str, str, str, str]
     """(tenant, owner, kind of command, the caller's id)."""
     payload: bytes
-    fingerprint: str
+    digest: Fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the payload, in hex: tells a repetition from another payload under one key."""
+        return str(self.digest)
 
     def derived(self, kind: str, sequence: int = 0) -> str:
         """A further id of this command: `hold_…`."""
@@ -124,7 +129,7 @@ def identify(command: Command) -> Identified:
         raise _no_identifier(tenant)
     text = sorted_json_bytes(payload)
     id = derived_id(f"{tenant}\0{owner}\0{kind}\0{own}", prefix)
-    return Identified(command, id, (tenant, owner, kind, own), text, sha256(text).hexdigest())
+    return Identified(command, id, (tenant, owner, kind, own), text, Fingerprint(text))
 
 
 def owner_of(account: Mapping[str, str]) -> str:
