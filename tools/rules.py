@@ -22,7 +22,7 @@ RULES = {
     "W3": "each opening is a generation; windows change through records only",
     "W4": "the windows of a limit are a conjunction",
     "W5": "a lowered capacity clamps what is left at zero; factors multiply",
-    "W6": "resets, declared and banked",
+    "W6": "resets: declared, commanded, banked",
     "W7": "calendar windows follow their zone",
     "W8": "sliding windows and buckets",
     "L1": "guards come first",

@@ -373,6 +373,100 @@ def test_a_reset_that_would_change_nothing_is_kept() -> None:
         bench.engine.grant_reset(ANA, "fiv", id="R2")
 
 
+TWO = """limit both {
+  per user; unit credits; window hours: 5h from first_use; window day: calendar day in UTC; capacity hours 10 credits, day 30 credits;
+}"""
+COMMANDED: list[tuple[int, dict[str, Any], dict[str, tuple[int, str, str]]]] = [
+    # hours after the first draw, how it is commanded, window → (generation, used, end) behind a draw of 1
+    (1, {}, {"hours": (2, "1", "17:00"), "day": (2, "1", "00:00")}),
+    (1, {"anchor": "restart_anchor"}, {"hours": (2, "1", "18:00"), "day": (2, "1", "00:00")}),
+    (1, {"of": ("day",)}, {"hours": (1, "8", "17:00"), "day": (2, "1", "00:00")}),
+    (1, {"of": ["hours"], "anchor": "restart_anchor"}, {"hours": (2, "1", "18:00"), "day": (1, "8", "00:00")}),
+    (6, {}, {"hours": (2, "1", "23:00"), "day": (2, "1", "00:00")}),
+    (6, {"anchor": "restart_anchor", "of": ["hours"]}, {"hours": (2, "1", "23:00"), "day": (1, "8", "00:00")}),
+]
+
+
+@pytest.mark.rule("W6")
+@pytest.mark.parametrize(("after", "how", "windows"), COMMANDED)
+def test_a_reset_is_commanded_for_one_account(
+    after: int, how: dict[str, Any], windows: dict[str, tuple[int, str, str]]
+) -> None:
+    bench = Bench(TWO, _waterfall("draw both;"), lot=None)
+    engine = bench.engine
+    bob = Request(id="b", account={"user": "bob"}, meters={"credits": 7})
+    assert bench.ask(7).allowed
+    assert engine.decide(bob).allowed
+    bench.clock.set(NOON + after * HOUR)
+    receipt = engine.reset(ANA, "both", id="outage-7", **how)
+    found = {
+        one.window: (one.generation, one.after, (one.ends_at or "")[11:16]) for one in bench.ask(1).draws[0].windows
+    }
+    assert found == windows
+    assert receipt["reset"].startswith("rst_")
+    again = engine.reset(ANA, "both", id="outage-7", **how)
+    assert (again.json, again.replayed) == (receipt.json, True)
+    assert [one.after for one in bench.ask(1).draws[0].windows] == [
+        str(int(used) + 1) for _, used, _ in windows.values()
+    ]
+    assert engine.account({"user": "bob"}).version == 1
+    explained = engine.explain(receipt["reset"])
+    assert explained is not None
+    assert explained.record.answer["windows"] == receipt["windows"]
+
+
+@pytest.mark.rule("W6")
+def test_a_commanded_reset_of_what_is_not_in_use_is_recorded_and_begins_nothing() -> None:
+    bench = Bench(TWO, _waterfall("draw both;"), lot=None)
+    assert bench.engine.reset(ANA, "both", id="x")["windows"] == []
+    assert [one.generation for one in bench.ask(1).draws[0].windows] == [1, 1]
+
+
+@pytest.mark.rule("W6")
+def test_a_commanded_reset_meets_the_declared_ones_before_it() -> None:
+    bench = _limited("reset party at 2026-10-05T13:00:00Z restart_anchor;")
+    assert bench.ask(10).allowed
+    bench.clock.set(NOON + 2 * HOUR)
+    [shown] = bench.engine.reset(ANA, "five", id="x")["windows"]
+    assert shown == {"window": "five.w", "generation": 3, "ends_at": "2026-10-05T18:00:00Z"}
+
+
+@pytest.mark.rule("W6")
+@pytest.mark.rule("T2")
+def test_a_commanded_reset_leaves_what_is_held_in_the_generation_before() -> None:
+    bench = Bench(TWO, _waterfall("draw both;"), lot=None)
+    hold = bench.engine.reserve(bench.request(6)).hold
+    assert hold is not None
+    bench.clock.advance(HOUR)
+    bench.engine.reset(ANA, "both", id="x")
+    bench.engine.capture(hold.id, {"credits": 8})
+    assert [one.after for one in bench.ask(10).draws[0].windows] == ["10", "10"]
+
+
+RESETS_REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"limit": "boht"}, "unknown_limit", "no limit `boht` of a user is drawn on", "did you mean `both`?"),
+    ({"account": {"team": "red"}}, "unknown_limit", "no limit `both` of a team", "limits that are: none"),
+    ({"account": {"user": "ana", "team": "red"}}, "wrong_account", "name exactly one account", "such as"),
+    ({"of": ["hour"]}, "unknown_window", "limit `both` has no window `hour`", "did you mean `hours`?"),
+    ({"of": []}, "unknown_window", "`of` names no window", "leave it out for all"),
+    ({"anchor": "keep"}, "unknown_anchor", "a reset has no anchor `keep`", "known: keep_anchor, restart_anchor"),
+    ({"id": "a b"}, "invalid_id", "is no identifier", "use 1 to 128"),
+]
+
+
+@pytest.mark.rule("W6")
+@pytest.mark.parametrize(("wrong", "code", "message", "help"), RESETS_REFUSED)
+def test_a_reset_that_cannot_be_commanded_is_named(wrong: dict[str, Any], code: str, message: str, help: str) -> None:
+    bench = Bench(TWO, _waterfall("draw both;"), lot=None)
+    asked: dict[str, Any] = {"account": ANA, "limit": "both", "id": "x", **wrong}
+    with pytest.raises(Failure) as refused:
+        bench.engine.reset(asked.pop("account"), asked.pop("limit"), **asked)
+    assert refused.value.code == code
+    assert message in refused.value.message
+    assert help in (refused.value.help or "")
+    assert not list(bench.engine.records())
+
+
 @pytest.mark.rule("M1")
 def test_unlimited_is_above_all_amounts() -> None:
     assert UNLIMITED == 2**63 - 1

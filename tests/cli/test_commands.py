@@ -51,6 +51,23 @@ def test_a_day_with_a_database(tmp_path: Path) -> None:
     assert run("reconcile", *db, cwd=tmp_path).code == 0
 
 
+def test_an_operator_resets_a_limit_of_one_account(tmp_path: Path) -> None:
+    db = ("--db", "x.db")
+    run("account", "set", "u_ana", "plan=plus", "--id", "signup", *db, cwd=tmp_path)
+    run("decide", *db, cwd=tmp_path, stdin=json.dumps(REQUEST))
+    reset = ("reset", "now", "user/u_ana", "plan_windows", "--id", "outage-7", "--of", "week")
+    done = run(*reset, *db, cwd=tmp_path)
+    receipt = json.loads(done.out)
+    assert (done.code, receipt["anchor"], receipt["actor"]) == (0, "keep_anchor", "operator")
+    assert [(one["window"], one["generation"]) for one in receipt["windows"]] == [("plan_windows.week", 2)]
+    assert run(*reset, *db, cwd=tmp_path).out == done.out
+    assert '"plan_windows.week"' in run("explain", receipt["reset"], *db, cwd=tmp_path).out
+    other = run(*reset[:-1], "weeks", *db, cwd=tmp_path)
+    assert (other.code, "idempotency_conflict" in other.err) == (2, True)
+    wrong = run("reset", "now", "user/u_ana", "plan_windows", "--id", "x", "--of", "weeks", *db, cwd=tmp_path)
+    assert (wrong.code, "did you mean `week`?" in wrong.err) == (2, True)
+
+
 def test_reserve_capture_release(tmp_path: Path) -> None:
     db = ("--db", "x.db")
     run("account", "set", "u_ana", "plan=plus", "--id", "signup", *db, cwd=tmp_path)

@@ -85,7 +85,7 @@ def test_a_folder_without_tests_cannot_be_run(tmp_path: Path, capsys: Captured) 
 
 
 @pytest.mark.parametrize(
-    ("step", "message"), [("reset: {}", "cannot be run yet"), ("decid: {}", "did you mean `decide`?")]
+    ("step", "message"), [("capture: {}", "`capture` follows no `reserve`"), ("decid: {}", "did you mean `decide`?")]
 )
 def test_a_file_that_cannot_be_read_shows_its_line_and_stops(
     folder: Path, capsys: Captured, step: str, message: str

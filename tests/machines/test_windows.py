@@ -1,4 +1,4 @@
-"""Windows, resets and caps: what is used of each, when it begins anew, and what a redeemed reset does."""
+"""Windows, resets and caps: what is used of each, when it begins anew, and what a reset does, commanded or redeemed."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ class Windows(Machine):
             self.ends_at = self.ends_at or self.now + 2 * HOUR
         self.hours_used, self.day_used = self.hours_used + first, self.day_used + first
         self.seat_used += second
+
+    @rule(day=st.booleans())
+    def reset(self, day: bool) -> None:
+        """By an operator: every window keeps its end, a closed one stays closed."""
+        names = ["day"] if day else None
+        found = self.engine.reset({"user": "ana"}, "included", id=self.id(), of=names)["windows"]
+        assert {one["window"] for one in found} <= {"included.two_hours", "included.day"}
+        self.hours_used, self.day_used = self.hours_used if day else 0, 0
 
     @rule()
     def grant_reset(self) -> None:

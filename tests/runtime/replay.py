@@ -28,6 +28,7 @@ COMMANDS = {
     "void": c.Void,
     "refund": c.Refund,
     "transfer": c.Transfer,
+    "reset": c.Reset,
     "grant_reset": c.GrantReset,
     "redeem": c.Redeem,
     "reverse": c.Reverse,

@@ -30,9 +30,9 @@ from overspill.check.tables import Tables
 from overspill.syntax import tree
 from overspill.syntax.constructs import missing
 from overspill.words.amounts import UNLIMITED, Unit
+from overspill.words.anchors import ANCHORS, RESTART_ANCHOR
 from overspill.words.diagnostics import Severity
 
-ANCHORS = ("keep_anchor", "restart_anchor")
 PLAIN_RATIO: Table[Ratio] = Table(by=(), rows=(), default=Ratio(1, 1))
 
 
@@ -233,7 +233,7 @@ class Layers:
                     label=None if item.label is None else item.label.text,
                     windows=chosen,
                     at=at,
-                    restart=anchor == "restart_anchor",
+                    restart=anchor == RESTART_ANCHOR,
                     when=when,
                 )
             )
@@ -256,7 +256,7 @@ class Layers:
 
     def _banked(self, item: tree.BankedReset) -> BankedReset | None:
         valid, anchor = self.names.length(item.valid), self.names.word("anchor", item.anchor, ANCHORS)
-        return None if valid is None or anchor is None else BankedReset(valid=valid, restart=anchor == "restart_anchor")
+        return None if valid is None or anchor is None else BankedReset(valid=valid, restart=anchor == RESTART_ANCHOR)
 
     def _warnings(self, items: tuple[tree.Percent, ...]) -> tuple[int, ...] | None:
         found: list[int] = []

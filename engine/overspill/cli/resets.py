@@ -1,4 +1,4 @@
-"""`reset`: resets that an account keeps and redeems."""
+"""`reset`: windows of an account that begin anew, at once or when it likes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,35 @@ from overspill.cli.io import account_of
 from overspill.cli.operation import operation
 from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
+from overspill.words.anchors import ANCHORS, KEEP_ANCHOR
 
 
 @click.group()
 def reset() -> None:
-    """Grant a reset of a limit's windows to an account, or redeem one."""
+    """Reset a limit's windows for an account, grant it such a reset, or redeem one."""
+
+
+@reset.command("now")
+@click.argument("account")
+@click.argument("limit")
+@click.option("--id", "id_", required=True, help="The reset's name: the same again resets nothing more.")
+@click.option(
+    "--of", multiple=True, metavar="WINDOW", help="A window of the limit; more than one may be named. Otherwise all."
+)
+@click.option(
+    "--anchor", type=click.Choice(ANCHORS), default=KEEP_ANCHOR, show_default=True, help="What becomes of their ends."
+)
+@click.option("--actor", default="operator", show_default=True, help="Who resets.")
+@operation
+def reset_now(
+    engine: Engine, account: str, limit: str, id_: str, of: tuple[str, ...], anchor: str, actor: str
+) -> Receipt:
+    """Begin the windows of LIMIT anew for ACCOUNT (user/u_ana).
+
+    \b
+    overspill reset now user/u_ana plan_windows --id outage-7 --db x.db
+    """
+    return engine.reset(account_of(account), limit, id=id_, of=of or None, anchor=anchor, actor=actor)
 
 
 @reset.command("grant")

@@ -121,7 +121,7 @@ def _offers(answer: Answer) -> Found:
 
 
 ASKS = ("decide", "preview", "reserve")
-COMMANDS = (*ASKS, "capture", "extend", "release", "reverse", "grant", "set", "redeem", "purchase")
+COMMANDS = (*ASKS, "capture", "extend", "release", "reverse", "grant", "set", "reset", "redeem", "purchase")
 EVERY = (*COMMANDS, "wait", "at")
 VERDICTS = ("drew", "exhausted", "skipped", "not_applicable", "error", "not_reached")
 _FLAGS = ("true", "false")

@@ -8,6 +8,7 @@ from typing import Any
 from overspill.plan.shapes import CATEGORIES
 from overspill.review.answers import PARTS, Part
 from overspill.review.step_reader import BESIDE, PURCHASED
+from overspill.words.anchors import ANCHORS
 from overspill.words.initiators import INITIATORS
 
 Schema = dict[str, Any]
@@ -66,6 +67,7 @@ _WORDS: Mapping[str, Schema] = {
     "release": _record({}),
     "extend": _record({}),
     "grant": _record(_GRANT, "pool", "id", "amount"),
+    "reset": _record({"limit": _TEXT, "of": _listing(_TEXT), "anchor": {"enum": [*ANCHORS]}}, "limit"),
     "redeem": _TEXT,
     "purchase": _record({"pool": _TEXT, "outcome": {"enum": [*PURCHASED]}}, "pool"),
     "reverse": _TEXT,

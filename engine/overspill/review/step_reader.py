@@ -19,6 +19,7 @@ from overspill.review.suite import (
     GrantLot,
     RedeemReset,
     ReleaseHold,
+    ResetLimit,
     ResolvePurchase,
     ReverseRequest,
     SetValues,
@@ -28,6 +29,7 @@ from overspill.review.suite import (
 from overspill.review.vocabulary import base_key
 from overspill.syntax.yaml_nodes import Listing, Node, Scalar
 from overspill.syntax.yaml_nodes import Mapping as Entries
+from overspill.words.anchors import ANCHORS, KEEP_ANCHOR
 from overspill.words.initiators import INITIATORS
 from overspill.words.spans import Span
 
@@ -45,6 +47,7 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "reverse": ("id",),
     "grant": ("account",),
     "set": ("account",),
+    "reset": ("account", "id"),
     "redeem": ("account", "id"),
     "purchase": ("account",),
     "wait": (),
@@ -52,10 +55,6 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
 }
 PURCHASED = (SUCCEEDED, PENDING, DECLINED, ABANDONED)
 """What may become of a purchase."""
-LATER = {
-    "reset": "resets",
-}
-"""Steps that have their place here; the engine cannot run them yet."""
 
 
 class StepReader:
@@ -81,18 +80,14 @@ class StepReader:
 
     def word(self, node: Node, keys: list[Scalar]) -> Scalar:
         """The one key that says what happens."""
-        words = [key for key in keys if key.value in BESIDE or key.value in LATER]
+        words = [key for key in keys if key.value in BESIDE]
         strange = [key for key in keys if key.value not in _ASKED and key.value != "expect"]
         if not words and strange:
             raise self.leaves.unknown_key("step", strange[0], BESIDE)
         if len(words) != 1:
             help = f"it has one of {', '.join(f'`{word}`' for word in BESIDE)}"
             raise self.leaves.refuse("OSP202", node.span, "a step is one thing that happens", help)
-        word = words[0]
-        if word.value in LATER:
-            message = f"`{word.value}` cannot be run yet: this version's engine has no {LATER[word.value]}"
-            raise self.leaves.refuse("OSP201", word.span, message, "leave the step out until a version that runs it")
-        return word
+        return words[0]
 
     def hold(self, key: Scalar, node: Node) -> Step:
         """A hold that is given: made by the engine itself, before the first step."""
@@ -181,6 +176,20 @@ class StepReader:
             kind, values[name] = owner, leaves.plain(value, f"`{name}`")
         return SetValues(kind, values, self.account(beside))
 
+    def reset(self, word: Scalar, beside: Beside) -> ResetLimit:
+        leaves = self.leaves
+        parts = leaves.parts(beside[word.value], "a reset", required=("limit",), optional=("of", "anchor"))
+        limit = leaves.one_of(parts["limit"], "limit", leaves.words.limits)
+        named = texts_of(leaves, parts["of"], "`of`") if "of" in parts else None
+        windows = leaves.words.windows_of(limit)
+        return ResetLimit(
+            limit=limit,
+            of=None if named is None else tuple(leaves.one_of(one, f"window of `{limit}`", windows) for one in named),
+            anchor=leaves.one_of(parts["anchor"], "anchor", ANCHORS) if "anchor" in parts else KEEP_ANCHOR,
+            account=self.account(beside),
+            id=self.id(beside),
+        )
+
     def redeem(self, word: Scalar, beside: Beside) -> RedeemReset:
         limit = self.leaves.one_of(beside[word.value], "limit with banked resets", self.leaves.words.banking)
         return RedeemReset(limit, self.account(beside), self.id(beside))
@@ -268,6 +277,7 @@ _ACTIONS: Mapping[str, Callable[[StepReader, Scalar, Beside], Action]] = {
     "reverse": StepReader.reverse,
     "grant": StepReader.grant,
     "set": StepReader.set,
+    "reset": StepReader.reset,
     "redeem": StepReader.redeem,
     "purchase": StepReader.purchase,
     "wait": StepReader.wait,

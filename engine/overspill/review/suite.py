@@ -140,6 +140,16 @@ class GivenReset(Struct, frozen=True):
     expires_at: int | None
 
 
+class ResetLimit(Struct, frozen=True, kw_only=True):
+    """A reset of `limit`; `of` None: of all its windows."""
+
+    limit: str
+    of: tuple[str, ...] | None
+    anchor: str
+    account: Mapping[str, str] | None
+    id: str | None
+
+
 class RedeemReset(Struct, frozen=True):
     """The redemption of a banked reset of `limit`."""
 
@@ -187,6 +197,7 @@ Action = (
     | ReverseRequest
     | GrantLot
     | SetValues
+    | ResetLimit
     | RedeemReset
     | ResolvePurchase
     | Wait

@@ -28,12 +28,17 @@ class Vocabulary(Struct, frozen=True):
     layers: tuple[str, ...]
     windows: Mapping[str, Kept]
     pools: Mapping[str, Kept]
+    limits: Mapping[str, Kept]
     banking: Mapping[str, Kept]
-    """Limits whose resets can be kept."""
+    """Those whose resets can be kept."""
     topped_up: Mapping[str, Kept]
     """Pools that are topped up."""
     units: Mapping[str, Unit]
     offers: tuple[str, ...]
+
+    def windows_of(self, limit: str) -> list[str]:
+        """The names of a limit's windows."""
+        return [name for own, _, name in (key.partition(".") for key in self.windows) if own == limit]
 
     def kind(self, name: str) -> AccountKind | None:
         return next((kind for kind in self.plan.kinds if kind.name == name), None)
@@ -46,6 +51,7 @@ class Vocabulary(Struct, frozen=True):
 def vocabulary_of(plan: Plan) -> Vocabulary:
     """The names of one plan."""
     layers = list(layers_of(plan))
+    limits = [layer for layer in layers if isinstance(layer, LimitLayer)]
     pools = {pool.name: Kept(pool.kind, pool.unit) for pool in plan.pools.values()}
     units = [*(layer.unit for layer in layers), *(waterfall.unit for waterfall in plan.waterfalls)]
     units += [kept.unit for kept in pools.values()]
@@ -55,11 +61,8 @@ def vocabulary_of(plan: Plan) -> Vocabulary:
         layers=tuple(dict.fromkeys(layer.name for layer in layers)),
         windows=dict(_counters(plan)),
         pools=pools,
-        banking={
-            layer.name: Kept(layer.account, layer.unit)
-            for layer in layers
-            if isinstance(layer, LimitLayer) and layer.banked_reset is not None
-        },
+        limits={layer.name: Kept(layer.account, layer.unit) for layer in limits},
+        banking={layer.name: Kept(layer.account, layer.unit) for layer in limits if layer.banked_reset is not None},
         topped_up={name: pools[name] for name, pool in plan.pools.items() if pool.top_up is not None},
         units={name: unit for unit in units for name in (unit.name, unit.singular) if name is not None},
         offers=tuple(dict.fromkeys(offer.name for waterfall in plan.waterfalls for offer in waterfall.offers)),

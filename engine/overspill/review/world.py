@@ -37,6 +37,7 @@ from overspill.review.suite import (
     GrantLot,
     RedeemReset,
     ReleaseHold,
+    ResetLimit,
     ResolvePurchase,
     ReverseRequest,
     SetValues,
@@ -53,6 +54,7 @@ from overspill.step.commands import (
     Redeem,
     Release,
     Reserve,
+    Reset,
     Reverse,
     SetAttributes,
     Unpaid,
@@ -77,7 +79,16 @@ _MAKE: Mapping[str, type[Preview] | type[Consume] | type[Reserve]] = {
 }
 
 Did = (
-    Ask | CaptureHold | ExtendHold | ReleaseHold | ReverseRequest | GrantLot | SetValues | RedeemReset | ResolvePurchase
+    Ask
+    | CaptureHold
+    | ExtendHold
+    | ReleaseHold
+    | ReverseRequest
+    | GrantLot
+    | SetValues
+    | ResetLimit
+    | RedeemReset
+    | ResolvePurchase
 )
 
 
@@ -190,6 +201,8 @@ class World:
                 return Reverse(tenant=TENANT, account=key, of=decision, id=id or f"v{number}")
             case GrantLot():
                 return self.grant(action)
+            case ResetLimit():
+                return self.reset(action, number)
             case RedeemReset(limit=limit, account=account, id=id):
                 kind = self.program.plan.kind_names[self.words.banking[limit].kind]
                 return Redeem(tenant=TENANT, account=self.one(kind, account), limit=limit, id=id or f"b{number}")
@@ -211,6 +224,17 @@ class World:
             priority=action.priority,
             category=action.category,
             per=action.per or None,
+        )
+
+    def reset(self, action: ResetLimit, number: int) -> Reset:
+        kind = self.program.plan.kind_names[self.words.limits[action.limit].kind]
+        return Reset(
+            tenant=TENANT,
+            account=self.one(kind, action.account),
+            limit=action.limit,
+            id=action.id or f"w{number}",
+            of=action.of,
+            anchor=action.anchor,
         )
 
     def purchase(self, action: ResolvePurchase, number: int) -> Purchase | Unpaid:

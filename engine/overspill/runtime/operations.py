@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from overspill.records.answers import Receipt
 from overspill.step.commands import (
@@ -12,12 +12,14 @@ from overspill.step.commands import (
     GrantReset,
     Redeem,
     Refund,
+    Reset,
     SetAttributes,
     SetTopUp,
     Transfer,
     Value,
     Void,
 )
+from overspill.words.anchors import KEEP_ANCHOR
 from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text
 
@@ -128,6 +130,29 @@ class Operations:
             id=id,
             amount=amount,
             per=None if per is None else dict(per),
+            actor=actor,
+        )
+        return self._receipt(command)
+
+    def reset(
+        self,
+        account: Mapping[str, str],
+        limit: str,
+        *,
+        id: str,
+        of: Sequence[str] | None = None,
+        anchor: str = KEEP_ANCHOR,
+        actor: str = "operator",
+    ) -> Receipt:
+        """Lets windows of `limit` begin anew for one account: those named `of`, else all of them. `keep_anchor` keeps when
+        they end, `restart_anchor` opens windows of first use now."""
+        command = Reset(
+            tenant=self._tenant,
+            account=dict(account),
+            limit=limit,
+            id=id,
+            of=None if of is None else tuple(of),
+            anchor=anchor,
             actor=actor,
         )
         return self._receipt(command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from overspill.records.request import Request
+from overspill.words.anchors import KEEP_ANCHOR
 from overspill.words.codec import Light
 
 Value = str | int | bool | tuple[str, ...]
@@ -168,6 +169,19 @@ class GrantReset(Light, frozen=True, kw_only=True):
     actor: str = "operator"
 
 
+class Reset(Light, frozen=True, kw_only=True):
+    """The windows of a limit begin anew for one account; `of` are names of windows, None: all of the limit's. `anchor` says,
+    as in a policy, whether they keep their ends."""
+
+    tenant: str
+    account: Mapping[str, str]
+    limit: str
+    id: str
+    of: tuple[str, ...] | None = None
+    anchor: str = KEEP_ANCHOR
+    actor: str = "operator"
+
+
 class Redeem(Light, frozen=True, kw_only=True):
     """Uses up the banked reset of a limit that expires first."""
 
@@ -254,6 +268,7 @@ Command = (
     | SetAttributes
     | Void
     | Transfer
+    | Reset
     | GrantReset
     | Redeem
     | Refund

@@ -22,6 +22,7 @@ from overspill.step.commands import (
     Refund,
     Release,
     Reserve,
+    Reset,
     Reverse,
     SetAttributes,
     SetTopUp,
@@ -79,7 +80,7 @@ def _of_lot(command: ExpireLot) -> tuple[str, str, object]:
 
 
 def _of_account(
-    command: Grant | SetAttributes | Void | Refund | Transfer | GrantReset | Redeem | SetTopUp,
+    command: Grant | SetAttributes | Void | Refund | Transfer | Reset | GrantReset | Redeem | SetTopUp,
 ) -> tuple[str, str, object]:
     return owner_of(command.account), command.id, command
 
@@ -107,6 +108,7 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Void: ("void", "vod", _of_account),
     Refund: ("refund", "rfd", _of_account),
     Transfer: ("transfer", "trf", _of_account),
+    Reset: ("reset", "rst", _of_account),
     GrantReset: ("grant_reset", "grr", _of_account),
     Redeem: ("redeem", "rdm", _of_account),
     Reverse: ("reverse", "rvs", _of_key),

@@ -19,6 +19,7 @@ from overspill.step.commands import (
     Redeem,
     Refund,
     Release,
+    Reset,
     Reverse,
     SetAttributes,
     SetTopUp,
@@ -30,7 +31,7 @@ from overspill.step.commands import (
 from overspill.step.keys import Identified
 from overspill.step.plans import AccountOf, RecordOf
 
-Operation = Grant | SetAttributes | Void | Refund | Transfer | GrantReset | Redeem
+Operation = Grant | SetAttributes | Void | Refund | Transfer | Reset | GrantReset | Redeem
 Followed = Capture | Extend | Release | Expire | ExpireLot | Reverse
 """What follows from an earlier command."""
 Bought = SetTopUp | TopUp | Purchase | Unpaid
@@ -51,6 +52,8 @@ def operate(
             return lots.void(plan, asked, account_of, now, identified, find)
         case Transfer():
             return lots.transfer(plan, asked, account_of, now, identified)
+        case Reset():
+            return resets.reset(plan, asked, account_of, now, identified)
         case GrantReset():
             return resets.grant(plan, asked, account_of, now, identified)
         case Redeem():

@@ -1,5 +1,5 @@
-"""Resets of one account's windows as effects: those that the policy declares, when they have to be settled, and those
-that are granted to an account, kept, and redeemed (LANGUAGE.md W6)."""
+"""Resets of one account's windows as effects: those that the policy declares, when they have to be settled; those that
+an operator commands; and those that are granted to an account, kept, and redeemed (LANGUAGE.md W6)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from overspill.account.effects import Effect, SetBanked, SetWindow
 from overspill.account.state import BANKED_EXPIRES_AT, BANKED_ID, Account, Banked
 from overspill.plan.functions import ABSENT
 from overspill.plan.periods import kind_of
-from overspill.plan.plan import Counter, LimitLayer, Origin, Plan, ScheduleBy, Slot, Waterfall
+from overspill.plan.plan import Counter, LimitLayer, Origin, Plan, ScheduleBy, Slot, Waterfall, WindowKind
 from overspill.plan.raw import Facts
 from overspill.plan.resets import after_reset, pending, reset_states
-from overspill.plan.shapes import ENDS_AT, GENERATION
+from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
 from overspill.step.accounts import Change, one_account
-from overspill.step.commands import GrantReset, Redeem
+from overspill.step.commands import GrantReset, Redeem, Reset
 from overspill.step.keys import Identified
-from overspill.words.codec import json_bytes
+from overspill.words.anchors import ANCHORS, RESTART_ANCHOR
+from overspill.words.codec import Struct, json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
@@ -37,20 +38,31 @@ def settled_resets(plan: Plan, kind: str, account: Account, now: int) -> Sequenc
     """The account's windows with every reset in them that is in force and was not yet."""
     found: list[Effect] = []
     for waterfall, layer in limits_of(plan, kind) if account.version else ():
-        if not layer.resets:
-            continue
-        facts = own_facts(waterfall.slots, layer.account, account)
-        due = pending(layer.resets, account.since, facts, now)
-        for index, window in enumerate(layer.windows):
-            if isinstance(window.kind, ScheduleBy) and facts[window.kind.anchor] is ABSENT:
-                continue
-            resets = [reset for reset in due if index in reset.windows]
-            for key in keys_of(window, account) if resets else ():
-                state = account.windows.get(key)
-                after = reset_states(state, kind_of(window.kind, facts), resets)
-                if after is not None and after is not state:
-                    found.append(SetWindow(key, after))
+        for met in _met(waterfall, layer, account, now) if layer.resets else ():
+            if met.state is not None and met.state is not account.windows.get(met.key):
+                found.append(SetWindow(met.key, met.state))
     return found
+
+
+class Met(Struct, frozen=True):
+    """A window as a reset meets it: `state` has every declared reset in it that is in force."""
+
+    name: str
+    key: str
+    kind: WindowKind
+    state: WindowState | None
+
+
+def _met(waterfall: Waterfall, layer: LimitLayer, account: Account, now: int) -> Iterator[Met]:
+    """The windows that the account has of a limit; those of an instant that it does not have are none."""
+    facts = own_facts(waterfall.slots, layer.account, account)
+    due = pending(layer.resets, account.since, facts, now)
+    for index, window in enumerate(layer.windows):
+        if isinstance(window.kind, ScheduleBy) and facts[window.kind.anchor] is ABSENT:
+            continue
+        kind, resets = kind_of(window.kind, facts), [reset for reset in due if index in reset.windows]
+        for key in keys_of(window, account):
+            yield Met(window.name, key, kind, reset_states(account.windows.get(key), kind, resets))
 
 
 def keys_of(window: Counter, account: Account) -> Sequence[str]:
@@ -68,6 +80,50 @@ def own_facts(slots: Sequence[Slot], kind: int, account: Account) -> Facts:
             value = account.attributes.get(slot.input.name, slot.input.default)
         found.append(ABSENT if value is None else value)
     return tuple(found)
+
+
+# ---- a reset of one account
+
+
+class Renewed(Struct, frozen=True):
+    """What a reset changes, and how its answer shows it."""
+
+    effects: list[Effect]
+    shown: list[dict[str, object]]
+
+
+def _renewed(
+    waterfall: Waterfall, layer: LimitLayer, account: Account, names: Sequence[str], restart: bool, now: int
+) -> Renewed:
+    """A new generation of each window of these names that a reset at this instant changes."""
+    renewed = Renewed([], [])
+    for met in _met(waterfall, layer, account, now):
+        after = after_reset(met.state, met.kind, restart, now) if met.name in names else None
+        if after is not None and after is not met.state:
+            renewed.effects.append(SetWindow(met.key, after))
+            ends_at = end_text(after[ENDS_AT])
+            renewed.shown.append({"window": met.key, "generation": after[GENERATION], "ends_at": ends_at})
+    return renewed
+
+
+def reset(plan: Plan, command: Reset, account_of: Callable[[str], Account], now: int, identified: Identified) -> Change:
+    """Windows of the limit begin anew now; where none is in use, none does. Raises Failure for a limit, a window or an
+    anchor that is none."""
+    key, waterfall, layer = _limit(plan, command)
+    names = [window.name for window in layer.windows]
+    chosen = names if command.of is None else command.of
+    if not chosen:
+        help = "name one at least, or leave it out for all"
+        raise Failure("unknown_window", "`of` names no window", help=help, pointer="/of")
+    for name in chosen:
+        if name not in names:
+            raise _unknown("window", name, f"limit `{layer.name}` has no window", names, "/of")
+    if command.anchor not in ANCHORS:
+        raise _unknown("anchor", command.anchor, "a reset has no anchor", ANCHORS, "/anchor")
+    restart = command.anchor == RESTART_ANCHOR
+    renewed = _renewed(waterfall, layer, account_of(key), chosen, restart, now)
+    shown = {"anchor": command.anchor, "windows": renewed.shown}
+    return _change(key, renewed.effects, "reset", command, identified, now, shown)
 
 
 # ---- banked resets
@@ -103,27 +159,14 @@ def redeem(
         code, what = ("reset_expired", "only expired ones are") if kept else ("no_reset", "none is")
         raise Failure(code, f"{what} left of the resets of limit `{layer.name}`", pointer="/limit")
     used = found[0]
-    effects: list[Effect] = [SetBanked(layer.name, tuple([one for one in kept if one != used]))]
-    facts = own_facts(waterfall.slots, layer.account, account)
-    due = pending(layer.resets, account.since, facts, now)
-    shown = []
-    for index, window in enumerate(layer.windows):
-        if isinstance(window.kind, ScheduleBy) and facts[window.kind.anchor] is ABSENT:
-            continue
-        kind = kind_of(window.kind, facts)
-        for window_key in keys_of(window, account):
-            state = reset_states(account.windows.get(window_key), kind, [one for one in due if index in one.windows])
-            after = after_reset(state, kind, layer.banked_reset.restart, now)
-            if after is not None and after is not state:
-                effects.append(SetWindow(window_key, after))
-                shown.append(
-                    {"window": window_key, "generation": after[GENERATION], "ends_at": end_text(after[ENDS_AT])}
-                )
-    if not shown:
+    names = [window.name for window in layer.windows]
+    renewed = _renewed(waterfall, layer, account, names, layer.banked_reset.restart, now)
+    if not renewed.shown:
         message = f"limit `{layer.name}` has no window that a reset would change"
         raise Failure("nothing_to_reset", message, help="keep the reset until a window is in use", pointer="/limit")
-    answer = {"reset": used[BANKED_ID], "windows": shown, "banked": len(found) - 1}
-    return _change(key, effects, "redeem", command, identified, now, answer)
+    left = SetBanked(layer.name, tuple([one for one in kept if one != used]))
+    answer = {"reset": used[BANKED_ID], "windows": renewed.shown, "banked": len(found) - 1}
+    return _change(key, [left, *renewed.effects], "redeem", command, identified, now, answer)
 
 
 def usable(resets: Sequence[Banked], now: int) -> list[Banked]:
@@ -131,25 +174,37 @@ def usable(resets: Sequence[Banked], now: int) -> list[Banked]:
     return [one for one in resets if now < one[BANKED_EXPIRES_AT]]
 
 
-def _limit(plan: Plan, command: GrantReset | Redeem) -> tuple[str, Waterfall, LimitLayer]:
-    """(key of the account, a waterfall that draws on the limit, the limit)."""
+def _limit(plan: Plan, command: Reset | GrantReset | Redeem) -> tuple[str, Waterfall, LimitLayer]:
+    """(key of the account, a waterfall that draws on the limit, the limit), which has banked resets where those are asked
+    for."""
     kind, id = one_account(plan, command.account)
-    limits = {layer.name: (waterfall, layer) for waterfall, layer in limits_of(plan, kind.name)}
-    banking = [name for name, (_, layer) in limits.items() if layer.banked_reset is not None]
-    if command.limit not in banking:
+    banked = not isinstance(command, Reset)
+    limits = {
+        layer.name: (waterfall, layer)
+        for waterfall, layer in limits_of(plan, kind.name)
+        if layer.banked_reset is not None or not banked
+    }
+    name = command.limit
+    if name not in limits:
+        known, what = sorted(limits), "has banked resets" if banked else "is drawn on"
         help = (
-            did_you_mean(command.limit, banking) or f"limits with banked resets: {', '.join(sorted(banking)) or 'none'}"
+            did_you_mean(name, known) or f"limits that {'have them' if banked else 'are'}: {', '.join(known) or 'none'}"
         )
-        message = f"no limit `{command.limit[:64]}` of a {kind.name} has banked resets"
+        message = f"no limit `{name[:64]}` of a {kind.name} {what}"
         raise Failure("unknown_limit", message, help=help, pointer="/limit")
-    return (f"{command.tenant}/{kind.name}/{id}", *limits[command.limit])
+    return (f"{command.tenant}/{kind.name}/{id}", *limits[name])
+
+
+def _unknown(what: str, name: str, message: str, known: Sequence[str], pointer: str) -> Failure:
+    help = did_you_mean(name, known) or f"known: {', '.join(known)}"
+    return Failure(f"unknown_{what}", f"{message} `{name[:64]}`", help=help, pointer=pointer)
 
 
 def _change(
     key: str,
     effects: list[Effect],
     word: str,
-    command: GrantReset | Redeem,
+    command: Reset | GrantReset | Redeem,
     identified: Identified,
     now: int,
     shown: Mapping[str, object],
