@@ -15,7 +15,7 @@ from overspill import Engine, ManualClock, Request
 from overspill.account.candidates import DEFAULT_ORDER, candidates
 from overspill.plan.lots import default_order
 from overspill.plan.shapes import Lot
-from overspill.records.sentences import explain
+from overspill.records.sentences import choices, explain
 from overspill.words.instants import HOUR, NEVER
 
 
@@ -133,6 +133,70 @@ def test_a_denial_and_a_reservation_tell_their_lots_too() -> None:
     held = bench.engine.explain(hold.id)
     assert held is not None
     assert [lot.left for lot in held.record.candidates[0].lots] == ["3"]
+
+
+# What the capture uses of a hold of 4; whether it is the last; what it had to choose from: (lot, left, key before the next,
+# drawn). The hold has 2 of `soon` and 2 of `gift`; a part captured before gives nothing back.
+CAPTURES: list[tuple[int, bool, list[tuple[str, str, str | None, str]]]] = [
+    (3, True, []),
+    (4, True, []),
+    (5, True, [("gift", "3", "category", "1"), ("paid", "5", "priority", "0"), ("late", "5", None, "0")]),
+    (9, True, [("gift", "3", "category", "3"), ("paid", "5", "priority", "2"), ("late", "5", None, "0")]),
+    (99, False, [("gift", "3", "category", "3"), ("paid", "5", "priority", "5"), ("late", "5", None, "5")]),
+]
+
+
+@pytest.mark.rule("G2")
+@pytest.mark.rule("S1")
+@pytest.mark.parametrize(("used", "final", "chosen"), CAPTURES)
+def test_what_a_capture_draws_beyond_its_hold_is_explained_as_a_draw_is(
+    used: int, final: bool, chosen: list[tuple[str, str, str | None, str]]
+) -> None:
+    bench = Bench(POOL, _waterfall("draw money;"), lot=None)
+    engine = bench.engine
+    engine.grant(ANA, "money", "5", id="late", priority=1)
+    engine.grant(ANA, "money", "5", id="paid")
+    engine.grant(ANA, "money", "5", id="gift", category="promotional")
+    engine.grant(ANA, "money", "2", id="soon", expires_at="2026-10-06T00:00:00Z")
+    hold = engine.reserve(bench.request(4)).hold
+    assert hold is not None
+    bench.clock.advance(HOUR // 12)
+    captured = engine.capture(hold.id, {"credits": used}, final=final)
+    bench.clock.advance(HOUR)
+    engine.grant(ANA, "money", "9", id="new")  # what comes afterwards changes nothing of what is told
+    explained = engine.explain(captured["capture"])
+    assert explained is not None
+    told = json.loads(explained.json)
+    pools = explained.record.candidates
+    drawn = {lot["lot"]: lot["amount"] for part in captured["draws"] if part["from"] == "free" for lot in part["lots"]}
+    assert [
+        (one.lot, one.left, one.before_next, drawn.get(one.lot, "0")) for pool in pools for one in pool.lots
+    ] == chosen
+    lines = list(choices(told["answer"], told["candidates"]))
+    assert [line.split(":")[0].strip() for line in lines] == [
+        *(["beyond the hold from money of user/ana, in credits"] if chosen else []),
+        *[f"lot {name}" for name, *_ in chosen],
+    ]
+    assert sum(", not needed" in line for line in lines) == sum(part == "0" for *_, part in chosen)
+
+
+def test_a_capture_tells_every_pool_that_it_looked_at_and_none_behind() -> None:
+    team = "pool shared { per team; unit credits; order expires_at, id; }"
+    spare = "pool spare { per user; unit credits; }"
+    bench = Bench(POOL, team, spare, _waterfall("draw shared;", "draw money;", "draw spare;"), lot="3")
+    bench.engine.grant({"team": "red"}, "shared", "2", id="A", expires_at="2026-10-06T00:00:00Z")
+    bench.engine.grant(ANA, "spare", "2", id="S")
+    hold = bench.engine.reserve(bench.request(4, team=True)).hold
+    assert hold is not None
+    explained = bench.engine.explain(bench.engine.capture(hold.id, {"credits": 7})["capture"])
+    assert explained is not None
+    assert [
+        (pool.layer, pool.account, pool.order[0], [(lot.lot, lot.left) for lot in pool.lots])
+        for pool in explained.record.candidates
+    ] == [
+        ("shared", "team/red", "expires_at", [("L", "1")]),
+        ("money", "user/ana", "priority", [("L", "3")]),
+    ]
 
 
 def test_what_is_no_decision_has_no_lots_to_choose_from() -> None:

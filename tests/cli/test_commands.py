@@ -51,6 +51,18 @@ def test_a_day_with_a_database(tmp_path: Path) -> None:
     assert run("reconcile", *db, cwd=tmp_path).code == 0
 
 
+def test_a_capture_beyond_its_hold_tells_the_lots_it_had_to_choose_from(tmp_path: Path) -> None:
+    db = ("--db", "x.db")
+    run("account", "set", "u_ana", "plan=free", "--id", "signup", *db, cwd=tmp_path)
+    for lot, priority in (("C1", "0"), ("C2", "1")):
+        run("grant", "user/u_ana", "credits", "5", "--id", lot, "--priority", priority, *db, cwd=tmp_path)
+    hold = json.loads(run("reserve", *db, cwd=tmp_path, stdin=json.dumps(REQUEST)).out)["hold"]["id"]
+    done = run("capture", hold, "input_tokens=16000", "cached_input_tokens=0", "output_tokens=0", *db, cwd=tmp_path)
+    told = run("explain", json.loads(done.out)["capture"], *db, cwd=tmp_path).out
+    assert "  beyond the hold from credits of user/u_ana, in credits\n" in told
+    assert "lot C1: 4, 1 drawn, before C2 by priority\n      lot C2: 5, not needed\n" in told
+
+
 def test_an_operator_resets_a_limit_of_one_account(tmp_path: Path) -> None:
     db = ("--db", "x.db")
     run("account", "set", "u_ana", "plan=plus", "--id", "signup", *db, cwd=tmp_path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import click
 
 from overspill.book.recount import Finding, LotKey, Recount, differences, recount
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option, say, sources
 from overspill.plan.shapes import LOT_ID, LOT_LEFT
+from overspill.records.sentences import choices
 from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
 from overspill.words.amounts import text_from_steps
@@ -24,7 +26,8 @@ from overspill.words.failures import Failure
 def explain(id_: str, policy: str, db: str, format_: str) -> int:
     """Say why: ID is a decision, hold, capture, release or grant.
 
-    For a decision each pool's lots are shown in the order that they are drawn in, with the key that decided each neighbour.
+    For a decision, and for what a capture draws beyond its hold, each pool's lots are shown in the order that they are
+    drawn in, with the key that decided each neighbour.
     """
     with Engine.open(policy, db=db) as engine:
         found = engine.explain(id_)
@@ -37,17 +40,19 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
         return 0
     explanation = json.loads(found.json)
     answer = explanation["answer"]
-    lines = (
-        sentences(answer, explanation["candidates"])
-        if "decision" in answer
-        else [f"{name:<10} {_text(value)}" for name, value in answer.items()]
-    )
-    for line in lines:
+    for line in _lines(answer, explanation["candidates"]):
         out(line)
     if explanation["build"] is not None:
         build = explanation["build"]
         out(f"  by overspill {build['overspill']}, kernel {build['kernel'][7:15]}, tzdata {build['tzdata']}")
     return 0
+
+
+def _lines(answer: dict[str, Any], candidates: list[dict[str, Any]]) -> list[str]:
+    if "decision" in answer:
+        return sentences(answer, candidates)
+    lines = [f"{name:<10} {_text(value)}" for name, value in answer.items()]
+    return [*lines, *(choices(answer, candidates) if "capture" in answer else ())]
 
 
 def _text(value: object) -> str:

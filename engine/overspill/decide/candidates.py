@@ -38,16 +38,20 @@ def candidates_of(
             kind = plan.kind_names[layer.account]
             owner = f"{kind}/{inputs.request['account'][kind]}"
             pool = state_key(layer.name, tuple(str(inputs.facts[path]) for path in _paths(waterfall, layer)))
-            lots = account_of(owner).pools.get(pool, ())
-            found = candidates(lots, layer.order, instant_from_text(decision.at))
-            yield PoolCandidates(
-                layer=layer.name,
-                account=owner,
-                pool=pool,
-                unit=layer.unit.name,
-                order=layer.order or DEFAULT_ORDER,
-                lots=tuple([_shown(one, layer.unit.scale) for one in found]),
-            )
+            yield pool_candidates(layer, owner, pool, account_of(owner), instant_from_text(decision.at))
+
+
+def pool_candidates(layer: PoolLayer, owner: str, pool: str, account: Account, now: int) -> PoolCandidates:
+    """The lots of one pool (`pool` is its key in the account's state) as a draw at `now` meets them."""
+    found = candidates(account.pools.get(pool, ()), layer.order, now)
+    return PoolCandidates(
+        layer=layer.name,
+        account=owner,
+        pool=pool,
+        unit=layer.unit.name,
+        order=layer.order or DEFAULT_ORDER,
+        lots=tuple([_shown(one, layer.unit.scale) for one in found]),
+    )
 
 
 def _paths(waterfall: Waterfall, layer: PoolLayer) -> list[str]:

@@ -24,7 +24,8 @@ class CandidateLot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolCandidates(msgspec.Struct, frozen=True, kw_only=True):
-    """The lots of a pool that a layer met, all of them, in the order that they are drawn in."""
+    """The lots of a pool that a layer met, all of them, in the order that they are drawn in; for a capture those of what its
+    hold did not cover."""
 
     layer: str
     account: str

@@ -92,6 +92,21 @@ def _layer(step: Step, unit: str, candidates: Sequence[Mapping[str, Any]] | None
         yield f"{head} {verdict.replace('_', ' ')}{why}{_clause(step)}  {step['source']}"
 
 
+def choices(capture: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The lots that a capture had to choose from for what its hold did not cover, pool by pool."""
+    drawn = {
+        (part["layer"], lot["lot"]): lot["amount"]
+        for part in capture["draws"]
+        for lot in part.get("lots", ())
+        if part["from"] == "free"
+    }
+    for pool in candidates:
+        yield f"  beyond the hold from {pool['pool']} of {pool['account']}, in {pool['unit']}"
+        taken = [(lot, drawn.get((pool["layer"], lot["lot"]))) for lot in pool["lots"]]
+        told = {lot["lot"]: f"{lot['left']}, {amount} drawn" for lot, amount in taken if amount is not None}
+        yield from _candidates(pool["lots"], told)
+
+
 def _candidates(candidates: Sequence[Mapping[str, Any]], drawn: Mapping[str, str]) -> Iterator[str]:
     """All lots, each with the key that puts it before the next one."""
     following = dict(pairwise(lot["lot"] for lot in candidates))

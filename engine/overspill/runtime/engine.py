@@ -273,8 +273,8 @@ class Engine(Operations):
         return self._combiner.exclusively(read)
 
     def explain(self, id: str) -> Explained | None:
-        """Why: the answer of the record that an id leads to, and for a decision all lots that it had to choose from, with
-        the key that decided each neighbour. None for an id that was never given."""
+        """Why: the answer of the record that an id leads to, and for a decision or a capture all lots that it had to choose
+        from, with the key that decided each neighbour. None for an id that was never given."""
         from overspill.runtime.explanations import explained  # for those who ask
 
         record = self.find(id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from overspill.decide.candidates import candidates_of
 from overspill.records.answers import DecisionRecord
 from overspill.records.explanation import Explanation, PoolCandidates
 from overspill.records.journal import Record, records_of
+from overspill.step.candidates import captures_candidates
+from overspill.step.commands import Capture
 from overspill.words.codec import Raw, json_bytes, json_decoder
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from overspill.runtime.policies import Policies
 
 _decode_decision = json_decoder(DecisionRecord).decode
+_decode_capture = json_decoder(Capture).decode
 _decode = json_decoder(Explanation).decode
 
 
@@ -34,7 +38,7 @@ class Explained:
 
 
 def explained(store: Store, policies: Policies, record: Record) -> Explained:
-    """Why: the answer, and for a decision the lots that it had to choose from."""
+    """Why: the answer, and for a decision and a capture the lots that it had to choose from."""
     shown = {
         "record": record.seq,
         "build": record.build,
@@ -45,18 +49,23 @@ def explained(store: Store, policies: Policies, record: Record) -> Explained:
 
 
 def _candidates(store: Store, policies: Policies, record: Record) -> list[PoolCandidates]:
-    if record.key[2] not in ("consume", "reserve"):
-        return []
-    decision = _decode_decision(record.answer)
-    plan = policies.of(decision.policy.digest).plan
-    return list(candidates_of(plan, decision, _before(store, record)))
+    before = _before(store, record)
+    match record.key[2]:
+        case "consume" | "reserve":
+            decision = _decode_decision(record.answer)
+            plan = policies.of(decision.policy.digest).plan
+            return list(candidates_of(plan, decision, lambda account: before(f"{record.key[0]}/{account}")))
+        case "capture":
+            return list(captures_candidates(policies, _decode_capture(record.command), before, record.at))
+        case _:
+            return []
 
 
 def _before(store: Store, record: Record) -> Callable[[str], Account]:
-    """The states of accounts (`user/u_ana`) before the record."""
+    """The states of accounts by their keys, before the record."""
 
-    def account_of(account: str) -> Account:
-        key = f"{record.key[0]}/{account}"
+    @cache
+    def account_of(key: str) -> Account:
         records = records_of(store.segments(0), store.form, naming=f'"{key}"')
         return folded(takewhile(lambda one: one.seq < record.seq, records), key)
 

@@ -18,10 +18,10 @@ from overspill.decide.admit import admit_meters
 from overspill.decide.effects import layer_effects, leg_of
 from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import Meeting, fill, is_charged
-from overspill.plan.plan import ROOT, Origin, Plan, PoolLayer, Waterfall
+from overspill.plan.plan import ROOT, Layer, Origin, Plan, PoolLayer, Waterfall
 from overspill.plan.pricing import base_amount, look_up
 from overspill.plan.program import Program
-from overspill.plan.raw import Facts
+from overspill.plan.raw import Facts, Step
 from overspill.plan.shapes import GENERATION, USED
 from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
@@ -114,20 +114,13 @@ def captured(
 ) -> Settled:
     """The actual usage, refilled in the order of the admission. All captures of a hold are priced, rounded and refilled
     together, and each books what it adds; the final one ends the hold (LANGUAGE.md S1, S2)."""
-    admit_meters(program.plan, meters)
-    waterfall = program.plan.waterfall(hold.waterfall)
-    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({*hold.meters, *meters})}
-    admit_meters(program.plan, total)
-    facts = _facts(program.plan, waterfall, hold, total)
-    base = base_amount(waterfall, facts, hold.at)
-    inside = _inside(waterfall, facts, hold, base)
     draft = Draft(account_of)
-    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final else {}
-    left = base - sum(part.base for part in inside)
-    excess = _excess(waterfall, facts, hold, inside, left - hold.owed_base, draft, now)
-    left -= sum(part.base for part in excess)
+    refill = refilled(program, hold, meters, draft, now, identified, final=final)
+    waterfall, facts, base, inside = refill.waterfall, refill.facts, refill.base, refill.inside
+    excess = _excess(refill, hold, draft)
+    left = base - sum(part.base for part in (*inside, *excess))
     over = settle_overshoot(waterfall, facts, hold, [*inside, *excess], left, draft)
-    after = hold if final else _going_on(hold, inside, excess, total, over)
+    after = hold if final else _going_on(hold, inside, excess, refill.meters, over)
     used = tuple([trimmed(part) for part in (*inside, *excess) if part.base])
     for key in holders(after) if hold.open else [_root(hold)]:
         draft.add(key, EndHold(hold.id, used, over.owed) if final else SetHold(after))
@@ -153,7 +146,7 @@ def captured(
             if not over.returned
             else {"repaid_back": repaid_shown(program, over, hold, facts, draft, now, identified)}
         ),
-        **gone,
+        **refill.gone,
     }
     ids = (booking_id(hold.id, hold.bookings + 1),)
     return Settled(_answer("capture", identified, hold, now, shown), draft.effects(), USAGE, ids)
@@ -194,6 +187,50 @@ def _unwound(
 # ---- capture
 
 
+class Refill(Struct, frozen=True, kw_only=True):
+    """A capture's usage as it meets the order of its admission: what of it is `inside` the hold, and for the rest what each
+    layer covers from what is free, in `accounts` as they are once the hold has given back what it does not use."""
+
+    waterfall: Waterfall
+    facts: Facts
+    meters: dict[str, int]
+    """Those of all captures so far."""
+    base: int
+    inside: list[Kept]
+    gone: dict[str, object]
+    """What of the hold could not go back."""
+    accounts: Sequence[Account | None]
+    free: Sequence[tuple[Layer, Step]]
+
+
+def refilled(
+    program: Program, hold: Hold, meters: dict[str, int], draft: Draft, now: int, identified: Identified, *, final: bool
+) -> Refill:
+    """What the hold does not use goes back in the draft; nothing is drawn in it yet. Raises Failure for meters that are
+    none."""
+    admit_meters(program.plan, meters)
+    waterfall = program.plan.waterfall(hold.waterfall)
+    total = {name: meters.get(name, 0) + hold.meters.get(name, 0) for name in sorted({*hold.meters, *meters})}
+    admit_meters(program.plan, total)
+    facts = _facts(program.plan, waterfall, hold, total)
+    base = base_amount(waterfall, facts, hold.at)
+    inside = _inside(waterfall, facts, hold, base)
+    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final else {}
+    asked = base - sum(part.base for part in inside) - hold.owed_base
+    accounts = [None if key is None else draft.after(key, now) for key in hold.accounts] if asked > 0 else []
+    free = _free(waterfall, facts, hold, inside, asked, accounts, now) if asked > 0 else []
+    return Refill(
+        waterfall=waterfall,
+        facts=facts,
+        meters=total,
+        base=base,
+        inside=inside,
+        gone=gone,
+        accounts=accounts,
+        free=free,
+    )
+
+
 def _facts(plan: Plan, waterfall: Waterfall, hold: Hold, meters: dict[str, int]) -> Facts:
     """The admission's facts with the capture's meters in place of the estimate's."""
     found = facts_kept.read(plan, waterfall, hold.facts)
@@ -224,23 +261,28 @@ def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[K
     return parts
 
 
-def _excess(
-    waterfall: Waterfall, facts: Facts, hold: Hold, inside: Sequence[Kept], asked: int, draft: Draft, now: int
-) -> list[Kept]:
-    """What free layers cover of `asked` beyond what is `inside`; what they give is drawn in the draft."""
-    if asked <= 0:
-        return []
-    accounts = [None if key is None else draft.after(key, now) for key in hold.accounts]
+def _free(
+    waterfall: Waterfall,
+    facts: Facts,
+    hold: Hold,
+    inside: Sequence[Kept],
+    asked: int,
+    accounts: Sequence[Account | None],
+    now: int,
+) -> list[tuple[Layer, Step]]:
+    """What each layer visited covers of `asked` beyond what is `inside`."""
     prior: dict[str, tuple[int, int]] = {}
     for part in inside:
         base, amount = prior.get(part.leg.layer, (0, 0))
         prior[part.leg.layer] = (base + part.base, amount + part.amount)
     meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior)
-    steps = [
-        (layer, step)
-        for layer, step in zip(waterfall.layers, fill(meeting, asked)[5], strict=False)
-        if len(step) == 6 and step[1]
-    ]
+    return list(zip(waterfall.layers, fill(meeting, asked)[5], strict=False))
+
+
+def _excess(refill: Refill, hold: Hold, draft: Draft) -> list[Kept]:
+    """What free layers cover beyond the hold; what they give is drawn in the draft."""
+    waterfall, facts = refill.waterfall, refill.facts
+    steps = [(layer, step) for layer, step in refill.free if len(step) == 6 and step[1]]
     if waterfall.fill_whole and steps:  # one layer takes it, not several beside each other (LANGUAGE.md L3)
         steps = [max(steps, key=lambda pair: pair[1][1])]
     for layer, step in steps:
