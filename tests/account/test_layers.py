@@ -373,6 +373,22 @@ def test_a_reset_that_would_change_nothing_is_kept() -> None:
         bench.engine.grant_reset(ANA, "fiv", id="R2")
 
 
+@pytest.mark.rule("W6")
+@pytest.mark.parametrize(("condition", "again"), [('user.id == "ana"', True), ('user.id == "bob"', False)])
+@pytest.mark.parametrize("settles", [None, "set", "reset"])
+def test_a_resets_condition_knows_whose_account_it_is(condition: str, again: bool, settles: str | None) -> None:
+    """Whether a decision asks it, or a change of attributes or another reset that settles the reset first."""
+    bench = _limited(f"reset party at 2026-10-05T13:00:00Z keep_anchor when {condition};")
+    assert bench.ask(10).allowed
+    bench.clock.set(NOON + 2 * HOUR)
+    if settles == "set":
+        bench.set(plan="plus")
+    elif settles == "reset":
+        generations = [one["generation"] for one in bench.engine.reset(ANA, "five", id="x")["windows"]]
+        assert generations == [3 if again else 2]
+    assert bench.ask(1).allowed is (again or settles == "reset")
+
+
 TWO = """limit both {
   per user; unit credits; window hours: 5h from first_use; window day: calendar day in UTC; capacity hours 10 credits, day 30 credits;
 }"""

@@ -30,7 +30,7 @@ pool money {
   unit credits;
   OVERSHOOT
   price 0.04 usd per 1 credits;
-  top_up { settings user; on top_up_cap CAP; when user.plan != "free"; }
+  top_up { settings user; on top_up_cap CAP; when WHEN; }
 }
 waterfall w { serves true; priced by card; draw money; otherwise deny used_up; }
 """
@@ -48,10 +48,11 @@ class Bench:
         enabled: bool = True,
         cap: str = "partial",
         overshoot: str = "",
+        when: str = 'user.plan != "free"',
         db: str | None = None,
     ) -> None:
         self.clock = ManualClock(NOON)
-        text = POLICY.replace("CAP", cap).replace("OVERSHOOT", overshoot)
+        text = POLICY.replace("CAP", cap).replace("OVERSHOOT", overshoot).replace("WHEN", when)
         self.engine = Engine.open({"p.spill": text.encode()}, clock=self.clock, db=db)
         self.count = 0
         if lot is not None:
@@ -483,6 +484,17 @@ def test_who_takes_it_back_is_not_charged_for_what_was_not_asked_yet() -> None:
     assert bench.kept.purchase.state == "pending"  # the provider has been asked: what it says counts
     bench.run()
     assert bench.kept.purchase.state == "succeeded"
+
+
+@pytest.mark.rule("U1")
+@pytest.mark.parametrize(
+    ("when", "tests"),
+    [('user.id == "ana"', [("4.99", "15.01")]), ('user.id == "bob"', [("4.99", "not_applicable")])],
+)
+def test_a_top_ups_condition_knows_whose_account_it_is(when: str, tests: list[tuple[str, str]]) -> None:
+    bench = Bench(when=when)
+    bench.use(501)
+    assert bench.tests() == tests
 
 
 @pytest.mark.rule("U1")

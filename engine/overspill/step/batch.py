@@ -323,7 +323,7 @@ class Batch:
                 change = purchases.unpaid(asked, self.account, self.now, command)
         written = self.change(command, change)
         for key in change.effects:
-            if top_ups.overdue(plan, self.account(key), self.now):
+            if top_ups.overdue(plan, key, self.account(key), self.now):
                 self.test(key)
         return written
 
@@ -331,7 +331,7 @@ class Batch:
         """Tests an account's balances against their minimums; what that says is a record of its own, if it says anything
         new."""
         plan, account = self._plans.active().plan, self.account(key)
-        if top_ups.news(plan, account, self.now):
+        if top_ups.news(plan, key, account, self.now):
             asked = TopUp(tenant=key.split("/", 1)[0], account=key, version=account.version)
             command = identify(asked)
             self.change(command, top_ups.top_up(plan, asked, self.account, self.now, command))

@@ -43,7 +43,7 @@ def attributes(
         "actor": command.actor,
     }
     account = account_of(key)
-    effects = (*settled_resets(plan, kind.name, account, now), *changed)
+    effects = (*settled_resets(plan, kind.name, key, account, now), *changed)
     return Change({key: effects}, json_bytes(answer))
 
 

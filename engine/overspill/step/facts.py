@@ -1,13 +1,15 @@
-"""The facts of an admission as a hold keeps them, and as a capture reads them again."""
+"""The facts of an admission as a hold keeps them, and as a capture reads them again; and those that one account has of
+itself, where nobody asks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from overspill.account.state import Fact
+from overspill.account.state import Account, Fact
 from overspill.plan.functions import ABSENT
 from overspill.plan.members import IDS, together
-from overspill.plan.plan import Origin, Plan, Waterfall
+from overspill.plan.plan import Origin, Plan, Slot, Waterfall
 from overspill.plan.raw import Facts
 from overspill.plan.times import Timestamp
 from overspill.plan.values import Map
@@ -45,3 +47,19 @@ def read(plan: Plan, waterfall: Waterfall, facts: tuple[Fact, ...]) -> list[obje
         else:
             found.append(ABSENT if fact is None else fact)
     return found
+
+
+def own_facts(slots: Sequence[Slot], kind: int, key: str, account: Account) -> Facts:
+    """The facts that stand in one account alone, of the kind with this index and under this key; all others are absent."""
+    return tuple([_own(slot, key, account) if slot.kind == kind else ABSENT for slot in slots])
+
+
+def _own(slot: Slot, key: str, account: Account) -> object:
+    match slot.origin:
+        case Origin.ACCOUNT_ID:
+            return key.rsplit("/", 1)[1]
+        case Origin.ATTRIBUTE:
+            value = account.attributes.get(slot.input.name, slot.input.default)
+            return ABSENT if value is None else value
+        case _:
+            return ABSENT

@@ -9,12 +9,12 @@ from overspill.account.effects import Effect, SetBanked, SetWindow
 from overspill.account.state import BANKED_EXPIRES_AT, BANKED_ID, Account, Banked
 from overspill.plan.functions import ABSENT
 from overspill.plan.periods import kind_of
-from overspill.plan.plan import Counter, LimitLayer, Origin, Plan, ScheduleBy, Slot, Waterfall, WindowKind
-from overspill.plan.raw import Facts
+from overspill.plan.plan import Counter, LimitLayer, Plan, ScheduleBy, Waterfall, WindowKind
 from overspill.plan.resets import after_reset, pending, reset_states
 from overspill.plan.shapes import ENDS_AT, GENERATION, WindowState
 from overspill.step.accounts import Change, one_account
 from overspill.step.commands import GrantReset, Redeem, Reset
+from overspill.step.facts import own_facts
 from overspill.step.keys import Identified
 from overspill.words.anchors import ANCHORS, RESTART_ANCHOR
 from overspill.words.codec import Struct, json_bytes
@@ -34,11 +34,11 @@ def limits_of(plan: Plan, kind: str) -> Iterator[tuple[Waterfall, LimitLayer]]:
                 yield waterfall, layer
 
 
-def settled_resets(plan: Plan, kind: str, account: Account, now: int) -> Sequence[Effect]:
-    """The account's windows with every reset in them that is in force and was not yet."""
+def settled_resets(plan: Plan, kind: str, key: str, account: Account, now: int) -> Sequence[Effect]:
+    """The windows of the account of that key with every reset in them that is in force and was not yet."""
     found: list[Effect] = []
     for waterfall, layer in limits_of(plan, kind) if account.version else ():
-        for met in _met(waterfall, layer, account, now) if layer.resets else ():
+        for met in _met(waterfall, layer, key, account, now) if layer.resets else ():
             if met.state is not None and met.state is not account.windows.get(met.key):
                 found.append(SetWindow(met.key, met.state))
     return found
@@ -53,9 +53,9 @@ class Met(Struct, frozen=True):
     state: WindowState | None
 
 
-def _met(waterfall: Waterfall, layer: LimitLayer, account: Account, now: int) -> Iterator[Met]:
+def _met(waterfall: Waterfall, layer: LimitLayer, account_key: str, account: Account, now: int) -> Iterator[Met]:
     """The windows that the account has of a limit; those of an instant that it does not have are none."""
-    facts = own_facts(waterfall.slots, layer.account, account)
+    facts = own_facts(waterfall.slots, layer.account, account_key, account)
     due = pending(layer.resets, account.since, facts, now)
     for index, window in enumerate(layer.windows):
         if isinstance(window.kind, ScheduleBy) and facts[window.kind.anchor] is ABSENT:
@@ -71,17 +71,6 @@ def keys_of(window: Counter, account: Account) -> Sequence[str]:
     return known if window.per or known else [window.key]
 
 
-def own_facts(slots: Sequence[Slot], kind: int, account: Account) -> Facts:
-    """The facts that stand in one account alone; all others are absent."""
-    found: list[object] = []
-    for slot in slots:
-        value: object = None
-        if slot.origin is Origin.ATTRIBUTE and slot.kind == kind:
-            value = account.attributes.get(slot.input.name, slot.input.default)
-        found.append(ABSENT if value is None else value)
-    return tuple(found)
-
-
 # ---- a reset of one account
 
 
@@ -93,11 +82,17 @@ class Renewed(Struct, frozen=True):
 
 
 def _renewed(
-    waterfall: Waterfall, layer: LimitLayer, account: Account, names: Sequence[str], restart: bool, now: int
+    waterfall: Waterfall,
+    layer: LimitLayer,
+    account_key: str,
+    account: Account,
+    names: Sequence[str],
+    restart: bool,
+    now: int,
 ) -> Renewed:
     """A new generation of each window of these names that a reset at this instant changes."""
     renewed = Renewed([], [])
-    for met in _met(waterfall, layer, account, now):
+    for met in _met(waterfall, layer, account_key, account, now):
         after = after_reset(met.state, met.kind, restart, now) if met.name in names else None
         if after is not None and after is not met.state:
             renewed.effects.append(SetWindow(met.key, after))
@@ -121,7 +116,7 @@ def reset(plan: Plan, command: Reset, account_of: Callable[[str], Account], now:
     if command.anchor not in ANCHORS:
         raise _unknown("anchor", command.anchor, "a reset has no anchor", ANCHORS, "/anchor")
     restart = command.anchor == RESTART_ANCHOR
-    renewed = _renewed(waterfall, layer, account_of(key), chosen, restart, now)
+    renewed = _renewed(waterfall, layer, key, account_of(key), chosen, restart, now)
     shown = {"anchor": command.anchor, "windows": renewed.shown}
     return _change(key, renewed.effects, "reset", command, identified, now, shown)
 
@@ -160,7 +155,7 @@ def redeem(
         raise Failure(code, f"{what} left of the resets of limit `{layer.name}`", pointer="/limit")
     used = found[0]
     names = [window.name for window in layer.windows]
-    renewed = _renewed(waterfall, layer, account, names, layer.banked_reset.restart, now)
+    renewed = _renewed(waterfall, layer, key, account, names, layer.banked_reset.restart, now)
     if not renewed.shown:
         message = f"limit `{layer.name}` has no window that a reset would change"
         raise Failure("nothing_to_reset", message, help="keep the reset until a window is in use", pointer="/limit")

@@ -20,9 +20,9 @@ from overspill.plan.plan import Plan, Pool, state_key
 from overspill.plan.shapes import LOT_EXPIRES_AT, LOT_LEFT
 from overspill.step import commands
 from overspill.step.accounts import Change
+from overspill.step.facts import own_facts
 from overspill.step.keys import Identified
 from overspill.step.pools import amount_of, per_values, pool_named, pool_owner
-from overspill.step.resets import own_facts
 from overspill.words.amounts import STEPS_MAX, text_from_steps
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
@@ -60,15 +60,15 @@ def moves(effects: Sequence[Effect]) -> bool:
     return any(isinstance(effect, SetLot | SetDebt | SetAttribute) for effect in effects)
 
 
-def news(plan: Plan, account: Account, now: int) -> list[Tested]:
-    """The tests of the account's pools that say something which is not recorded yet."""
-    found = [(account.top_ups[key], tested(plan, account, key, now)) for key in sorted(account.top_ups)]
+def news(plan: Plan, owner: str, account: Account, now: int) -> list[Tested]:
+    """The tests of the pools of the account with this key that say something which is not recorded yet."""
+    found = [(account.top_ups[key], tested(plan, owner, account, key, now)) for key in sorted(account.top_ups)]
     return [one for kept, one in found if one.amount or one.reason != kept.reason or kept.test_at <= now]
 
 
-def overdue(plan: Plan, account: Account, now: int) -> bool:
+def overdue(plan: Plan, owner: str, account: Account, now: int) -> bool:
     """Whether a test says something new although no balance has changed."""
-    return any(one.reason != IN_FLIGHT for one in news(plan, account, now))
+    return any(one.reason != IN_FLIGHT for one in news(plan, owner, account, now))
 
 
 def balance(account: Account, key: str, now: int) -> int:
@@ -77,14 +77,14 @@ def balance(account: Account, key: str, now: int) -> int:
     return left - account.debts.get(key, 0)
 
 
-def tested(plan: Plan, account: Account, key: str, now: int) -> Tested:
+def tested(plan: Plan, owner: str, account: Account, key: str, now: int) -> Tested:
     """One pool's test: strictly below the minimum, target less what there is, as far as the month lets."""
     top_up = account.top_ups[key]
     settings, left = top_up.settings, balance(account, key, now)
     pool = plan.pools.get(key.split("|", 1)[0])
     if left >= settings.minimum:
         return Tested(key=key, pool=pool, balance=left)
-    reason = _hindered(pool, account, top_up, now)
+    reason = _hindered(pool, owner, account, top_up, now)
     if reason:
         return Tested(key=key, pool=pool, balance=left, reason=reason)
     assert pool is not None and pool.top_up is not None and pool.price is not None
@@ -101,14 +101,14 @@ def tested(plan: Plan, account: Account, key: str, now: int) -> Tested:
     return Tested(key=key, pool=pool, balance=left, amount=amount, money=money)
 
 
-def _hindered(pool: Pool | None, account: Account, top_up: TopUp, now: int) -> str:
+def _hindered(pool: Pool | None, owner: str, account: Account, top_up: TopUp, now: int) -> str:
     """The first reason against an attempt of whatever size; empty for none."""
     if pool is None or pool.top_up is None:
         return NOT_APPLICABLE
     if not top_up.settings.enabled:
         return NO_CONSENT
     when = pool.top_up.when
-    if when is not None and test(when, own_facts(pool.top_up.slots, pool.kind, account)) is not True:
+    if when is not None and test(when, own_facts(pool.top_up.slots, pool.kind, owner, account)) is not True:
         return NOT_APPLICABLE
     if top_up.open is not None:
         return IN_FLIGHT
@@ -120,7 +120,7 @@ def top_up(
 ) -> Change:
     """What the tests of all the account's pools say that is new. Raises Failure `nothing_new` where nothing is."""
     account = account_of(command.account)
-    found = news(plan, account, now)
+    found = news(plan, command.account, account, now)
     if not found:
         raise Failure("nothing_new", "the balances' tests say what is recorded already", pointer="/account")
     effects: list[Effect] = []
