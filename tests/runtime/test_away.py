@@ -264,6 +264,34 @@ def test_what_another_process_has_counted_meanwhile_is_not_lost(tmp_path: Path) 
         assert third.account(ANA) == away.engine.account(ANA)
 
 
+WINDOWS = ["5h from first_use", "sliding 5h", "bucket 1 credits per 1h burst 100 credits", "calendar day in UTC"]
+
+
+@pytest.mark.rule("T3")
+@pytest.mark.rule("L13")
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("later", [HOUR, 6 * HOUR, 13 * HOUR])
+def test_an_accounts_time_never_goes_back_to_when_an_outage_granted(tmp_path: Path, window: str, later: int) -> None:
+    """What two requests were granted at noon counts in what the window is when another process has gone on with it."""
+    policy = {"p.spill": _policy()["p.spill"].replace(b"5h from first_use", window.encode())}
+    if "bucket" in window:
+        policy = {"p.spill": policy["p.spill"].replace(b" capacity 100 credits;", b"")}
+    away = Away(policy, path=tmp_path / "x.db")
+    away.go()
+    away.ask("a", 4), away.ask("b", 5)
+    with Engine.open(policy, db=tmp_path / "x.db", clock=ManualClock(NOON + later)) as other:
+        other.decide(Request(id="o", account=ANA, meters={"credits": 20}))
+        away.back()
+        away.engine.close()
+        account = other.account(ANA)
+        assert account.at == NOON + later
+        page = other.status(ANA).accounts[0].windows
+        after = other.decide(Request(id="c", account=ANA, meters={"credits": 1})).draws[0].windows[0]
+    assert ([one.used for one in page], after.before) == (["29"], "29")
+    with Engine.open(policy, db=tmp_path / "x.db") as third:
+        assert third.account(ANA).at == NOON + later
+
+
 def test_what_was_granted_in_an_outage_is_reversed_like_anything_else() -> None:
     away = Away()
     away.go()

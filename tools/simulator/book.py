@@ -109,7 +109,7 @@ class Account:
                         self.orders[pool] = order
                 case _:
                     raise Finding(f"no such effect: {effect}")
-        self.version, self.at = self.version + 1, at
+        self.version, self.at = self.version + 1, max(self.at, at)
 
     def _lot(self, name: str, pool: str, lot: list[Any], changes: Changes) -> None:
         lots = self.pools.setdefault(pool, {})

@@ -96,11 +96,11 @@ def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect
 
 
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
-    """The account after one record's effects: one version later, at the instant `at`. The given one is not changed."""
+    """The account after one record's effects, one version later. Its time never goes back. The given one is not changed."""
+    at = at if at > account.at else account.at  # what an outage left may stand behind what was stamped later
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
-    due, ended, top_ups, ordered = account.due_at, False, account.top_ups, account.ordered
-    closed = account.closed
+    due, ended, top_ups, ordered, closed = account.due_at, False, account.top_ups, account.ordered, account.closed
     for effect in effects:
         if isinstance(effect, SetWindow):
             if windows is account.windows:
