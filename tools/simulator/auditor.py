@@ -246,6 +246,7 @@ _KINDS: dict[str, Checked] = {
     "top_up": purchases.attempted,
     "unpaid": purchases.not_paid,
     "purchase": purchases.granted,
+    "reset": _without_lots,
     "grant_reset": _without_lots,
     "redeem": _without_lots,
 }

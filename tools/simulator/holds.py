@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from overspill.records.journal import Record
 from overspill.words.instants import instant_from_text
 from simulator.book import Changes, Finding, LotKey, Where
-from simulator.expiry import rehoused
-from simulator.ledger import Back, Hold, Leg, Part
+from simulator.expiry import end_of, rehoused
+from simulator.ledger import Back, Hold, Leg, Lot, Part
 from simulator.shown import Draw, Settled, settled, steps
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def captured(auditor: Auditor, record: Record, changes: Changes, _: int) -> list
     taken = [_taken(auditor, draw, record.at) for draw in free]
     lots += [part.lot for leg in taken for part in leg.parts]
     hold.legs += taken
+    lots += _paid_back(auditor, answer, record.at)
     _owed(auditor, answer, hold, changes)
     auditor.windows(record, changes, _counted(auditor, changes, free), back)
     if answer.final:
@@ -62,7 +63,8 @@ def captured(auditor: Auditor, record: Record, changes: Changes, _: int) -> list
 def _booked_in_full(answer: Settled, hold: Hold) -> None:
     used, covered, absorbed = steps(answer.used), steps(answer.covered), steps(answer.absorbed)
     hold.absorbed += absorbed
-    if covered + absorbed != used or min(used, covered, hold.absorbed) < 0:
+    hold.booked += used  # a part that makes the stream cheaper is below nothing, all parts together never are
+    if covered + absorbed != used or min(hold.booked, hold.absorbed) < 0:
         raise Finding(f"a capture of {used}: {covered} covered, {absorbed} absorbed")
     if sum(steps(draw.base) for draw in answer.draws) != covered:
         raise Finding(f"the draws of a capture of {covered} do not sum to it")
@@ -82,7 +84,7 @@ def _use(auditor: Auditor, leg: Leg, draw: Draw) -> None:
         keep -= part.used
         auditor.lots[part.lot].held -= booked
         auditor.lots[part.lot].used += booked
-    if leg.layer != draw.layer or leg.used > leg.amount or added:
+    if leg.layer != draw.layer or not 0 <= leg.used <= leg.amount or added:
         raise Finding(f"{draw} of the leg {leg}")
 
 
@@ -98,10 +100,25 @@ def _taken(auditor: Auditor, draw: Draw, at: int) -> Leg:
     return leg
 
 
+def _paid_back(auditor: Auditor, answer: Settled, at: int) -> list[LotKey]:
+    """What had been repaid of a debt that is none after all: a lot again."""
+    one = answer.repaid_back
+    if one is None:
+        return []
+    key = (one.account, one.pool, one.lot)
+    if key in auditor.lots:
+        raise Finding(f"lot {key} was paid back twice")
+    auditor.lots[key] = Lot(steps(one.amount), at, end_of(one.expires_at))
+    auditor.mark("debt paid back")
+    return [key]
+
+
 def _owed(auditor: Auditor, answer: Settled, hold: Hold, changes: Changes) -> None:
     shown = sum(steps(draw.amount) for draw in answer.draws if draw.source == "debt")
     hold.owed += shown
     booked = sum(after - before for before, after in changes.debts.values())
+    if answer.repaid_back is not None:
+        booked -= steps(answer.repaid_back.amount)
     if shown != booked:
         raise Finding(f"a capture owes {shown}, the accounts {booked}")
     if shown:

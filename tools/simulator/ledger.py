@@ -72,3 +72,5 @@ class Hold(msgspec.Struct):
     owed: int = 0
     absorbed: int = 0
     """Of all captures so far: what one part finds no cover for, a later one may."""
+    booked: int = 0
+    """What all captures so far have used."""

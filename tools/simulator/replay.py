@@ -38,6 +38,7 @@ _OTHERS: dict[str, type[Any]] = {
     "set": commands.SetAttributes,
     "void": commands.Void,
     "transfer": commands.Transfer,
+    "reset": commands.Reset,
     "grant_reset": commands.GrantReset,
     "redeem": commands.Redeem,
 }

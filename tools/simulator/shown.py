@@ -107,6 +107,7 @@ class Settled(msgspec.Struct):
     absorbed: str = "0"
     effective_at: str | None = None
     expired: list[Gone] = []
+    repaid_back: Moved | None = None
 
 
 class Lapsed(msgspec.Struct):
