@@ -10,6 +10,7 @@ import pytest
 
 from account.test_layers import ANA, NOON, POOL, Bench, _waterfall
 from overspill import Engine, Failure, Request
+from overspill.records.pages import lines
 from overspill.records.status import CounterStatus, PoolStatus
 from overspill.words.instants import HOUR, MINUTE
 
@@ -228,6 +229,37 @@ def test_overage_allowance_grace_and_concurrency_stand_beside_the_windows() -> N
     [gift] = [one for one in page.counters if one.kind == "allowance"]
     assert gift.next_change is not None
     assert (gift.next_change.what, gift.next_change.at) == ("begins", "2026-10-06T00:00:00Z")
+
+
+# (what `warn at` says, capacity, used) → the share that the page shows.
+WARNINGS: list[tuple[str, str, int, int | None]] = [
+    ("80%, 95%", "20 credits", 15, None),
+    ("80%, 95%", "20 credits", 16, 80),
+    ("95%, 80%", "20 credits", 18, 80),
+    ("80%, 95%", "20 credits", 19, 95),
+    ("80%, 95%", "20 credits", 20, 95),
+    ("100%", "20 credits", 19, None),
+    ("100%", "20 credits", 20, 100),
+    ("1%", "20 credits", 0, None),
+    ("1%", "0 credits", 0, None),
+    ("1%", "unlimited", 1000, None),
+]
+
+
+@pytest.mark.parametrize(("warn_at", "capacity", "used", "warning"), WARNINGS)
+def test_a_window_shows_the_highest_share_that_warns_and_decides_the_same(
+    warn_at: str, capacity: str, used: int, warning: int | None
+) -> None:
+    limit = f"limit five {{ per user; unit credits; window w: 5h from first_use; capacity {capacity}; WARN }}"
+    asked = []
+    for warn in ("", f"warn at {warn_at};"):
+        bench = Bench(limit.replace("WARN", warn), _waterfall("draw five;"), lot=None)
+        asked.append(bench.ask(used))
+    [window] = bench.engine.status(ANA).accounts[0].windows
+    assert (window.used, window.warning) == (str(used), warning)
+    assert (asked[0].outcome, asked[0].draws) == (asked[1].outcome, asked[1].draws)
+    [line] = [line for line in lines(json.loads(bench.engine.status(ANA).json)) if "window five.w" in line]
+    assert (f"{warning}% reached" in line, "reached" in line) == (warning is not None,) * 2
 
 
 def test_banked_resets_are_shown_usable_and_expired() -> None:

@@ -37,6 +37,7 @@ from overspill.plan.plan import (
 from overspill.plan.pricing import look_up
 from overspill.plan.shapes import ENDS_AT, GENERATION, OPENED_AT, USED, WindowState
 from overspill.records.status import CounterStatus, NextChange
+from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_text
@@ -60,6 +61,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     changes: list[Change]
     unit: str
     scale: int
+    warn_at: tuple[int, ...] = ()
+    """Percentages of the bound, ascending."""
 
 
 def counters_of(scene: Scene, kind: int, account: Account) -> Iterator[Seen]:
@@ -115,6 +118,7 @@ def _of_layer(scene: Scene, known: Known, layer: Layer, index: int, key: str) ->
         changes=[(at, what, key) for at, what in _changes(known, layer, index, state) if at > scene.now],
         unit=layer.unit.name,
         scale=layer.unit.scale,
+        warn_at=layer.warn_at if isinstance(layer, LimitLayer) and index < layer.caps_from else (),
     )
 
 
@@ -235,11 +239,20 @@ def shown(seen: Seen, account: Account, held: Held, now: int) -> CounterStatus:
         used=write(state[USED]),
         held=write(min(sum(parts), state[USED])),
         limit=None if seen.bound is None else limit_text_of(seen.scale)(seen.bound),
+        warning=_warning(seen),
         unit=seen.unit,
         ends_at=None if state[ENDS_AT] == NEVER else instant_text(state[ENDS_AT]),
         next_change=next_of(seen.changes),
         unknown=tuple(seen.unknown),
     )
+
+
+def _warning(seen: Seen) -> int | None:
+    """The highest share that use has reached; of nothing and of what has no bound there is none."""
+    if not seen.bound or seen.bound == UNLIMITED:
+        return None
+    used = seen.state[USED] * 100
+    return max((percent for percent in seen.warn_at if percent * seen.bound <= used), default=None)
 
 
 def _is_open(seen: Seen, stored: WindowState | None, now: int) -> bool:

@@ -59,7 +59,9 @@ def _counter(counter: Object) -> str:
     outside = "" if counter["in_force"] else ", not in force"
     change = counter["next_change"]
     ends = "" if change is None else f", {_what(change)} {change['at']}"
-    return f"{counter['kind']} {counter['key']}: {counter['used']}{bound} {counter['unit']} used{held}{begun}{outside}{ends}"
+    warning = "" if counter["warning"] is None else f", {counter['warning']}% reached"
+    state = f"{held}{warning}{begun}{outside}{ends}"
+    return f"{counter['kind']} {counter['key']}: {counter['used']}{bound} {counter['unit']} used{state}"
 
 
 def _and(counter: Object) -> str:

@@ -39,7 +39,8 @@ class CounterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A window, or whatever else counts draws, as a draw now would find it.
 
     `used` counts held amounts too, `held` is that part of it. `limit` None: the bound is absent, or depends on the inputs
-    that `unknown` names, which a request would bring.
+    that `unknown` names, which a request would bring. `warning` is the highest percentage of it that use has reached, of
+    those at which the policy warns.
     """
 
     key: str
@@ -52,6 +53,7 @@ class CounterStatus(msgspec.Struct, frozen=True, kw_only=True):
     used: str
     held: str
     limit: str | None
+    warning: int | None
     unit: str
     ends_at: str | None
     next_change: NextChange | None
