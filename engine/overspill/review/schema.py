@@ -15,6 +15,7 @@ Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _SCALAR: Schema = {"type": ["string", "integer", "number", "boolean"]}
+_FLAG: Schema = {"enum": [True, False, "true", "false"]}
 _COUNT: Schema = {"type": ["string", "integer"], "pattern": "^[0-9]{1,9}$"}
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 _AMOUNT: Schema = {"type": "string", "pattern": f"^{_NUMBER} +[a-z][a-z0-9_]*$"}
@@ -43,7 +44,7 @@ _VALUES = _mapping(_SCALAR)
 _LOT = {"granted_at": _INSTANT, "expires_at": _INSTANT, "priority": _COUNT, "category": {"enum": [*CATEGORIES]}}
 _WINDOW = {"used": _AMOUNT, "generation": _COUNT, "opened_at": _INSTANT, "ends_at": _INSTANT}
 _TOP_UP = {
-    "enabled": {"type": "boolean"},
+    "enabled": _FLAG,
     **dict.fromkeys(("minimum", "target", "monthly_maximum", "bought"), _AMOUNT),
 }
 _GRANT = {"pool": _TEXT, "id": _TEXT, "amount": _AMOUNT, "per": _VALUES, **_LOT}
@@ -77,7 +78,7 @@ _WORDS: Mapping[str, Schema] = {
 _BESIDE: Mapping[str, Schema] = {
     "id": _TEXT,
     "hold": _TEXT,
-    "final": {"type": "boolean"},
+    "final": _FLAG,
     "account": _ACCOUNT,
     "initiator": {"enum": [*INITIATORS]},
     "only": _listing(_TEXT),
