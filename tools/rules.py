@@ -75,15 +75,15 @@ tests that do not name it. This page is written by `python tools/rules.py`.
 
 
 def marked() -> Iterator[tuple[str, str]]:
-    """(rule, `file::test`) of every mark, in the order of files and lines."""
+    """(rule, `file::test`) of every mark, in the order of files and lines; a state machine is marked as a class."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 for rule in _rules(node):
                     yield rule, f"{path.relative_to(ROOT / 'tests')}::{node.name}"
 
 
-def _rules(node: ast.FunctionDef) -> Iterator[str]:
+def _rules(node: ast.FunctionDef | ast.ClassDef) -> Iterator[str]:
     for mark in node.decorator_list:
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "rule":
             argument = mark.args[0]

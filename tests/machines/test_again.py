@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -113,5 +114,6 @@ class Again(Machine):
             assert failure.code == "idempotency_conflict"
 
 
+@pytest.mark.rule("I1")
 class TestAgain(Again.TestCase):  # type: ignore[name-defined,misc]
     settings = SETTINGS

@@ -125,5 +125,7 @@ class Holds(Machine):
         assert self.available("ana") == str(self.free)
 
 
+@pytest.mark.rule("S1")
+@pytest.mark.rule("S2")
 class TestHolds(Holds.TestCase):  # type: ignore[name-defined,misc]
     settings = SETTINGS

@@ -152,5 +152,9 @@ class Lots(Machine):
             assert self.available(user) == str(self.usable(user))
 
 
+@pytest.mark.rule("G1")
+@pytest.mark.rule("G2")
+@pytest.mark.rule("G3")
+@pytest.mark.rule("S3")
 class TestLots(Lots.TestCase):  # type: ignore[name-defined,misc]
     settings = SETTINGS

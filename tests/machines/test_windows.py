@@ -101,5 +101,9 @@ class Windows(Machine):
         assert self.available("ana") == str(self.included() + SEAT - self.seat_used)
 
 
+@pytest.mark.rule("W2")
+@pytest.mark.rule("W4")
+@pytest.mark.rule("W6")
+@pytest.mark.rule("L8")
 class TestWindows(Windows.TestCase):  # type: ignore[name-defined,misc]
     settings = SETTINGS
