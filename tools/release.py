@@ -35,7 +35,7 @@ FIGURES = {
     "proof": Figure(("tools/prove.py",)),
     "mutation": Figure(("tools/mutate.py",), quick=("--sample", "10")),
     "model": Figure(("tools/model.py",), quick=("--quick",)),
-    "simulation": Figure(("tools/simulate.py", "0"), ("--seeds", "2000"), ("--seeds", "45")),
+    "simulation": Figure(("tools/simulate.py", "0"), ("--seeds", "2000", "--steps", "3600"), ("--seeds", "45")),
     "canaries": Figure(("tools/simulate.py", "--canaries")),
     "histories": Figure(("tools/differential.py",), ("--histories", "200000"), ("--histories", "1000")),
     "machines": Figure(

@@ -236,6 +236,27 @@ def test_the_same_id_in_an_outage_gives_the_same_bytes_and_takes_nothing_more() 
     assert away.used() == 8
 
 
+@pytest.mark.rule("I1")
+def test_what_another_process_has_decided_is_answered_as_long_as_it_can_be_read(tmp_path: Path) -> None:
+    away = Away(path=tmp_path / "x.db")
+    asked = Request(id="a", account=ANA, meters={"credits": 4})
+    with Engine.open(_policy(), db=tmp_path / "x.db", clock=ManualClock(NOON)) as other:
+        decided = other.decide(asked)
+        away.go()
+        again = away.engine.decide(asked)
+    assert (again.json, again.replayed) == (decided.json, True)
+    assert away.used() == 4
+
+
+@pytest.mark.parametrize("code", ["corrupt", "chain_broken"])
+def test_a_store_that_is_read_and_found_damaged_grants_nothing(code: str) -> None:
+    away = Away()
+    away.store.failing = {"begin": "busy", "head": code}
+    with pytest.raises(StoreFailure) as failure:
+        away.ask("a", 1)
+    assert failure.value.code == code
+
+
 def test_many_at_once_are_each_granted_or_refused() -> None:
     away = Away()
     away.go()

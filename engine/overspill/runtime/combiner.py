@@ -166,6 +166,8 @@ class Combiner:
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
+                failure = self._seen_from_away() or failure
+            if failure.code in PASSING:
                 self._while_away(batch, failure)
                 return
             for waiting in batch:
@@ -200,7 +202,7 @@ class Combiner:
                     continue
                 written = work.step(command)
             except Failure as failure:
-                answers.append(failure)
+                answers.append(failure.with_traceback(None))  # whose frames hold this batch
             except Exception as error:  # a defect must deny this command and leave the others alone
                 answers.append(_internal(error))
             else:
@@ -210,6 +212,14 @@ class Combiner:
         return work, answers
 
     # ---- while the store is away
+
+    def _seen_from_away(self) -> StoreFailure | None:
+        """Folds what can still be read where nothing can be written: another process may have decided the same meanwhile."""
+        try:
+            self.states.catch_up()
+        except StoreFailure as failure:
+            return failure
+        return None
 
     def _while_away(self, batch: list[Waiting], failure: Failure) -> None:
         """Grants what the policy grants without the store; all else fails as the store did (LANGUAGE.md L13)."""
