@@ -27,7 +27,14 @@ from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused
 from overspill.step.keys import Identified
-from overspill.step.overshoot import Overshoot, owed_draws, refund_shown, repaid_shown, settle_overshoot
+from overspill.step.overshoot import (
+    Overshoot,
+    left_of_bounds,
+    owed_draws,
+    refund_shown,
+    repaid_shown,
+    settle_overshoot,
+)
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
@@ -227,7 +234,8 @@ def _inside(waterfall: Waterfall, facts: Facts, hold: Hold, base: int) -> list[K
 def _excess(
     waterfall: Waterfall, facts: Facts, hold: Hold, inside: Sequence[Kept], asked: int, draft: Draft, now: int
 ) -> list[Kept]:
-    """What free layers cover of `asked` beyond what is `inside`; what they give is drawn in the draft."""
+    """What free layers cover of `asked` beyond what is `inside`, within the request's own bounds (LANGUAGE.md L10); what
+    they give is drawn in the draft."""
     if asked <= 0:
         return []
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts]
@@ -235,7 +243,10 @@ def _excess(
     for part in inside:
         base, amount = prior.get(part.leg.layer, (0, 0))
         prior[part.leg.layer] = (base + part.base, amount + part.amount)
-    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior)
+    bounds = left_of_bounds(waterfall, facts, hold, inside, draft)
+    meeting = Meeting(
+        waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior, bounds=bounds
+    )
     steps = [
         (layer, step)
         for layer, step in zip(waterfall.layers, fill(meeting, asked)[5], strict=False)
