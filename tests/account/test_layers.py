@@ -118,6 +118,37 @@ def test_a_strict_cap_cuts_and_names_itself_and_begins_anew_with_its_period() ->
     assert bench.ask(20).allowed
 
 
+TWO_POOLS = "pool first { per user; unit credits; } pool second { per user; unit credits; RATE }"
+SHARED_CAP = "cap both { per user; unit credits; window month: calendar month in UTC; up to 10 credits; }"
+# What a step of the second pool's layer takes, whether a cap or the request bounds both, what is asked, what is offered.
+SHARED = [
+    ("", " within both", {}, 11, []),
+    ("", "", {"credits": "10"}, 11, []),
+    ("multiplier 2;", " within both", {}, 8, [("add_first", "4")]),
+    ("multiplier 2;", "", {"credits": "10"}, 8, [("add_first", "4")]),
+    ("multiplier 2;", " within both", {}, 10, [("add_first", "8")]),
+    ("multiplier 0.5;", " within both", {}, 11, [("add_first", "7"), ("add_second", "4")]),
+]
+
+
+@pytest.mark.rule("L6")
+@pytest.mark.parametrize(("rate", "within", "most", "asked", "offered"), SHARED)
+def test_a_purchase_that_leaves_less_to_a_later_layer_is_offered_only_if_it_helps(
+    rate: str, within: str, most: dict[str, str], asked: int, offered: list[tuple[str, str]]
+) -> None:
+    draws = f"draw first{within}; draw second{within};"
+    end = "otherwise deny used_up offer add_first, add_second; }"
+    lines = TWO_POOLS.replace("RATE", rate), f"waterfall w {{ serves true; counts credits; {draws} {end}"
+    bench = Bench(*([SHARED_CAP] if within else []), *lines)
+    bench.engine.grant(ANA, "first", "2", id="F")
+    bench.engine.grant(ANA, "second", "1" if rate == "multiplier 0.5;" else "20", id="S")
+    denied = bench.ask(asked, max_charge=most or None)
+    assert [(offer.offer, offer.amount) for offer in denied.offers] == offered
+    for offer, amount in offered[:1]:
+        bench.engine.grant(ANA, offer.removeprefix("add_"), amount, id=offer)
+        assert bench.ask(asked, max_charge=most or None).allowed
+
+
 @pytest.mark.rule("L8")
 def test_finish_started_lets_all_pass_while_anything_is_left_and_counts_the_excess() -> None:
     bench = Bench(_cap("20 credits", "finish_started"), *CAPPED)
@@ -273,6 +304,32 @@ def test_the_windows_of_a_limit_are_a_conjunction_and_a_draw_counts_in_each() ->
     assert denied.reason is not None
     assert (denied.reason.binding, denied.record.available) == ("long", "4")
     assert [window.after for window in bench.ask(4).draws[0].windows] == ["4", "10"]
+
+
+@pytest.mark.rule("L6")
+def test_a_bucket_and_a_lot_that_ends_while_it_refills_pass_together_in_time() -> None:
+    rush = "limit rush { per user; unit credits; window w: bucket 5 credits per 60s burst 5 credits; }"
+    bench = Bench(rush, POOL, _waterfall("draw rush;", "draw money;"), lot=None)
+    assert bench.ask(5).allowed
+    bench.engine.grant(ANA, "money", "8", id="short", expires_at="2026-10-05T12:00:59Z")
+    assert bench.ask(10).retry_at == "2026-10-05T12:00:24Z"
+    assert bench.ask(12).retry_at == "2026-10-05T12:00:48Z"
+    assert bench.ask(13).retry_at is None
+    bench.clock.set(NOON + 24 * SECOND)
+    assert bench.ask(10).allowed
+
+
+@pytest.mark.rule("L6")
+@pytest.mark.rule("L7")
+def test_a_condition_that_fails_denies_until_the_layers_before_it_cover_all() -> None:
+    five = "limit five { per user; unit credits; window w: 5h from first_use; capacity 10 credits; }"
+    bench = Bench(five, POOL, _waterfall("draw five;", "draw money when request.credits / request.spared > 0;"))
+    assert bench.ask(8).allowed
+    denied = bench.ask(5)
+    assert denied.retry_at == "2026-10-05T17:00:00Z"
+    assert [offer.offer for offer in denied.offers] == ["wait"]
+    bench.clock.set(NOON + 5 * HOUR)
+    assert bench.ask(5).allowed
 
 
 LIMIT = """limit five { per user; unit credits; window w: 5h from first_use; capacity 10 credits; RESET }"""

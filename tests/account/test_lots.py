@@ -123,6 +123,10 @@ def _hold(bench: Bench) -> None:
     bench.engine.reserve(bench.request(2))
 
 
+def _moved(bench: Bench) -> None:
+    bench.engine.transfer(ANA, "money", "L", BOB, id="t", amount="1")
+
+
 def _later(bench: Bench) -> None:
     bench.engine.grant(ANA, "money", "1", id="short", expires_at="2026-10-05T12:30:00Z")
     bench.clock.set(NOON + HOUR)
@@ -146,6 +150,7 @@ REFUSED: list[tuple[Callable[[Bench], None] | None, Callable[[Engine], object], 
     (_paid, lambda engine: engine.refund(ANA, "money", "P", id="f", per={"kind": "a"}), "wrong_per"),
     (None, lambda engine: engine.grant(ANA, "money", "1", id="P", cost="1 eur"), "invalid_amount"),
     (None, lambda engine: engine.grant(ANA, "money", "1", id="P", cost="0.001 usd"), "invalid_amount"),
+    (_moved, lambda engine: engine.grant(BOB, "money", "1", id=engine.account(BOB).pools["money"][0][0]), "invalid_id"),
     (None, lambda engine: engine.grant(ANA, "money", "1", id="P", effective_at="soon"), "invalid_instant"),
     (
         None,

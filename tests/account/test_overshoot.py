@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from account.test_layers import ANA, Bench, _waterfall
@@ -34,6 +36,54 @@ def test_an_overshoot_is_booked_in_full(
     owed = bench.engine.account(ANA).debts.get("money")
     shown = (answer["covered"], answer["absorbed"], answer["charge"], refund and refund["amount"], owed)
     assert shown == expected
+
+
+FIVE = "limit five { per user; unit credits; window w: 5h from first_use; capacity 5 credits; }"
+# (pool, what the request bounds itself by, held, parts that are used) → (covered, absorbed, left in the lot, owed)
+BOUNDED = [
+    (REFUND, {}, 3, [12], ("12", "0", 93, None)),
+    (REFUND, {"only": ("five",)}, 3, [12], ("5", "7", 100, None)),
+    (REFUND, {"only": ("money",)}, 3, [12], ("12", "0", 88, None)),
+    (REFUND, {"max_charge": {"credits": "4"}}, 8, [12], ("9", "3", 96, None)),
+    (REFUND, {"max_charge": {"credits": "4"}}, 6, [7, 1, 4], ("9", "3", 96, None)),
+    (DEBT, {"only": ("five",)}, 3, [112], ("5", "107", 100, None)),
+    (DEBT, {"max_charge": {"credits": "103"}}, 3, [112], ("108", "4", None, 3)),
+    (DEBT, {"max_charge": {"credits": "103"}}, 3, [107, 1, 4], ("108", "4", None, 3)),
+    (DEBT, {"max_charge": {"credits": "200"}}, 3, [112], ("110", "2", None, 5)),
+    (
+        DEBT.replace("on overshoot", "free; on overshoot"),
+        {"max_charge": {"credits": "1"}},
+        3,
+        [112],
+        ("110", "2", None, 5),
+    ),
+]
+
+
+@pytest.mark.rule("L10")
+@pytest.mark.rule("S3")
+@pytest.mark.parametrize("admission", ["hold", "verify_only"])
+@pytest.mark.parametrize(("pool", "bounds", "held", "used", "expected"), BOUNDED)
+def test_what_a_request_bounds_itself_by_bounds_its_captures(
+    pool: str,
+    bounds: dict[str, Any],
+    held: int,
+    used: list[int],
+    expected: tuple[str, str, int | None, int | None],
+    admission: str,
+) -> None:
+    bench = Bench(FIVE, pool, _waterfall("draw five;", "draw money;", f"admission {admission};"))
+    hold = bench.engine.reserve(bench.request(held, **bounds)).hold
+    assert hold is not None
+    parts = [
+        bench.engine.capture(hold.id, {"credits": part}, id=str(number), final=number == len(used))
+        for number, part in enumerate(used, 1)
+    ]
+    account = bench.engine.account(ANA)
+    covered, absorbed = (str(sum(int(part[name]) for part in parts)) for name in ("covered", "absorbed"))
+    left = next((lot[1] for lot in account.pools["money"]), None)
+    assert (covered, absorbed, left, account.debts.get("money")) == expected
+    assert _reconciles(bench.engine)
 
 
 @pytest.mark.rule("S3")

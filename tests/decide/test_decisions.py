@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from decide import oracle
 from overspill.account.state import EMPTY, Account
@@ -18,7 +19,7 @@ from overspill.decide.render import render
 from overspill.plan.lots import default_order
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
-from overspill.plan.raw import COVERED, SHORT
+from overspill.plan.raw import COVERED, SHORT, STOPPED
 from overspill.records.answers import DecisionRecord
 from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
@@ -26,7 +27,7 @@ from overspill.step.keys import identify
 from overspill.step.step import Batch, Outcome, step
 from overspill.words.amounts import steps_from_text
 from overspill.words.codec import json_decoder, replace
-from overspill.words.instants import NEVER
+from overspill.words.instants import DAY, NEVER, instant_from_text
 from support.worlds import World, worlds
 
 
@@ -155,11 +156,18 @@ def test_retry_at_is_the_first_instant_that_passes(world: World) -> None:
     answer = json.loads(_step(world).answer)
     if answer["outcome"] != "deny" or answer["retry_at"] is None:
         return
-    from overspill.words.instants import instant_from_text
-
     at = instant_from_text(answer["retry_at"])
     assert json.loads(_step(world, now=at).answer)["outcome"] != "deny"
     assert json.loads(_step(world, now=at - 1).answer)["outcome"] == "deny"
+
+
+@given(worlds(), st.integers(1, 40 * DAY))
+@pytest.mark.rule("L6")
+def test_no_instant_before_retry_at_passes(world: World, later: int) -> None:
+    answer = json.loads(_step(world).answer)
+    at = world.now + later
+    if answer["outcome"] == "deny" and (answer["retry_at"] is None or at < instant_from_text(answer["retry_at"])):
+        assert json.loads(_step(world, now=at).answer)["outcome"] == "deny"
 
 
 @given(worlds())
@@ -194,7 +202,7 @@ def _with_lot(account: Account, pool: str, amount: int) -> Account:
 def test_offers_that_would_not_help_are_left_out(world: World) -> None:
     decided = _decided(world)
     answer = json.loads(_step(world).answer)
-    if decided.raw[0] != SHORT:
+    if decided.raw[0] not in (SHORT, STOPPED):
         assert answer["offers"] == []
 
 

@@ -78,6 +78,10 @@ class Hold(Light, frozen=True, array_like=True):
     """What of it is a debt of the last eligible pool, in base steps and in the pool's."""
     bookings: int = 0
     """How many captures there were."""
+    only: tuple[str, ...] | None = None
+    """The layers that the request bounds itself to (LANGUAGE.md L10); None: all."""
+    max_charge: dict[str, int] = {}
+    """What it may be charged at most by unit, in steps."""
 
 
 Banked = tuple[str, int, int]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from overspill.decide.decide import DENY, Decided, available, outcome_at
+from overspill.account.state import Account
+from overspill.decide.decide import ALLOW, DENY, Decided, available, outcome_at
 from overspill.plan.arithmetic import ceil_ratio
 from overspill.plan.counting import came_back, comes_back, full_at
 from overspill.plan.interpret import is_charged, lots_of, room_in, values_of
@@ -18,6 +19,7 @@ from overspill.plan.raw import (
     SHORT,
     SKIPPED,
     STATES,
+    STOPPED,
     TOOK,
     TookStep,
 )
@@ -28,14 +30,18 @@ from overspill.plan.shapes import (
     LOT_EXPIRES_AT,
     LOT_GRANTED_AT,
     LOT_LEFT,
+    PAID,
     SLIDING,
     USED,
     Lot,
     WindowState,
 )
 from overspill.words.amounts import STEPS_MAX, UNLIMITED
-from overspill.words.codec import Struct
+from overspill.words.codec import Struct, replace
 from overspill.words.instants import NEVER
+
+ROOM = (SHORT, STOPPED)
+"""The endings of a denial that more room may turn: no guard and no full concurrency."""
 
 
 class Offer(Struct, frozen=True):
@@ -177,15 +183,16 @@ def retry_at(decided: Decided) -> int | None:
 
     Room only ever grows at an instant where a window ends or a sub-window leaves it, a lot becomes usable, a reset, a
     factor, an allowance or a price table comes into force, so the decision is made again at each of these, in order,
-    until it is no denial. A bucket refills all the time between them: the first instant there is found by halving.
+    until it is no denial. A bucket refills all the time between them, until a lot ends: the first instant there is found
+    by halving. Where a condition that fails ends the waterfall, the layers before it may yet cover all.
     """
-    if decided.outcome != DENY or decided.raw[0] != SHORT:
+    if decided.outcome != DENY or decided.raw[0] not in ROOM:
         return None
     instants = sorted({instant for instant in _changes(decided) if instant < NEVER})
     full = max([full_at(state, 0) for state in _buckets(decided)], default=0)
     if not full:
         return next((instant for instant in instants if _passes(decided, instant)), None)
-    before = decided.now
+    before, instants = decided.now, sorted({*instants, *_ends(decided, full)})
     for instant in (*[one for one in instants if one < full], full, *[one for one in instants if one >= full]):
         if instant - 1 > before and _passes(decided, instant - 1):
             return _first(decided, before, instant - 1)
@@ -230,6 +237,14 @@ def _changes(decided: Decided) -> Iterator[int]:
             yield from (lot[LOT_GRANTED_AT] for lot in _lots(decided, layer) if lot[LOT_GRANTED_AT] > now)
 
 
+def _ends(decided: Decided, full: int) -> Iterator[int]:
+    """When usable lots end before the instant `full`."""
+    for layer, step in zip(decided.waterfall.layers, decided.raw[5], strict=False):
+        if len(step) == 6 and isinstance(layer, PoolLayer):
+            ends = (lot[LOT_EXPIRES_AT] for lot in _lots(decided, layer))
+            yield from (at for at in ends if decided.now < at < full)
+
+
 def _leaves(state: WindowState) -> tuple[int, ...]:
     """When what is counted leaves a window."""
     if len(state) == FORM:
@@ -248,7 +263,7 @@ def _buckets(decided: Decided) -> Iterator[WindowState]:
 
 def offers(decided: Decided, until: int | None) -> tuple[Offer, ...]:
     """The declared offers that would help, in their order; `until` is the denial's `retry_at`."""
-    if decided.outcome != DENY or decided.raw[0] != SHORT:
+    if decided.outcome != DENY or decided.raw[0] not in ROOM:
         return ()
     return tuple(
         offer
@@ -270,7 +285,8 @@ def smallest_purchase(decided: Decided, index: int) -> int | None:
     """The least steps of a new lot in the pool at `index` that make the request pass; None when none would.
 
     The pool covers b base steps out of what it has; to cover b + shortfall it needs ceil((b + shortfall)·r) steps in
-    all, under `fill whole` ceil(base·r), and no cap of its own below that.
+    all, under `fill whole` ceil(base·r), and no cap of its own below that. Where a later layer draws under the same bound,
+    what the pool gives more the other may give less, so that it may need more, and all that is asked of it may be too much.
     """
     layer, steps = decided.waterfall.layers[index], decided.raw[5]
     if index >= len(steps) or not isinstance(layer, PoolLayer):
@@ -285,5 +301,45 @@ def smallest_purchase(decided: Decided, index: int) -> int | None:
     rooms = rooms_of(layer, step)
     if min([chargeable(decided, index), *rooms[layer.caps_from :]]) < steps_needed:
         return None
-    amount = steps_needed + _debt(decided, layer) - own_room(decided, layer, rooms)
-    return amount if 0 < amount <= STEPS_MAX else None
+    has = own_room(decided, layer, rooms) - _debt(decided, layer)
+    amount = steps_needed - has
+    if not 0 < amount <= STEPS_MAX:
+        return None
+    if not _shares(decided, index) or _helps(decided, index, amount):
+        return amount
+    asked = base - sum(other[1] for other in steps[:index] if len(other) != 2)
+    most = min([ceil_ratio(asked, *ratio), chargeable(decided, index), *rooms[layer.caps_from :]]) - has
+    if not amount < most <= STEPS_MAX or not _helps(decided, index, most):
+        return None
+    while most - amount > 1:
+        middle = (amount + most) // 2
+        amount, most = (amount, middle) if _helps(decided, index, middle) else (middle, most)
+    return most
+
+
+def _shares(decided: Decided, index: int) -> bool:
+    """Whether a later layer draws under a bound that the one at `index` draws under too: a cap, or what may be charged."""
+    layers, steps = decided.waterfall.layers, decided.raw[5]
+    if decided.waterfall.fill_whole:
+        return False
+    layer = layers[index]
+    caps = {cap.key for cap in layer.caps}
+    charged = is_charged(layer) and layer.unit.name in decided.bounds.max_charge
+    return any(
+        any(cap.key in caps for cap in other.caps) or (charged and is_charged(other) and other.unit == layer.unit)
+        for other, step in zip(layers[index + 1 :], steps[index + 1 :], strict=False)
+        if len(step) == 6 and step[1]
+    )
+
+
+def _helps(decided: Decided, index: int, amount: int) -> bool:
+    """Whether the request passes whole with a purchase of so many steps in the pool at `index`."""
+    layer = decided.waterfall.layers[index]
+    account = decided.accounts[layer.account]
+    assert isinstance(layer, PoolLayer) and isinstance(account, Account)
+    key = state_key(layer.name, values_of(layer.per, decided.raw[4]))
+    left = amount - account.debts.get(key, 0)
+    lots = (*account.pools.get(key, ()), ("", left, decided.now, NEVER, 0, PAID, left))
+    richer = replace(account, pools={**account.pools, key: lots}, ordered={})
+    accounts = (*decided.accounts[: layer.account], richer, *decided.accounts[layer.account + 1 :])
+    return outcome_at(replace(decided, accounts=accounts), decided.now) == ALLOW

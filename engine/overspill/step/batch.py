@@ -369,6 +369,8 @@ def _hold(command: Identified, decided: Decided, keys: tuple[str | None, ...]) -
         decision=command.id,
         legs=_held(decided),
         open=True,
+        only=None if decided.bounds.only is None else tuple(sorted(decided.bounds.only)),
+        max_charge=dict(decided.bounds.max_charge),
     )
 
 

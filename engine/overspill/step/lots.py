@@ -22,7 +22,7 @@ from overspill.words.amounts import AmountError, steps_from_text, text_from_step
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id, is_derived, key_text
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
 
@@ -87,6 +87,9 @@ def grant(plan: Plan, command: Grant, account_of: Callable[[str], Account], now:
 
 def _lot(pool: Pool, command: Grant, now: int) -> Lot:
     amount = amount_of(command.amount, pool, "/amount", least=1, what="a grant")
+    if is_derived(command.id):  # the account may have a lot of that name, which this one would take the place of
+        message = f"`{command.id}` has the form of an id that the engine gives: purchases and transfers name lots so"
+        raise Failure("invalid_id", message, help="use an id of your own", pointer="/id")
     if command.category not in CATEGORIES:
         raise Failure(
             "invalid_category",

@@ -10,13 +10,14 @@ from overspill.account.effects import SetDebt
 from overspill.account.holds import Kept, lots_used
 from overspill.account.kernel import overshoot
 from overspill.account.state import Hold
-from overspill.plan.interpret import passed_by, values_of
+from overspill.plan.interpret import Bounds, is_charged, passed_by, values_of
 from overspill.plan.plan import PoolLayer, Waterfall, state_key
 from overspill.plan.pricing import look_up
 from overspill.plan.program import Program
 from overspill.plan.raw import Facts
 from overspill.step.keys import Identified
 from overspill.step.lots import paid_back
+from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct
 from overspill.words.texts import amount_text_of
 
@@ -58,7 +59,9 @@ def settle_overshoot(
     assert account is not None
     key, ratio = state_key(pool.name, values_of(pool.per, facts)), look_up(pool.ratio, waterfall, facts)
     owed_now = draft.account(account).debts.get(key, 0)
-    split = overshoot(left, hold.owed, owed_now, pool.debt, hold.absorbed, *ratio)
+    room = left_to_charge(waterfall, hold, parts).get(pool.unit.name, UNLIMITED) if is_charged(pool) else UNLIMITED
+    bound = min(pool.debt, owed_now - hold.owed + room)
+    split = overshoot(left, hold.owed, owed_now, bound, hold.absorbed, *ratio)
     if split.owed != hold.owed:
         draft.add(account, SetDebt(key, split.debt))
     lots = [lot for part in parts if part.leg.layer == pool.name for lot in lots_used(part)]
@@ -74,9 +77,31 @@ def settle_overshoot(
     )
 
 
+def left_of_bounds(waterfall: Waterfall, facts: Facts, hold: Hold, parts: Sequence[Kept], draft: Draft) -> Bounds:
+    """What the request's own bounds leave free layers beside these parts and what is owed (LANGUAGE.md L10)."""
+    left = left_to_charge(waterfall, hold, parts)
+    pool = last_pool(waterfall, facts, hold, draft) if hold.owed and left else None
+    if pool is not None and is_charged(pool) and pool.unit.name in left:
+        left[pool.unit.name] -= hold.owed
+    return Bounds(None if hold.only is None else frozenset(hold.only), left)
+
+
+def left_to_charge(waterfall: Waterfall, hold: Hold, parts: Sequence[Kept]) -> dict[str, int]:
+    """What of the request's `max_charge` is left beside these parts, by unit."""
+    left = dict(hold.max_charge)
+    charged = {layer.name: layer.unit.name for layer in waterfall.layers if is_charged(layer)} if left else {}
+    for part in parts:
+        unit = charged.get(part.leg.layer)
+        if unit in left:
+            left[unit] -= part.amount
+    return left
+
+
 def last_pool(waterfall: Waterfall, facts: Facts, hold: Hold, draft: Draft) -> PoolLayer | None:
-    """The last pool of the waterfall that applies."""
+    """The last pool of the waterfall that applies, of those that the request may draw on."""
     for layer in reversed(waterfall.layers):
+        if hold.only is not None and layer.name not in hold.only:
+            continue
         key = hold.accounts[layer.account]
         account = None if key is None else draft.account(key)
         if isinstance(layer, PoolLayer) and passed_by(layer, facts, account) is None:

@@ -27,7 +27,14 @@ from overspill.records.usage import USAGE
 from overspill.step import facts as facts_kept
 from overspill.step.expiry import ProgramOf, holders, layer_of, rehoused
 from overspill.step.keys import Identified
-from overspill.step.overshoot import Overshoot, owed_draws, refund_shown, repaid_shown, settle_overshoot
+from overspill.step.overshoot import (
+    Overshoot,
+    left_of_bounds,
+    owed_draws,
+    refund_shown,
+    repaid_shown,
+    settle_overshoot,
+)
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct, json_bytes, replace
 from overspill.words.failures import Failure
@@ -218,7 +225,7 @@ def refilled(
     gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final else {}
     asked = base - sum(part.base for part in inside) - hold.owed_base
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts] if asked > 0 else []
-    free = _free(waterfall, facts, hold, inside, asked, accounts, now) if asked > 0 else []
+    free = _free(waterfall, facts, hold, inside, asked, draft, accounts, now) if asked > 0 else []
     return Refill(
         waterfall=waterfall,
         facts=facts,
@@ -267,15 +274,20 @@ def _free(
     hold: Hold,
     inside: Sequence[Kept],
     asked: int,
+    draft: Draft,
     accounts: Sequence[Account | None],
     now: int,
 ) -> list[tuple[Layer, Step]]:
-    """What each layer visited covers of `asked` beyond what is `inside`."""
+    """What each layer visited covers of `asked` beyond what is `inside`, within the request's own bounds (LANGUAGE.md
+    L10)."""
     prior: dict[str, tuple[int, int]] = {}
     for part in inside:
         base, amount = prior.get(part.leg.layer, (0, 0))
         prior[part.leg.layer] = (base + part.base, amount + part.amount)
-    meeting = Meeting(waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior)
+    bounds = left_of_bounds(waterfall, facts, hold, inside, draft)
+    meeting = Meeting(
+        waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior, bounds=bounds
+    )
     return list(zip(waterfall.layers, fill(meeting, asked)[5], strict=False))
 
 
