@@ -366,6 +366,7 @@ _STATUS: Mapping[str, str] = {
 _EXPLANATION: Mapping[str, str] = {
     "record": "The number of the record in the journal.",
     "build": "By which program it was made, or null.",
+    "drift": "Microseconds by which the wall clock stood ahead of the engine's, where that was too much; otherwise 0.",
     "overspill": "The program's version.",
     "kernel": "SHA-256 of the source of the arithmetic that is proved.",
     "tzdata": "The edition of the time zones.",

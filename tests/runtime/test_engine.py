@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -242,6 +243,37 @@ def test_a_process_whose_clock_is_behind_takes_the_journals_time(tmp_path: Path)
     assert behind.decide(_request("r1")).record.at == "2026-10-05T10:00:00.000000Z"
     ahead.close()
     behind.close()
+
+
+class Drifting(ManualClock):
+    """A clock from which the wall clock has gone away."""
+
+    away = 0
+
+    def drift(self) -> int:
+        return self.away
+
+
+@pytest.mark.rule("T3")
+def test_a_wall_clock_that_goes_away_is_told_and_stands_beside_what_is_decided(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Drifting(NOW)
+    with Engine.open(clock=clock) as engine:
+        engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="s")
+        told = []
+        for number, away in enumerate((2_000_000, 2_000_001, 5_000_000, -1, -7_000_000)):
+            clock.away = away
+            decision = engine.decide(_request(f"r{number}"))
+            explained = engine.explain(decision.id)
+            assert explained is not None
+            told.append(explained.record.drift)
+        assert told == [0, 2_000_001, 5_000_000, 0, -7_000_000]
+    alarms = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(one["event"], one["wall_clock_ahead_micros"]) for one in alarms] == [
+        ("clock_drift", 2_000_001),
+        ("clock_drift", -7_000_000),
+    ]
 
 
 @pytest.mark.rule("L3")

@@ -45,6 +45,8 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
     if explanation["build"] is not None:
         build = explanation["build"]
         out(f"  by overspill {build['overspill']}, kernel {build['kernel'][7:15]}, tzdata {build['tzdata']}")
+    if drift := explanation["drift"]:
+        out(f"  while the wall clock stood {abs(drift) / 1_000_000:.1f} s {'ahead' if drift > 0 else 'behind'}")
     return 0
 
 

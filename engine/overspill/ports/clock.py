@@ -9,3 +9,7 @@ class Clock(Protocol):
     def now(self) -> int:
         """Microseconds since 1970-01-01T00:00:00Z; never less than the answer before."""
         ...
+
+    def drift(self) -> int:
+        """Microseconds by which the wall clock is ahead of this one; 0 where there is no other."""
+        ...

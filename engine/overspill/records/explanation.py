@@ -36,9 +36,11 @@ class PoolCandidates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """`answer` is what was answered, in its exact bytes; `build` by which program, null where nobody wrote it down."""
+    """`answer` is what was answered, in its exact bytes; `build` by which program, null where nobody wrote it down. `drift`
+    are the microseconds by which the wall clock stood ahead of the engine's, where that was too much; otherwise 0."""
 
     record: int
     build: Build | None
+    drift: int
     answer: dict[str, Any]
     candidates: tuple[PoolCandidates, ...]

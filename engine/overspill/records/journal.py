@@ -48,6 +48,9 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     away: Mapping[str, int] | None = None
     """Set where it was decided while the store was away: what the account had been granted in that outage before, in base
     steps by waterfall."""
+    drift: int = 0
+    """Microseconds by which the wall clock stood ahead of the clock that `at` is by, where that was too much (LANGUAGE.md
+    T3)."""
     build: Build | None = None
     """By which program it was made, for who reads it from a store; it stands beside the journal's text, not in it."""
 

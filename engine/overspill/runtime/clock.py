@@ -16,7 +16,7 @@ class SystemClock:
         return time.monotonic_ns() // 1000 + self._offset
 
     def drift(self) -> int:
-        """Microseconds by which the wall clock is ahead of this one; large means an alarm."""
+        """Microseconds by which the wall clock is ahead of this one."""
         return time.time_ns() // 1000 - self.now()
 
 
@@ -28,6 +28,9 @@ class ManualClock:
 
     def now(self) -> int:
         return self._at
+
+    def drift(self) -> int:
+        return 0
 
     def set(self, at: int) -> None:
         self._at = max(self._at, at)

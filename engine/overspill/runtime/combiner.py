@@ -17,17 +17,20 @@ from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
+from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import PASSING, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
-from overspill.words.codec import Struct
+from overspill.words.codec import Struct, replace
 from overspill.words.failures import Failure, StoreFailure
 
 T = TypeVar("T")
 
 BATCH_MAX = 256
+DRIFT_MAX = 2_000_000
+"""Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
 SNAPSHOT_EVERY = 16_384
 """Ids. A snapshot stalls one batch for some 25 ms: at this distance fewer than one decision in a hundred meets one, and a
 start after a crash folds that many records, in some 0.3 s."""
@@ -61,11 +64,13 @@ class Waiting(Struct, eq=False):
 class Combiner:
     """One per process and store."""
 
-    def __init__(self, store: Store, clock: Clock, plans: Plans) -> None:
-        self._store, self._clock, self._plans = store, clock, plans
+    def __init__(self, store: Store, clock: Clock, plans: Plans, alarm: Callable[..., None] = alarm) -> None:
+        self._store, self._clock, self._plans, self._alarm = store, clock, plans, alarm
         self.states = States(store)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
+        self._alarmed = False
+        """Whether the clock's drift has been told."""
         self._outage: Outage | None = None
         """While the store is away and something has been granted."""
         self._queue: deque[Waiting] = deque()
@@ -276,8 +281,24 @@ class Combiner:
         """Another process may have stamped later than this one's clock stands: time never runs backwards (T3)."""
         return max(self._clock.now(), self.states.last_at)
 
+    def _drift(self) -> int:
+        """How far the wall clock is ahead, where that is too much; whoever runs the engine is told once (T3)."""
+        drift = self._clock.drift()
+        if -DRIFT_MAX <= drift <= DRIFT_MAX:
+            self._alarmed = False
+            return 0
+        if not self._alarmed:
+            self._alarmed = True
+            self._alarm(
+                "clock_drift", wall_clock_ahead_micros=drift, help="set the clock of this machine, then start again"
+            )
+        return drift
+
     def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
-        """A form is stored with the first answer that has it."""
+        """A form is stored with the first answer that has it, and a drift of the clock with every record."""
+        drift = self._drift()
+        if drift:
+            records = [replace(record, drift=drift) for record in records]
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)

@@ -42,6 +42,7 @@ def explained(store: Store, policies: Policies, record: Record) -> Explained:
     shown = {
         "record": record.seq,
         "build": record.build,
+        "drift": record.drift,
         "answer": Raw(bytes(record.answer)),
         "candidates": _candidates(store, policies, record),
     }
