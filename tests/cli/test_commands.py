@@ -172,6 +172,13 @@ def test_what_cannot_be_done_is_said_in_one_place(tmp_path: Path, arguments: lis
     assert done.out == ""
 
 
+@pytest.mark.parametrize("value", ["²", "٣", "--5", "5.0", "9" * 20])
+def test_a_whole_number_is_written_in_digits(tmp_path: Path, value: str) -> None:
+    (tmp_path / "t.spill").write_text(DSL.replace("account user {", "account user {\n  level: int = 0;"))
+    done = run("account", "set", "u", f"level={value}", "--id", "x", "--db", "x.db", "-p", "t.spill", cwd=tmp_path)
+    assert (done.code, "error[invalid_attribute]" in done.err) == (2, True)
+
+
 def test_a_failure_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
     done = run("explain", "dec_x", "--db", "x.db", "--format", "json", cwd=tmp_path)
     assert json.loads(done.err)["error"]["code"] == "unknown_id"

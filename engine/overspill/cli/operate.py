@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 
@@ -121,10 +122,13 @@ def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None
         return text
     if declared.type is bool:
         if text not in ("true", "false"):
-            raise Failure("invalid_attribute", f"`{name}` is true or false, not `{text[:40]}`")
+            raise Failure(
+                "invalid_attribute", f"`{name}` is true or false, not `{text[:40]}`", help="write one of them"
+            )
         return text == "true"
-    if not text.lstrip("-").isdigit() or len(text) > 19:
-        raise Failure("invalid_attribute", f"`{name}` is a whole number, not `{text[:40]}`")
+    if re.fullmatch("-?[0-9]{1,19}", text) is None:
+        message = f"`{name}` is a whole number, not `{text[:40]}`"
+        raise Failure("invalid_attribute", message, help="write it in digits")
     return int(text)
 
 
