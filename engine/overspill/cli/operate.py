@@ -17,7 +17,7 @@ from overspill.cli.io import (
     policy_option,
     read_input,
 )
-from overspill.cli.operation import operation
+from overspill.cli.operation import first_operation
 from overspill.plan.plan import Instant, Plan
 from overspill.plan.shapes import CATEGORIES
 from overspill.records.answers import Receipt
@@ -39,7 +39,7 @@ from overspill.words.failures import Failure
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
 @click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
-@operation
+@first_operation
 def grant(
     engine: Engine,
     account: str,
@@ -97,7 +97,7 @@ def account() -> None:
 @click.argument("attributes", nargs=-1, required=True, metavar="NAME=VALUE…")
 @click.option("--id", "id_", required=True, help="Your key for this change.")
 @click.option("--actor", default="operator", show_default=True, help="Who sets it.")
-@operation
+@first_operation
 def account_set(engine: Engine, name: str, attributes: tuple[str, ...], id_: str, actor: str) -> Receipt:
     """Set attributes of ACCOUNT; an empty value makes one absent.
 
