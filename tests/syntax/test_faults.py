@@ -122,6 +122,14 @@ def test_all_faults_of_a_file_are_found_at_once() -> None:
     assert ("OSP201", "drow") in codes
 
 
+def test_all_traps_of_a_yaml_file_are_found_at_once() -> None:
+    text = YAML.replace('version: "1"', "version: &a 1").replace(
+        "language:", "<<: {b: *a}\n? [x]\n: y\nlanguage: !!int"
+    )
+    found = [fault.code for fault in faults_of(text + 'language: "1"\n', "t.spill.yaml")]
+    assert found == ["OSP121", "OSP122", "OSP121", "OSP125", "OSP124", "OSP123"]
+
+
 def test_an_end_that_comes_too_early_is_said_once() -> None:
     faults = faults_of(DSL.rstrip().removesuffix("}"))
     assert [fault.message for fault in faults] == ["unexpected end"]
