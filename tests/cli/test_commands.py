@@ -168,6 +168,9 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
         (["explain", "dec_x", "--db", "nowhere/x.db"], 3, "no folder"),
         (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
         (["chek"], 2, "check"),
+        (["check", "x" * 5000], 2, "File name too long"),
+        (["check", "no\x1b[31m"], 2, "there is no policy `no<U+001B>[31m`"),
+        (["explain", "\x1b[31m", "--db", "x.db"], 3, "no database"),
         (["check"], 2, "name a policy file"),
         (["check", "nowhere.spill"], 2, "there is no policy"),
         (["account", "set", "u", "plan", "--id", "x", "--db", "x.db"], 2, "NAME=VALUE"),
@@ -197,7 +200,7 @@ def test_an_output_without_room_is_said_once(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "overspill", "rule"]
         done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error[unwritable]: the output cannot be written: No space left on device\n  = help:")
+    assert done.stderr.startswith("error[not_possible]: the output: No space left on device\n  = help:")
     assert len(done.stderr.splitlines()) == 2
 
 

@@ -79,11 +79,13 @@ def report(failure: Failure) -> None:
 
         sys.stderr.write(text(failure.faults, color=colored(sys.stderr), most=SHOWN_MAX).text)
         return
-    say(f"error[{failure.code}]: {failure.message}")
+    from overspill.syntax.frame import visible
+
+    say(f"error[{failure.code}]: {visible(failure.message)}")
     if failure.pointer:
-        say(f"  = at: {failure.pointer}")
+        say(f"  = at: {visible(failure.pointer)}")
     if failure.help:
-        say(f"  = help: {failure.help}")
+        say(f"  = help: {visible(failure.help)}")
 
 
 def report_json(failure: Failure) -> None:

@@ -85,6 +85,12 @@ def _no_more_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def _refused_by_the_system(error: OSError) -> Failure:
+    """A name that is too long, an output without room: what was asked for, and what the system said."""
+    what = "the output" if error.filename is None else str(error.filename)[:80]
+    return Failure("not_possible", f"{what}: {error.strerror}", help="check the path, or write elsewhere")
+
+
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code and never lets a traceback out."""
     as_json = "json" in arguments or "--format=json" in arguments
@@ -111,14 +117,9 @@ def run(arguments: list[str]) -> int:
         _no_more_output()
         return 2
     except OSError as error:
-        if error.errno != ENOSPC:
-            raise
-        _no_more_output()
-        show(
-            Failure(
-                "unwritable", f"the output cannot be written: {error.strerror}", help="make room, or write elsewhere"
-            )
-        )
+        if error.errno == ENOSPC:
+            _no_more_output()
+        show(_refused_by_the_system(error))
         return 2
     except Exception as error:  # a defect of ours: one line, no traceback
         show(Failure("internal_error", f"{type(error).__name__}: {error}", help="report it with what you ran"))
