@@ -111,6 +111,8 @@ GRANTS = [
     ({"amount": "0"}, "invalid_amount"),
     ({"amount": "-1"}, "invalid_amount"),
     ({"amount": "1e3000000"}, "invalid_amount"),
+    ({"amount": 5}, "invalid_amount"),
+    ({"amount": 5.5}, "invalid_amount"),
     ({"amount": "1.0000001"}, "invalid_amount"),
     ({"expires_at": "2020-01-01T00:00:00Z"}, "already_expired"),
     ({"expires_at": "tomorrow"}, "invalid_instant"),

@@ -50,6 +50,8 @@ class Decimal10(Struct, frozen=True):
 
 def decimal_from_text(text: str) -> Decimal10:
     """`12.50` → 125 × 10^-1. Raises AmountError unless it is a plain decimal of at most 18 + 9 digits."""
+    if type(text) is not str:  # a program's caller, unlike a file, can hand over anything
+        raise AmountError(f"`{text!r}` is not text", 'write the amount as text, such as "12.5"')
     match = _DECIMAL.fullmatch(text)
     if match is None:
         if _PLAIN.fullmatch(text):
