@@ -67,6 +67,12 @@ def test_the_messages_are_the_golden_ones(code: str) -> None:
     assert shown == (GOLDEN / f"{code}.txt").read_text("utf-8")
 
 
+@pytest.mark.parametrize("page", RULES.values(), ids=RULES)
+def test_every_finding_says_what_to_do(page: Rule) -> None:
+    faults = [fault for example in page.avoid if example.surface for fault in findings(example)]
+    assert [fault.message for fault in faults if not fault.help] == []
+
+
 def test_no_golden_message_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(RULES)
 

@@ -176,7 +176,9 @@ def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["policy", "request", "decision", "status", "explanation", "tests"])
 def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
-    assert json.loads(run("schema", name, cwd=tmp_path).out)["title"].startswith("Overspill")
+    printed = run("schema", name, cwd=tmp_path).out
+    assert json.loads(printed)["title"].startswith("Overspill")
+    assert run("schema", name, "--format", "text", cwd=tmp_path).out == printed
 
 
 @pytest.mark.parametrize(
@@ -184,10 +186,20 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
     [
         (["decide", "-p", "nowhere"], 2, "there is no policy"),
         (["decide", "nowhere.jsonl"], 2, "No such file"),
-        (["explain", "dec_x", "--db", "x.db"], 2, "no record"),
+        (["explain", "dec_x", "--db", "x.db"], 3, "there is no database x.db"),
+        (["reconcile", "--db", "x.db"], 3, "there is no database x.db"),
+        (["sweep", "--db", "x.db"], 3, "there is no database x.db"),
+        (["account", "show", "u", "--db", "x.db"], 3, "there is no database x.db"),
+        (["top-up", "list", "--db", "x.db"], 3, "there is no database x.db"),
+        (["release", "hold_x", "--db", "x.db"], 3, "there is no database x.db"),
+        (["decide", "--preview", "--db", "x.db"], 3, "there is no database x.db"),
+        (["decide", "--set", "plan=plus", "--db", "x.db"], 2, "with --db, `overspill account set`"),
         (["explain", "dec_x", "--db", "nowhere/x.db"], 3, "no folder"),
         (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
         (["chek"], 2, "check"),
+        (["check", "x" * 5000], 2, "File name too long"),
+        (["check", "no\x1b[31m"], 2, "there is no policy `no<U+001B>[31m`"),
+        (["explain", "\x1b[31m", "--db", "x.db"], 3, "no database"),
         (["check"], 2, "name a policy file"),
         (["check", "nowhere.spill"], 2, "there is no policy"),
         (["account", "set", "u", "plan", "--id", "x", "--db", "x.db"], 2, "NAME=VALUE"),
@@ -199,9 +211,37 @@ def test_what_cannot_be_done_is_said_in_one_place(tmp_path: Path, arguments: lis
     assert done.code == code
     assert said in done.err
     assert done.out == ""
+    assert code != 3 or list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["demo", "schema policy", "rule --format json", "rule"])
+def test_an_output_that_nobody_reads_ends_the_command_without_noise(tmp_path: Path, command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        whole = [sys.executable, "-m", "overspill", *command.split()]
+        done = subprocess.run(whole, cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_an_output_without_room_is_said_once(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "overspill", "rule"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[not_possible]: the output: No space left on device\n  = help:")
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("value", ["²", "٣", "--5", "5.0", "9" * 20])
+def test_a_whole_number_is_written_in_digits(tmp_path: Path, value: str) -> None:
+    (tmp_path / "t.spill").write_text(DSL.replace("account user {", "account user {\n  level: int = 0;"))
+    done = run("account", "set", "u", f"level={value}", "--id", "x", "--db", "x.db", "-p", "t.spill", cwd=tmp_path)
+    assert (done.code, "error[invalid_attribute]" in done.err) == (2, True)
 
 
 def test_a_failure_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    run("account", "set", "u_ana", "plan=plus", "--id", "signup", "--db", "x.db", cwd=tmp_path)
     done = run("explain", "dec_x", "--db", "x.db", "--format", "json", cwd=tmp_path)
     assert json.loads(done.err)["error"]["code"] == "unknown_id"
 

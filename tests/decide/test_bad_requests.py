@@ -96,7 +96,7 @@ def test_a_request_that_cannot_be_decided_is_named(engine: Engine, text: str, co
     with pytest.raises(Failure) as error:
         engine.decide(request_from_json(text))
     assert error.value.code == code
-    assert error.value.message
+    assert error.value.message and error.value.help
     assert pointer is None or error.value.pointer == pointer
     assert (engine.account({"user": "u_ana"}), len(list(engine.records()))) == before
 
@@ -111,6 +111,8 @@ GRANTS = [
     ({"amount": "0"}, "invalid_amount"),
     ({"amount": "-1"}, "invalid_amount"),
     ({"amount": "1e3000000"}, "invalid_amount"),
+    ({"amount": 5}, "invalid_amount"),
+    ({"amount": 5.5}, "invalid_amount"),
     ({"amount": "1.0000001"}, "invalid_amount"),
     ({"expires_at": "2020-01-01T00:00:00Z"}, "already_expired"),
     ({"expires_at": "tomorrow"}, "invalid_instant"),
@@ -127,7 +129,7 @@ def test_a_grant_that_makes_no_sense_is_named(engine: Engine, change: dict[str, 
     arguments: dict[str, Any] = {"account": {"user": "u_ana"}, "pool": "credits", "amount": "5", "id": "C9", **change}
     with pytest.raises(Failure) as error:
         engine.grant(**arguments)
-    assert error.value.code == code
+    assert error.value.code == code and error.value.help
 
 
 @pytest.mark.parametrize(
@@ -141,4 +143,4 @@ def test_a_grant_that_makes_no_sense_is_named(engine: Engine, change: dict[str, 
 def test_attributes_are_what_the_policy_declares(engine: Engine, attributes: dict[str, Any], code: str) -> None:
     with pytest.raises(Failure) as error:
         engine.set_attributes({"user": "u_ana"}, attributes, id="x")
-    assert error.value.code == code
+    assert error.value.code == code and error.value.help

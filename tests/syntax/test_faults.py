@@ -25,7 +25,7 @@ DSL_CASES = [
     ("language 1;", "language 1;\ncap seat { per user; }", "OSP202", "cap", "the cap states no `unit`"),
     ("language 1;", "language 1;\nlimt x { }", "OSP201", "limt", "unknown statement `limt`"),
     ("limit plan_limit", "limit Plan", "OSP205", "Plan", "`Plan` is no name"),
-    ("limit plan_limit", "limit рlan", "OSP110", "р", "unexpected `р`"),
+    ("limit plan_limit", "limit рlan", "OSP110", "р", "unexpected `р` (U+0440)"),
     (
         "  unit credits;\n  window",
         "  unit credits;\n  unit credits;\n  window",
@@ -120,6 +120,25 @@ def test_all_faults_of_a_file_are_found_at_once() -> None:
     codes = [(fault.code, fault.span.text) for fault in faults_of(text)]
     assert ("OSP201", "langage") in codes
     assert ("OSP201", "drow") in codes
+
+
+def test_all_traps_of_a_yaml_file_are_found_at_once() -> None:
+    text = YAML.replace('version: "1"', "version: &a 1").replace(
+        "language:", "<<: {b: *a}\n? [x]\n: y\nlanguage: !!int"
+    )
+    found = [fault.code for fault in faults_of(text + 'language: "1"\n', "t.spill.yaml")]
+    assert found == ["OSP121", "OSP122", "OSP121", "OSP125", "OSP124", "OSP123"]
+
+
+def test_an_end_that_comes_too_early_is_said_once() -> None:
+    faults = faults_of(DSL.rstrip().removesuffix("}"))
+    assert [fault.message for fault in faults] == ["unexpected end"]
+
+
+def test_what_is_nested_too_deep_is_shown_where_it_is() -> None:
+    (fault,) = faults_of(DSL.replace("when user.blocked;", f"when {'(' * 70}user.blocked{')' * 70};"))
+    before = fault.span.source.text[: fault.span.start]
+    assert (fault.code, before.rpartition("when ")[2]) == ("OSP103", "(" * 63)  # one brace is around them
 
 
 def test_a_frame_shows_the_line_the_second_place_and_the_help() -> None:

@@ -257,7 +257,7 @@ class _Checker:
 
     def fits(self, span: Span, count: int) -> bool:
         if count > ITEMS_MAX:
-            self.fault("OSP234", span, f"more than {ITEMS_MAX} items are written here")
+            self.fault("OSP234", span, f"more than {ITEMS_MAX} items are written here", "split the condition")
         return count <= ITEMS_MAX
 
     def common(self, items: tuple[typed.TypedExpr, ...]) -> Type | None:
@@ -350,7 +350,8 @@ class _Checker:
             help = f"write it as list.{expr.function}(item, …)"
             return self.stop("OSP231", expr.args[0].span, "a macro's variable is a plain name", help)
         if len(around.locals) >= NESTING_MAX:
-            self.fault("OSP234", expr.span, f"macros stand in each other more than {NESTING_MAX} deep")
+            help = "name the inner part with a `let`, or split the condition"
+            self.fault("OSP234", expr.span, f"macros stand in each other more than {NESTING_MAX} deep", help)
             return None
         items = self.items(macro.items, around)
         if items is None or not isinstance(items.type, ListType):

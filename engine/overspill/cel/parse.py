@@ -124,6 +124,19 @@ def nesting(text: str) -> int:
     return deepest
 
 
+def bracket_below(text: str, most: int) -> int:
+    """Where the first bracket opens that is nested deeper than `most`; 0 where none is."""
+    depth = 0
+    for found in _SKIPPED_OR_BRACKET.finditer(text):
+        if found[0] in _OPENING:
+            depth += 1
+            if depth > most:
+                return found.start()
+        elif found[0] in _CLOSING:
+            depth = max(depth - 1, 0)
+    return 0
+
+
 def syntax_fault(error: UnexpectedInput, text: str, source: Source, offset: int, code: str) -> Fault:
     """What was found and what was expected, in the author's words."""
     expected = set()
@@ -149,12 +162,16 @@ def syntax_fault(error: UnexpectedInput, text: str, source: Source, offset: int,
             )
     wanted = words_of(expected)
     help = _habit(text, start, end, expected) or (f"expected {wanted}" if wanted else None)
+    if not text[start:end].isascii() and text[start:end].isprintable():
+        help = "names are of ASCII letters, digits and `_`; other text stands in quotes"
     return Fault(code=code, span=Span(source, offset + start, offset + end), message=f"unexpected {found}", help=help)
 
 
 def _character(char: str) -> str:
-    """A character as it shows, or as its code point where it would show nothing."""
-    return f"`{char}`" if char.isprintable() else f"the invisible character U+{ord(char):04X}"
+    """A character as it shows, with its code point where it may show nothing or as another."""
+    if not char.isprintable():
+        return f"the invisible character U+{ord(char):04X}"
+    return f"`{char}`" if char.isascii() else f"`{char}` (U+{ord(char):04X})"
 
 
 def _habit(text: str, start: int, end: int, expected: set[str]) -> str | None:

@@ -144,7 +144,7 @@ def _header(bundle: tree.Bundle, faults: Faults) -> _Header | None:
     except InstantError as error:
         assert effective is not None
         late = effective.ends if starts is not None and effective.ends is not None else effective.starts
-        faults.add("OSP223", late.span, str(error))
+        faults.add("OSP223", late.span, str(error), help=error.help)
         return None
     if effective is not None and starts is not None and ends is not None and ends <= starts:
         faults.add("OSP304", effective.span, "the policy ends before it begins", help="correct the dates")

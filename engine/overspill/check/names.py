@@ -162,7 +162,7 @@ class Names:
             return steps_from_text(amount.number.text, own)
         except AmountError as error:
             code = "OSP221" if "finer" in str(error) else "OSP222"
-            self.faults.add(code, amount.number.span, str(error))
+            self.faults.add(code, amount.number.span, str(error), help=error.help)
             return None
 
     def instant(self, text: tree.InstantText) -> int | None:
@@ -170,14 +170,14 @@ class Names:
         try:
             return instant_from_text(text.text)
         except InstantError as error:
-            self.faults.add("OSP223", text.span, str(error))
+            self.faults.add("OSP223", text.span, str(error), help=error.help)
             return None
 
     def length(self, text: tree.DurationText) -> Length | None:
         try:
             return length_from_text(text.text)
         except LengthError as error:
-            self.faults.add("OSP223", text.span, str(error))
+            self.faults.add("OSP223", text.span, str(error), help=error.help)
             return None
 
     def word(self, what: str, name: tree.Name | None, known: tuple[str, ...]) -> str | None:

@@ -103,7 +103,7 @@ class Prices:
                     try:
                         scales.append(decimal_from_text(cell.price.text).scale)
                     except AmountError as error:
-                        self.faults.add("OSP222", cell.price.span, str(error))
+                        self.faults.add("OSP222", cell.price.span, str(error), help=error.help)
         return max(scales)
 
     def _dated(self, item: tree.RateCard, meters: tuple[str, ...], scale: int) -> list[PriceTable] | None:

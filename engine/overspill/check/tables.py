@@ -133,7 +133,7 @@ class Tables:
         try:
             decimal = decimal_from_text(number.text)
         except AmountError as error:
-            self.faults.add("OSP222", number.span, str(error))
+            self.faults.add("OSP222", number.span, str(error), help=error.help)
             return None
         if decimal.digits <= 0:
             self.faults.add(

@@ -312,7 +312,7 @@ class Waterfalls:
         try:
             per = decimal_from_text("1" if at.per is None else at.per.text)
         except AmountError as error:
-            self.faults.add("OSP222", at.span, str(error))
+            self.faults.add("OSP222", at.span, str(error), help=error.help)
             return None
         if steps <= 0 or per.digits <= 0:
             self.faults.add("OSP306", at.span, "a rate is more than zero", help="give both sides a positive amount")

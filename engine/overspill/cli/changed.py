@@ -69,7 +69,8 @@ def _lines(path: Path, revision: str) -> Lines:
     plain = ("--unified=0", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
     done = _git(path.parent, "diff", *plain, "--end-of-options", revision, "--", path.name)
     if done.returncode:
-        raise Failure("git_failed", f"git diff failed for {path}: {_last_line(done.stderr)}")
+        message = f"git diff failed for {path}: {_last_line(done.stderr)}"
+        raise Failure("git_failed", message, help="leave --since out to check everything")
     found = [(int(start), int(start) + int(count or 1)) for start, count in _HUNK.findall(done.stdout)]
     kept = [(start, end) for start, end in found if end > start]
     return Lines(tuple(start for start, _ in kept), tuple(end for _, end in kept))

@@ -11,9 +11,9 @@ import click
 
 from overspill.cli.io import (
     db_option,
-    existing_db_option,
     failure_object,
     format_option,
+    needed_db_option,
     out,
     out_json,
     pairs,
@@ -21,6 +21,7 @@ from overspill.cli.io import (
     read_input,
     report,
     say,
+    there,
 )
 from overspill.cli.operation import operation
 from overspill.records.answers import Decision, Receipt
@@ -54,13 +55,17 @@ def decide(
     overspill decide --db x.db requests.jsonl
     echo '{"id": "r1", …}' | overspill decide --preview --set plan=plus --format text
     """
+    if sets and db is not None:
+        raise click.UsageError("--set is for what is kept nowhere; with --db, `overspill account set` does it")
+    if preview and db is not None:
+        there(db)
     return _stream(requests, policy, db, sets, "preview" if preview else "decide", fail_on_deny, format_)
 
 
 @click.command()
 @click.argument("requests", default="-")
 @policy_option
-@existing_db_option
+@needed_db_option
 @click.option("--fail-on-deny", is_flag=True, help="Exit with 1 when a request is denied.")
 @format_option("json", "text", default="json")
 def reserve(requests: str, policy: str, db: str, fail_on_deny: bool, format_: str) -> int:

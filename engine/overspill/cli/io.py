@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from overspill.words.codec import json_bytes
-from overspill.words.failures import Failure, PolicyFaults
+from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 
 F = TypeVar("F", bound=Callable[..., Any])
 SHOWN_MAX = 50
@@ -26,7 +26,22 @@ db_option = click.option("--db", type=click.Path(), help="The database file; mad
 stdin_name_option = click.option(
     "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
 )
-existing_db_option = click.option("--db", type=click.Path(), required=True, help="The database file.")
+needed_db_option = click.option(
+    "--db", type=click.Path(), required=True, help="The database file; made when it is not there."
+)
+
+
+def there(path: str) -> str:
+    """A mistyped name must not become an empty database, of which there is nothing to tell."""
+    if not os.path.lexists(path) and Path(path).parent.is_dir():
+        help = "name the one that was decided with; `decide`, `reserve`, `grant` and `account set` make one"
+        raise StoreFailure("no_such_database", f"there is no database {path}", help=help)
+    return path
+
+
+existing_db_option = click.option(
+    "--db", type=click.Path(), required=True, callback=lambda _, __, path: there(path), help="The database file."
+)
 
 
 def format_option(*formats: str, default: str = "text") -> Callable[[F], F]:
@@ -64,11 +79,13 @@ def report(failure: Failure) -> None:
 
         sys.stderr.write(text(failure.faults, color=colored(sys.stderr), most=SHOWN_MAX).text)
         return
-    say(f"error[{failure.code}]: {failure.message}")
+    from overspill.syntax.frame import visible
+
+    say(f"error[{failure.code}]: {visible(failure.message)}")
     if failure.pointer:
-        say(f"  = at: {failure.pointer}")
+        say(f"  = at: {visible(failure.pointer)}")
     if failure.help:
-        say(f"  = help: {failure.help}")
+        say(f"  = help: {visible(failure.help)}")
 
 
 def report_json(failure: Failure) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from errno import ENOSPC
 from importlib import import_module
 
 import click
@@ -78,12 +80,24 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+def _no_more_output() -> None:
+    """What is still buffered goes nowhere, so that nothing fails again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _refused_by_the_system(error: OSError) -> Failure:
+    """A name that is too long, an output without room: what was asked for, and what the system said."""
+    what = "the output" if error.filename is None else str(error.filename)[:80]
+    return Failure("not_possible", f"{what}: {error.strerror}", help="check the path, or write elsewhere")
+
+
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code and never lets a traceback out."""
     as_json = "json" in arguments or "--format=json" in arguments
     show = report_json if as_json else report
     try:
         result = cli.main(arguments, prog_name="overspill", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.Abort:
@@ -99,9 +113,14 @@ def run(arguments: list[str]) -> int:
     except (PolicyFaults, Failure) as failure:
         show(failure)
         return 3 if failure.code == "internal_error" else 2
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except (BrokenPipeError, SystemExit):  # whoever read the output has gone; click exits by itself then
+        _no_more_output()
+        return 2
+    except OSError as error:
+        if error.errno == ENOSPC:
+            _no_more_output()
+        show(_refused_by_the_system(error))
+        return 2
     except Exception as error:  # a defect of ours: one line, no traceback
         show(Failure("internal_error", f"{type(error).__name__}: {error}", help="report it with what you ran"))
         return 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import click
 
@@ -16,7 +17,7 @@ from overspill.cli.io import (
     policy_option,
     read_input,
 )
-from overspill.cli.operation import operation
+from overspill.cli.operation import first_operation
 from overspill.plan.plan import Instant, Plan
 from overspill.plan.shapes import CATEGORIES
 from overspill.records.answers import Receipt
@@ -38,7 +39,7 @@ from overspill.words.failures import Failure
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
 @click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
-@operation
+@first_operation
 def grant(
     engine: Engine,
     account: str,
@@ -96,7 +97,7 @@ def account() -> None:
 @click.argument("attributes", nargs=-1, required=True, metavar="NAME=VALUE…")
 @click.option("--id", "id_", required=True, help="Your key for this change.")
 @click.option("--actor", default="operator", show_default=True, help="Who sets it.")
-@operation
+@first_operation
 def account_set(engine: Engine, name: str, attributes: tuple[str, ...], id_: str, actor: str) -> Receipt:
     """Set attributes of ACCOUNT; an empty value makes one absent.
 
@@ -121,10 +122,13 @@ def attribute_value(plan: Plan, kind: str, name: str, text: str) -> Value | None
         return text
     if declared.type is bool:
         if text not in ("true", "false"):
-            raise Failure("invalid_attribute", f"`{name}` is true or false, not `{text[:40]}`")
+            raise Failure(
+                "invalid_attribute", f"`{name}` is true or false, not `{text[:40]}`", help="write one of them"
+            )
         return text == "true"
-    if not text.lstrip("-").isdigit() or len(text) > 19:
-        raise Failure("invalid_attribute", f"`{name}` is a whole number, not `{text[:40]}`")
+    if re.fullmatch("-?[0-9]{1,19}", text) is None:
+        message = f"`{name}` is a whole number, not `{text[:40]}`"
+        raise Failure("invalid_attribute", message, help="write it in digits")
     return int(text)
 
 

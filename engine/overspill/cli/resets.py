@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from overspill.cli.io import account_of
-from overspill.cli.operation import operation
+from overspill.cli.operation import first_operation, operation
 from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
 from overspill.words.anchors import ANCHORS, KEEP_ANCHOR
@@ -44,7 +44,7 @@ def reset_now(
 @click.argument("limit")
 @click.option("--id", "id_", required=True, help="The reset's name: the same again grants nothing more.")
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
-@operation
+@first_operation
 def reset_grant(engine: Engine, account: str, limit: str, id_: str, actor: str) -> Receipt:
     """Let ACCOUNT (user/u_ana) reset the windows of LIMIT once, within the time that the policy states.
 

@@ -8,10 +8,18 @@ from overspill.cli.io import format_option, out
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["policy", "request", "decision", "status", "explanation", "tests"]))
-@format_option("json", default="json")
+@click.argument(
+    "name", metavar="NAME", type=click.Choice(["policy", "request", "decision", "status", "explanation", "tests"])
+)
+@format_option("json", "text", default="json")
 def schema(name: str, format_: str) -> int:
-    """Print a JSON Schema."""
+    """Print the JSON Schema NAME: policy, request, decision, status, explanation or tests.
+
+    It is JSON in either format.
+
+    \b
+    overspill schema policy > policy.schema.json
+    """
     from importlib.resources import files
 
     out((files("overspill_grammar") / "schemas" / f"{name}.schema.json").read_text("utf-8").rstrip("\n"))

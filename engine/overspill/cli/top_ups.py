@@ -6,7 +6,7 @@ import click
 
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option
-from overspill.cli.operation import operation
+from overspill.cli.operation import first_operation, operation
 from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
 
@@ -25,7 +25,7 @@ def top_up() -> None:
 @click.option("--on/--off", "enabled", required=True, help="Whether anything is bought.")
 @click.option("--id", "id_", required=True, help="Your key for this change.")
 @click.option("--actor", required=True, help="Who agrees.")
-@operation
+@first_operation
 def top_up_set(
     engine: Engine,
     account: str,

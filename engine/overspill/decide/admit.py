@@ -20,7 +20,7 @@ from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
 from overspill.words.kept import kept
-from overspill.words.names import is_identifier
+from overspill.words.names import IDENTIFIER_HELP, is_identifier
 
 METER_MAX = 2**63 - 1
 TEXT_MAX = 256
@@ -163,7 +163,12 @@ def _serves(waterfall: Waterfall, admitted: Admitted, accounts: Accounts) -> boo
 def _not_served(plan: Plan, fields: Mapping[str, Scalar]) -> Failure:
     field = plan.dispatch.field
     if field is None:
-        return Failure("not_served", "no waterfall of the policy serves this request", pointer="/fields")
+        return Failure(
+            "not_served",
+            "no waterfall of the policy serves this request",
+            help="its fields meet no `serves` condition",
+            pointer="/fields",
+        )
     known = sorted(plan.dispatch.by_value)
     if field not in fields:
         return Failure(
@@ -185,7 +190,7 @@ def _no_identifier(text: object, pointer: str, what: str) -> Failure:
     return Failure(
         "invalid_id",
         f"{what} {_shown(text)} is no identifier",
-        help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
+        help=IDENTIFIER_HELP,
         pointer=pointer,
     )
 

@@ -76,7 +76,8 @@ def price_table(pricing: Pricing, at: int) -> PriceTable:
         if table.starts <= at:
             return table
     first = pricing.tables[-1].starts
-    raise Failure("no_price_yet", f"rate card `{pricing.card}` has no prices before {instant_text(first)}")
+    message = f"rate card `{pricing.card}` has no prices before {instant_text(first)}"
+    raise Failure("no_price_yet", message, help="ask again then, or give the card an earlier table")
 
 
 def look_up(table: Table[V], waterfall: Waterfall, facts: Facts) -> V:

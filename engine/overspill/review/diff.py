@@ -139,8 +139,11 @@ def _header_path(item: tree.Item) -> Path:
 
 
 def _differences(old: Side, new: Side) -> Iterator[Change]:
+    places = {*old.places, *new.places}
     for key in sorted({*old.canonical, *new.canonical}):
-        for path, before, after in _walk((key,), old.canonical.get(key), new.canonical.get(key)):
+        # Where one side has none of a kind, what the other has of it is new or gone one by one, each with its place.
+        none: Plain | None = None if (key,) in places else {}
+        for path, before, after in _walk((key,), old.canonical.get(key, none), new.canonical.get(key, none)):
             if path[0] == "waterfalls" and path[2:] == ("draw",):
                 yield from _draws(path, before, after, old, new)
             else:

@@ -15,7 +15,7 @@ from overspill.words.amounts import AmountError, Unit, decimal_from_text, steps_
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.instants import InstantError, instant_from_text
 from overspill.words.lengths import Length, LengthError, length_from_text
-from overspill.words.names import IDENTIFIER
+from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP
 from overspill.words.spans import Span
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class PlanLeaves(Leaves):
     def identifier(self, node: Node, what: str) -> str:
         text = self.scalar(node, what)
         if IDENTIFIER.fullmatch(text.value) is None:
-            help = "use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit"
+            help = IDENTIFIER_HELP
             raise self.refuse("OSP205", text.inner, f"`{text.value[:60]}` is no identifier", help)
         return text.value
 
@@ -84,14 +84,14 @@ class PlanLeaves(Leaves):
         try:
             return instant_from_text(text.value)
         except InstantError as error:
-            raise self.refuse("OSP223", text.inner, str(error)) from None
+            raise self.refuse("OSP223", text.inner, str(error), error.help) from None
 
     def length(self, node: Node) -> Length:
         text = self.scalar(node, "a length of time")
         try:
             return length_from_text(text.value)
         except LengthError as error:
-            raise self.refuse("OSP223", text.inner, str(error)) from None
+            raise self.refuse("OSP223", text.inner, str(error), error.help) from None
 
     # ---- amounts
 
@@ -107,7 +107,7 @@ class PlanLeaves(Leaves):
         try:
             return steps_from_text(text, unit)
         except AmountError as error:
-            raise self.refuse("OSP221" if "finer" in str(error) else "OSP222", span, str(error)) from None
+            raise self.refuse("OSP221" if "finer" in str(error) else "OSP222", span, str(error), error.help) from None
 
     def expected_amount(self, node: Node) -> str:
         """`20.0` → `20`, `1 generation` → `1 generations`: canonical digits, with the unit where one is written."""
@@ -116,7 +116,7 @@ class PlanLeaves(Leaves):
         try:
             decimal = decimal_from_text(number)
         except AmountError as error:
-            raise self.refuse("OSP205", text.inner, str(error)) from None
+            raise self.refuse("OSP205", text.inner, str(error), error.help) from None
         digits = text_from_steps(decimal.digits, decimal.scale)
         if not space:
             return digits

@@ -47,7 +47,9 @@ def shipped_policies() -> list[str]:
 def _own(path: Path, policy: str | os.PathLike[str]) -> dict[str, bytes]:
     if path.is_dir():
         if not (found := _folder(path)):
-            inner = sorted({str(file.parent) for file in path.rglob("*") if file.name.endswith(ENDINGS)})
+            inner = sorted(
+                {str(file.parent) for file in path.rglob("*") if file.is_file() and file.name.endswith(ENDINGS)}
+            )
             help = (
                 f"name a bundle in it: {', '.join(inner[:5])}" if inner else "policy files end in .spill or .spill.yaml"
             )

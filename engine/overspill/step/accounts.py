@@ -9,7 +9,7 @@ from overspill.plan.plan import AccountKind, Plan
 from overspill.words.codec import Struct
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
-from overspill.words.names import IDENTIFIER
+from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP
 
 
 class Change(Struct, frozen=True):
@@ -28,8 +28,10 @@ def one_account(plan: Plan, account: Mapping[str, str]) -> tuple[AccountKind, st
     kinds = (*plan.kinds, *plan.many)
     kind = next((kind for kind in kinds if kind.name == name), None)
     if kind is None:
-        help = did_you_mean(name, [kind.name for kind in kinds])
+        known = sorted(kind.name for kind in kinds)
+        help = did_you_mean(name, known) or f"declared: {', '.join(known)}"
         raise Failure("unknown_account", f"the policy declares no account `{name[:64]}`", help=help, pointer="/account")
     if not isinstance(id, str) or IDENTIFIER.fullmatch(id) is None:
-        raise Failure("invalid_id", f"`{ascii(id)[:60]}` is no identifier", pointer=f"/account/{name}")
+        message = f"`{ascii(id)[:60]}` is no identifier"
+        raise Failure("invalid_id", message, help=IDENTIFIER_HELP, pointer=f"/account/{name}")
     return kind, id

@@ -88,7 +88,7 @@ def _instant(declared: Input, value: Scalar, pointer: str) -> int:
     try:
         return instant_from_text(str(value))
     except InstantError as error:
-        raise Failure("invalid_attribute", f"`{declared.name}`: {error}", pointer=pointer) from None
+        raise Failure("invalid_attribute", f"`{declared.name}`: {error}", help=error.help, pointer=pointer) from None
 
 
 def value_overflows(value: Scalar) -> bool:

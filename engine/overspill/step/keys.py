@@ -34,7 +34,7 @@ from overspill.step.commands import (
 from overspill.words.codec import Light, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
-from overspill.words.names import IDENTIFIER, is_identifier
+from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier
 
 _is_new_identifier = IDENTIFIER.fullmatch
 
@@ -149,5 +149,5 @@ def _no_identifier(text: object) -> Failure:
     return Failure(
         "invalid_id",
         f"`{ascii(text)[:60]}` is no identifier",
-        help="use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit",
+        help=IDENTIFIER_HELP,
     )

@@ -224,7 +224,8 @@ def transfer(
     amount = lot[LOT_LEFT] if command.amount is None else amount_of(command.amount, pool, "/amount", least=1)
     if amount > lot[LOT_LEFT]:
         left = text_from_steps(lot[LOT_LEFT], pool.unit.scale)
-        raise Failure("not_enough", f"lot `{command.lot}` has {left} {pool.unit.name} left", pointer="/amount")
+        message = f"lot `{command.lot}` has {left} {pool.unit.name} left"
+        raise Failure("not_enough", message, help="transfer that or less", pointer="/amount")
     new: Lot = (identified.id, amount, max(now, lot[LOT_GRANTED_AT]), *lot[3:6], amount)
     repays, rest, owed = repaid(account_of(target).debts.get(pool_key, 0), amount)
     effects = added(pool, account_of(target), pool_key, lot_with(new, rest))

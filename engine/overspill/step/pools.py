@@ -34,7 +34,8 @@ def per_values(pool: Pool, values: Mapping[str, str]) -> tuple[str, ...]:
     """What the pool is kept per beside its account, in its order."""
     if set(values) != set(pool.per):
         wanted = ", ".join(f"`{name}`" for name in pool.per) or "nothing further"
-        raise Failure("wrong_per", f"pool `{pool.name}` is kept per {wanted} beside its account", pointer="/per")
+        message = f"pool `{pool.name}` is kept per {wanted} beside its account"
+        raise Failure("wrong_per", message, help="give exactly these under `per`", pointer="/per")
     return tuple(values[name] for name in pool.per)
 
 

@@ -26,7 +26,7 @@ from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.lengths import instant_after
-from overspill.words.names import is_identifier
+from overspill.words.names import IDENTIFIER_HELP, is_identifier
 
 OUTCOMES = (PENDING, DECLINED, ABANDONED)
 DETAIL_MAX = 200
@@ -48,7 +48,8 @@ def purchased(
     """The lot that was paid for, by the policy under which it was intended; what the pool owes is repaid first. Raises
     Failure `receipt_used` for a receipt that another purchase has."""
     if not is_identifier(command.receipt):
-        raise Failure("invalid_id", f"`{ascii(command.receipt)[:60]}` is no receipt's id", pointer="/receipt")
+        message = f"`{ascii(command.receipt)[:60]}` is no receipt's id"
+        raise Failure("invalid_id", message, help=IDENTIFIER_HELP, pointer="/receipt")
     other = find(receipt_id(command.tenant, command.receipt))
     if other is not None:  # the same purchase again is answered as it was, and does not come here
         message = f"receipt `{command.receipt}` paid for purchase `{other.key[-1]}`"

@@ -37,6 +37,7 @@ from overspill.words.lengths import instant_after
 
 Find = Callable[[str], Record | None]
 _decode = json_decoder(dict[str, Any]).decode
+_NOTHING = "nothing has to be given back"
 
 
 class Counted(Struct, frozen=True):
@@ -105,7 +106,7 @@ def finished(
         raise Failure("already_reversed", message, help="a request is reversed once, and whole", pointer="/of")
     answer = _decode(bytes(record.answer))
     if answer["outcome"] == "deny":
-        raise Failure("nothing_to_reverse", f"`{record.id}` was denied and drew nothing", pointer="/of")
+        raise Failure("nothing_to_reverse", f"`{record.id}` was denied and drew nothing", help=_NOTHING, pointer="/of")
     if record.key[2] == "consume":
         return _consumed(record, answer, program_of)
     return _captured(record, answer, find, account_of, now)
@@ -161,7 +162,7 @@ def _captured(record: Record, answer: Mapping[str, Any], find: Find, account_of:
     last = _last_booking(find, hold.id)
     if last is None:
         message = f"nothing was captured of hold `{hold.id}`"
-        raise Failure("nothing_to_reverse", message, pointer="/of")
+        raise Failure("nothing_to_reverse", message, help=_NOTHING, pointer="/of")
     legs, owed = _used(hold.id, effects_in({root: last.effects[root]})[root])
     layers: dict[str, int] = {}
     for leg in legs:

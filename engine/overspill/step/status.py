@@ -22,7 +22,7 @@ from overspill.words.codec import Raw, json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import instant_text_micros
-from overspill.words.names import is_identifier
+from overspill.words.names import IDENTIFIER_HELP, is_identifier
 
 PendingOf = Callable[[str], Mapping[str, Decimal]]
 """Account key → pool key → what was captured and is not yet posted."""
@@ -81,5 +81,6 @@ def _named(plan: Plan, account: Mapping[str, str], request: Request | None) -> d
             message = f"the policy declares no account `{kind[:64]}`"
             raise Failure("unknown_account", message, help=help, pointer="/account")
         if not isinstance(id, str) or not is_identifier(id):
-            raise Failure("invalid_id", f"`{ascii(id)[:60]}` is no identifier", pointer=f"/account/{kind}")
+            message = f"`{ascii(id)[:60]}` is no identifier"
+            raise Failure("invalid_id", message, help=IDENTIFIER_HELP, pointer=f"/account/{kind}")
     return named

@@ -13,7 +13,7 @@ from lark import UnexpectedInput
 
 from overspill.cel.build import SyntaxStop
 from overspill.cel.drive import Driver
-from overspill.cel.parse import nesting, syntax_fault
+from overspill.cel.parse import bracket_below, nesting, syntax_fault
 from overspill.cel.tables import load
 from overspill.syntax import tree
 from overspill.syntax.builder import PolicyBuilder
@@ -47,12 +47,13 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     """The tree of one `*.spill` file; None when there is any fault."""
     text = source.text
     if nesting(text) > DEPTH_MAX:
+        deep = bracket_below(text, DEPTH_MAX)
         return None, (
             Fault(
                 code="OSP103",
-                span=Span(source, 0, 1),
+                span=Span(source, deep, deep + 1),
                 message=f"the file is nested deeper than {DEPTH_MAX}",
-                help="flatten it",
+                help="close what should be closed before, or split it",
             ),
         )
     faults: list[Fault] = []
@@ -72,6 +73,8 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
                 kept = tuple(item for item in items if item is not None)  # type: ignore[attr-defined]
                 return (None if found else tree.File(source, kept, comments, statements)), in_order(found)
             faults.append(fault)
+            if fault.span.start >= len(text.rstrip()):  # nothing comes behind the end
+                break
             text = _without_statement(text, fault.span.start)
     return None, in_order(faults)
 

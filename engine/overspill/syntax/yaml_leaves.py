@@ -158,7 +158,7 @@ class Leaves:
         try:
             length_from_text(text)
         except LengthError as error:
-            raise self.refuse("OSP223", span, str(error)) from None
+            raise self.refuse("OSP223", span, str(error), error.help) from None
         return tree.DurationText(text, span)
 
     def instant(self, node: Node) -> tree.InstantText:
@@ -166,7 +166,7 @@ class Leaves:
         try:
             instant_from_text(scalar.value)
         except InstantError as error:
-            raise self.refuse("OSP223", scalar.inner, str(error)) from None
+            raise self.refuse("OSP223", scalar.inner, str(error), error.help) from None
         return tree.InstantText(scalar.value, scalar.inner)
 
     def zone(self, node: Node) -> tree.Text:

@@ -63,27 +63,36 @@ class _Reader:
     def span(self, event: yaml.Event) -> Span:
         return Span(self.source, event.start_mark.index, event.end_mark.index)  # type: ignore[union-attr]
 
+    def add(self, code: str, span: Span, message: str, help: str) -> None:
+        self.faults.append(Fault(code=code, span=span, message=message, help=help))
+
     def stop(self, code: str, span: Span, message: str, help: str | None = None) -> YamlFault:
         return YamlFault(Fault(code=code, span=span, message=message, help=help))
 
 
 def read_nodes(source: Source) -> tuple[Mapping | None, tuple[Fault, ...]]:
     """The document's top mapping. Faults that allow reading on are collected, the first that does not ends it."""
-    reader = _Reader(source)
+    node, faults = _read(_Reader(source))
+    return node, tuple(sorted(faults, key=lambda fault: fault.span.start))
+
+
+def _read(reader: _Reader) -> tuple[Mapping | None, list[Fault]]:
+    source = reader.source
     try:
         node = _document(reader)
     except YamlFault as error:
-        return None, (*reader.faults, error.fault)
+        return None, [*reader.faults, error.fault]
     except yaml.MarkedYAMLError as error:
-        return None, (*reader.faults, _syntax(source, error))
+        return None, [*reader.faults, _syntax(source, error)]
     except yaml.YAMLError as error:
-        return None, (*reader.faults, Fault(code="OSP120", span=Span(source, 0, 1), message=f"not YAML: {error}"[:200]))
+        fault = Fault(code="OSP120", span=Span(source, 0, 1), message=f"not YAML: {error}"[:200])
+        return None, [*reader.faults, fault]
     if not isinstance(node, Mapping):
         fault = Fault(
             code="OSP204", span=Span(source, 0, 1), message="the file is no mapping", help="begin with `policy:`"
         )
-        return None, (*reader.faults, fault)
-    return (None if reader.faults else node), tuple(reader.faults)
+        return None, [*reader.faults, fault]
+    return (None if reader.faults else node), reader.faults
 
 
 def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Fault:
@@ -146,17 +155,17 @@ def _guard(reader: _Reader, event: yaml.NodeEvent, depth: int) -> None:
         raise reader.stop("OSP103", span, TOO_DEEP, "flatten it")
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         what = "aliases" if isinstance(event, yaml.AliasEvent) else "anchors"
-        raise reader.stop("OSP121", span, f"YAML's {what} are not read here", "write the value out")
+        reader.add("OSP121", span, f"YAML's {what} are not read here", "write the value out")
     tag = getattr(event, "tag", None)
     if tag is not None:
-        raise reader.stop(
-            "OSP124", span, f"the tag `{tag}` is not read here", "every value gets its type from its place"
-        )
+        reader.add("OSP124", span, f"the tag `{tag}` is not read here", "every value gets its type from its place")
 
 
 def _scalar(reader: _Reader, event: yaml.NodeEvent) -> Scalar:
-    assert isinstance(event, yaml.ScalarEvent)
     span = reader.span(event)
+    if isinstance(event, yaml.AliasEvent):  # a fault already; it stands for nothing
+        return Scalar(f"*{span.start}", True, span, span)
+    assert isinstance(event, yaml.ScalarEvent)
     plain = not event.style
     inner = span
     if not plain and reader.source.text[span.start + 1 : span.end - 1] == event.value:
@@ -172,9 +181,11 @@ def _container(reader: _Reader, start: yaml.Event, end: yaml.Event, children: li
     first: dict[str, Scalar] = {}
     for key, value in zip(children[::2], children[1::2], strict=True):
         if not isinstance(key, Scalar):
-            raise reader.stop("OSP125", key.span, "a key is plain text", "write the key as one word")
+            reader.add("OSP125", key.span, "a key is plain text", "write the key as one word")
+            continue
         if key.plain and key.value == "<<":
-            raise reader.stop("OSP122", key.span, "YAML's merge keys are not read here", "write the entries out")
+            reader.add("OSP122", key.span, "YAML's merge keys are not read here", "write the entries out")
+            continue
         other = first.setdefault(key.value, key)
         if other is not key:
             reader.faults.append(

@@ -17,10 +17,15 @@ UNLIMITED = 2**63 - 1
 SCALE_MAX = 9
 
 _DECIMAL = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{1,9}))?")
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 class AmountError(ValueError):
-    """Text that is no amount of its unit; the message says why, in the author's words."""
+    """Text that is no amount of its unit; the message says why, in the author's words, and `help` what to do."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
 
 
 class Unit(Struct, frozen=True):
@@ -45,9 +50,15 @@ class Decimal10(Struct, frozen=True):
 
 def decimal_from_text(text: str) -> Decimal10:
     """`12.50` → 125 × 10^-1. Raises AmountError unless it is a plain decimal of at most 18 + 9 digits."""
+    if type(text) is not str:  # a program's caller, unlike a file, can hand over anything
+        raise AmountError(f"`{text!r}` is not text", 'write the amount as text, such as "12.5"')
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise AmountError(f"`{_short(text)}` is not a plain decimal number such as `12` or `12.5`")
+        if _PLAIN.fullmatch(text):
+            help = "write a smaller number, or one with fewer digits behind the point"
+            raise AmountError(f"`{_short(text)}` has more than 18 digits before the point or 9 behind it", help)
+        help = "write digits, with a point where needed"
+        raise AmountError(f"`{_short(text)}` is not a plain decimal number such as `12` or `12.5`", help)
     sign, whole, fraction = match.groups()
     fraction = (fraction or "").rstrip("0")
     digits = int(whole + fraction)
@@ -59,10 +70,12 @@ def steps_from_text(text: str, unit: Unit) -> int:
     number = decimal_from_text(text)
     if number.scale > unit.scale:
         finest = "a whole number" if unit.scale == 0 else f"{unit.scale} digits after the point"
-        raise AmountError(f"`{text}` is finer than the smallest step of `{unit.name}` ({finest})")
+        help = "round it, or declare the unit with more digits"
+        raise AmountError(f"`{text}` is finer than the smallest step of `{unit.name}` ({finest})", help)
     steps = number.digits * 10 ** (unit.scale - number.scale)
     if not -STEPS_MAX <= steps <= STEPS_MAX:
-        raise AmountError(f"`{text}` {unit.name} is out of range: an amount stays below 2^63 steps")
+        message = f"`{text}` {unit.name} is out of range: an amount stays below 2^63 steps"
+        raise AmountError(message, "write a smaller amount, or `unlimited` where that is meant")
     return int(steps)
 
 

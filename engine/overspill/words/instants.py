@@ -21,6 +21,8 @@ _TEXT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\
 class InstantError(ValueError):
     """Text that is no instant."""
 
+    help = "write a day and a time in UTC, such as `2026-10-05T10:00:00Z`"
+
 
 def instant_from_text(text: str) -> int:
     """`2026-10-05T10:00:00Z`, with up to six digits of fraction → microseconds. Raises InstantError."""

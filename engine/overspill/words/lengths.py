@@ -22,6 +22,8 @@ _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 class LengthError(ValueError):
     """Text that is no length of time."""
 
+    help = "write a number from 1 and a unit, such as `15min`, `5h`, `7d` or `12mo`"
+
 
 class Length(Struct, frozen=True):
     """Either exact `micros` or calendar `months`; the other is 0."""

@@ -11,6 +11,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """A name in a policy (LANGUAGE.md principle 5)."""
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}")
 """An id that a caller chooses: accounts, requests, lots, holds, tenants. ASCII, no slash, no space."""
+IDENTIFIER_HELP = "use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit"
 
 
 @kept

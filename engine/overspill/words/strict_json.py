@@ -31,17 +31,18 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
     try:
         return _decoder(name).decode(text)  # type: ignore[no-any-return]
     except json.JSONDecodeError as error:
-        raise _failure(
-            name, f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}", None
-        ) from None
+        what = f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
+        raise _failure(name, what, "write one JSON value, with its quotes, commas and brackets") from None
 
 
 def _decoder(name: str) -> json.JSONDecoder:
     def refuse(text: str) -> NoReturn:
-        raise _failure(name, f"holds the number `{text[:20]}`", "write whole numbers, and amounts as strings")
+        raise _failure(name, f"holds the number `{_short(text)}`", "write whole numbers, and amounts as strings")
 
     def integer(text: str) -> int:
-        return refuse(text) if len(text) > 19 else int(text)
+        if len(text) > 19:
+            raise _failure(name, f"holds the number `{_short(text)}`, which has more than 19 digits", "ask for less")
+        return int(text)
 
     def unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         found = dict(pairs)
@@ -51,10 +52,15 @@ def _decoder(name: str) -> json.JSONDecoder:
             raise _failure(name, f"has the key `{twice[:64]}` twice", "state it once")
         for key, value in pairs:
             if _has_surrogate(key) or (isinstance(value, str) and _has_surrogate(value)):
-                raise _failure(name, f"has a lone surrogate at the key `{ascii(key)[1:65]}`", "send valid Unicode")
+                shown = ascii(key)[1:-1]
+                raise _failure(name, f"has a lone surrogate at the key `{shown[:64]}`", "send valid Unicode")
         return found
 
     return json.JSONDecoder(object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse, parse_int=integer)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 20 else text[:20] + "…"
 
 
 def _has_surrogate(text: str) -> bool:
