@@ -270,20 +270,22 @@ class Naive:
         if self.is_over(hold, now):
             return None
         hold.total += used
+        ends = final or not hold.is_open
         shown, asked, before = [], hold.total, {}
         for leg in hold.legs:
             rate = self.layer(leg)["rate"]
             base = min(asked, leg.base)
             amount = leg.amount if base == leg.base else min(ceil(base * rate), leg.amount)
             asked -= base
-            returned = leg.amount - amount if final else 0
+            returned = leg.amount - amount if ends else 0
             shown.append((leg.layer, "hold", base - leg.used_base, amount - leg.used, returned))
             leg.used_base, leg.used = base, amount
             so_far = before.get(leg.layer, (0, 0))
             before[leg.layer] = (so_far[0] + base, so_far[1] + amount)
-        if final:
+        if ends:
             for leg in hold.legs:
                 self.give_back(leg, now)
+            hold.legs = [leg for leg in hold.legs if leg.base]
         beyond = asked - hold.owed_base
         free = self.fill(beyond, hold.at, now, before, True)[0] if beyond > 0 else []
         for leg in free:

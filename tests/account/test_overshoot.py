@@ -8,6 +8,7 @@ import pytest
 
 from account.test_layers import ANA, Bench, _waterfall
 from account.test_lots import _reconciles
+from overspill.words.instants import MINUTE
 
 DEBT = "pool money { per user; unit credits; on overshoot debt up to 5 credits; }"
 REFUND = "pool money { per user; unit credits; on overshoot refund; }"
@@ -152,6 +153,28 @@ def test_a_debt_goes_with_a_stream_that_turns_out_cheaper() -> None:
     assert (last["used"], last["total"], last["charge"]) == ("-5", "1", {"credits": "-5"})
     state = bench.engine.account(ANA)
     assert (state.debts, state.pools["money"][0][1]) == ({}, 1)
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.parametrize("last", [True, False], ids=["in its last part", "in a further part"])
+def test_what_a_late_stream_turns_out_not_to_use_goes_back_at_once(last: bool) -> None:
+    """A hold that has timed out holds nothing."""
+    text = REFUND + "rate_card card { price in credits per 1 by request.kind; meter fresh = credits - spared; "
+    text += 'from 2026-01-01T00:00:00Z { "a": fresh 1; } }'
+    bench = Bench(text, _waterfall("draw money;").replace("counts credits;", "priced by card;"), lot="10")
+    hold = bench.engine.reserve(bench.request(1)).hold
+    assert hold is not None
+    bench.clock.advance(20 * MINUTE)
+    bench.engine.capture(hold.id, {"credits": 6}, id="1", final=False)
+    assert bench.engine.account(ANA).pools["money"][0][1] == 4
+    part = bench.engine.capture(hold.id, {"credits": 0, "spared": 3}, id="2", final=last)
+    assert (part["late"], part["used"], part["total"]) == (True, "-3", "3")
+    assert [draw["returned"] for draw in part["draws"]] == ["3"]
+    assert bench.engine.account(ANA).pools["money"][0][1] == 7
+    if not last:
+        bench.engine.capture(hold.id, {"credits": 2}, id="3")
+        assert bench.engine.account(ANA).pools["money"][0][1] == 5
+    assert _reconciles(bench.engine)
 
 
 @pytest.mark.rule("S3")

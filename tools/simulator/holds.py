@@ -41,11 +41,13 @@ def captured(auditor: Auditor, record: Record, changes: Changes, _: int) -> list
         _use(auditor, leg, draw)
         lots += [part.lot for part in leg.parts]
     back: Back = {}
-    if answer.final:
+    if answer.final or not hold.is_open:
         for leg, draw in zip(hold.legs, inside, strict=True):
             if leg.used + steps(draw.returned) != leg.amount:
                 raise Finding(f"{draw} of a leg of {leg.amount}, of which {leg.used} is used")
         back = _give_back(auditor, hold, answer, record.at)
+        if not answer.final:
+            hold.legs = [leg for leg in hold.legs if leg.base]
     elif answer.expired:
         raise Finding(f"hold {hold.id} goes on and {answer.expired} came back")
     free = [draw for draw in answer.draws if draw.source == "free"]

@@ -105,7 +105,7 @@ class _Counting:
         hold = answer["hold"]
         if "repaid_back" in answer:
             self.lots[_lot(answer["repaid_back"])] = _amount(answer["repaid_back"])
-        if answer.get("final") is False:
+        if answer.get("final") is False and not answer["late"]:  # of a hold that has timed out nothing is held
             self.part(hold, answer)
             return
         for key, amount in self.holds.pop(hold, ()):

@@ -144,7 +144,7 @@ def captured(
         **({} if final and not hold.meters else {"total": write(base), "final": final}),
         "charge": _charge(waterfall, [part for part, _ in added], over),
         "draws": [
-            *[_draw(waterfall, hold, part, source, final) for part, source in added],
+            *[_draw(waterfall, hold, part, source, final or not hold.open) for part, source in added],
             *owed_draws(waterfall, over),
         ],
         **({} if over.lot is None else {"refunded": refund_shown(hold, over)}),
@@ -162,8 +162,12 @@ def captured(
 def _going_on(
     hold: Hold, inside: Sequence[Kept], excess: Sequence[Kept], meters: dict[str, int], over: Overshoot
 ) -> Hold:
-    """The hold behind a capture that is not the last: what was drawn from free beyond it is part of it, used whole."""
-    legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
+    """The hold behind a capture that is not the last: what was drawn from free beyond it is part of it, used whole. One that
+    has timed out holds nothing, so that what a cheaper stream uses no more has gone back."""
+    if hold.open:
+        legs = [replace(part.leg, used_base=part.base, used=part.amount) for part in inside]
+    else:
+        legs = [trimmed(part) for part in inside if part.base]
     legs += [trimmed(part) for part in excess]
     return replace(
         hold,
@@ -222,7 +226,7 @@ def refilled(
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
-    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final else {}
+    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final or not hold.open else {}
     asked = base - sum(part.base for part in inside) - hold.owed_base
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts] if asked > 0 else []
     free = _free(waterfall, facts, hold, inside, asked, draft, accounts, now) if asked > 0 else []
@@ -339,8 +343,8 @@ def _charge(waterfall: Waterfall, parts: Sequence[Kept], over: Overshoot) -> dic
     return {unit: writes[unit](total) for unit, total in totals.items()}
 
 
-def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str, final: bool) -> dict[str, object]:
-    """What the capture adds to a layer's part."""
+def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str, ends: bool) -> dict[str, object]:
+    """What the capture adds to a layer's part, and where what is held ends with it, what goes back."""
     leg = part.leg
     layer = layer_of(waterfall, leg.layer)
     write = amount_text_of(layer.unit.scale)
@@ -349,7 +353,7 @@ def _draw(waterfall: Waterfall, hold: Hold, part: Kept, source: str, final: bool
         "from": source,
         "base": amount_text_of(waterfall.unit.scale)(part.base - leg.used_base),
         "amount": write(part.amount - leg.used),
-        "returned": write(leg.amount - part.amount if final else 0),
+        "returned": write(leg.amount - part.amount if ends else 0),
         "unit": layer.unit.name,
     }
     if isinstance(layer, PoolLayer):
