@@ -12,6 +12,7 @@ from overspill.cli.io import account_of, existing_db_option, format_option, out,
 from overspill.plan.shapes import LOT_ID, LOT_LEFT
 from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
+from overspill.store.opened import named
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
 
@@ -30,7 +31,9 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
         found = engine.explain(id_)
     if found is None:
         raise Failure(
-            "unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …"
+            "unknown_id",
+            f"{named(db)} has no record of `{id_[:80]}`",
+            help="ids begin with dec_, hold_, cap_, grt_ …",
         )
     if format_ == "json":
         out(found.json.decode())

@@ -22,11 +22,12 @@ SHOWN_MAX = 50
 policy_option = click.option(
     "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
 )
-db_option = click.option("--db", type=click.Path(), help="The database file; made when it is not there.")
+_DB = "The database: a file, made when it is not there, or a postgresql:// URL."
+db_option = click.option("--db", type=click.Path(), help=_DB)
 stdin_name_option = click.option(
     "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
 )
-existing_db_option = click.option("--db", type=click.Path(), required=True, help="The database file.")
+existing_db_option = click.option("--db", type=click.Path(), required=True, help=_DB)
 
 
 def format_option(*formats: str, default: str = "text") -> Callable[[F], F]:
