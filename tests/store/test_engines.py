@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request
+from overspill.runtime.combiner import Combiner
 from overspill.words.instants import HOUR, MINUTE, instant_from_text
 from store.places import ANA, POLICY, Place
 
@@ -135,3 +137,27 @@ def test_ids_stay_known_over_snapshots_of_several_engines(shared: Place) -> None
     for engine in (one, other, _open(shared)):
         assert all(engine.decide(_request(f"r{number}")).replayed for number in range(20))
         assert _left(engine) == GRANTED - 20
+
+
+def test_a_state_that_another_engine_has_written_down_meanwhile_is_not_counted_twice(
+    shared: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the journal's end and the reading of an account another engine may go on, and snapshot."""
+    one, other = _funded(shared), _open(shared)
+    one.close()
+    late = _open(shared)  # knows the account from its snapshot alone
+    look = Combiner.look
+
+    def looks(self: Combiner) -> Any:
+        head = look(self)
+        if self is late._combiner and not other._closed:
+            other.decide(_request("r", 7))
+            other.close()
+        return head
+
+    monkeypatch.setattr(Combiner, "look", looks)
+    assert _left(late) == GRANTED - 7
+    assert _left(late) == GRANTED - 7
+    late.decide(_request("s"))
+    assert late.account(ANA) == _open(shared).account(ANA)
+    assert _left(late) == GRANTED - 8
