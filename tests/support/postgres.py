@@ -24,7 +24,13 @@ VERSION_MIN = 15
 USER, PASSWORD = "overspill", "p%ss w@rd"
 QUOTED = "p%25ss%20w%40rd"
 START_SECONDS = 60
-SETTINGS = ("max_connections=60", "shared_buffers=32MB", "listen_addresses=127.0.0.1", "unix_socket_directories=")
+SETTINGS = (
+    "max_connections=60",
+    "shared_buffers=32MB",
+    "checkpoint_timeout=1h",
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+)
 _numbers = count(1)
 
 
@@ -124,9 +130,9 @@ class Server:
         self._process.wait()
 
     def stop(self) -> None:
-        """Its end, also for clients that are still there."""
+        """Its end, at once: a checkpoint of what is thrown away would take most of a test's time."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGQUIT)
             try:
                 self._process.wait(START_SECONDS)
             except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
-from overspill.runtime.outage import PASSING, Outage
+from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
@@ -68,6 +68,8 @@ class Combiner:
         """The forms that the store is known to have."""
         self._outage: Outage | None = None
         """While the store is away and something has been granted."""
+        self._unknown: set[str] = set()
+        """Ids of commands whose commit may have succeeded, until the store can be asked."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
 
@@ -153,6 +155,7 @@ class Combiner:
             self._store.begin()
             try:
                 head = self.states.catch_up()
+                self._unknown.clear()
                 work, answers = self._decide(batch, head.seq)
                 forms = {id: form for id, form in work.forms.items() if id not in self._forms}
                 if work.records:
@@ -168,6 +171,8 @@ class Combiner:
             if failure.code in PASSING:
                 self._while_away(batch, failure)
                 return
+            if failure.code == COMMIT_UNKNOWN:
+                self._unknown.update(waiting.command.id for waiting in batch)
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
@@ -232,8 +237,8 @@ class Combiner:
         if given is None:
             record = self.record_of(command.id)
             given = None if record is None else _given(record)
-        if given is None:
-            return outage.grant(command, now)
+        if given is None:  # what may have been answered in the journal is not answered another way
+            return None if command.id in self._unknown else outage.grant(command, now)
         waiting.replayed = True
         return replayed(command, *given)
 

@@ -105,7 +105,8 @@ class Session:
         """The rows of a statement; of several at once, which have no values, those of the last. Raises StoreFailure."""
         cursor = self._cursor
         try:
-            cursor.execute(statement, values, binary=None if values is None else True)
+            plain = values is None
+            cursor.execute(statement, values, binary=not plain, prepare=False if plain else None)
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description is not None else []
