@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -220,6 +222,48 @@ def test_a_place_where_a_second_writer_does_not_wait_is_refused(url: str, monkey
     with pytest.raises(StoreFailure, match="lets a second writer in") as failure:
         PostgresStore(url)
     assert failure.value.code == "not_isolated"
+
+
+def test_a_session_that_loses_its_settings_appends_nothing(store: PostgresStore) -> None:
+    """As behind a pooler that gives every transaction another session."""
+    store._session.execute("SET synchronous_commit = off")
+    with pytest.raises(StoreFailure, match="has synchronous_commit off") as failure:
+        put(store)
+    assert (failure.value.code, chain(store)) == ("not_durable", [])
+
+
+def test_a_role_that_owns_nothing_else_is_enough(postgres: Server) -> None:
+    postgres.execute(f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'")
+    host = postgres.url().rpartition("@")[2].rpartition("/")[0]
+    named = postgres.database().rpartition("/")[2]
+    with pytest.raises(StoreFailure, match="does not let this role") as failure:
+        PostgresStore(f"postgresql://app:{QUOTED}@{host}/{named}")
+    assert (failure.value.code, bool(failure.value.help)) == ("not_allowed", True)
+    postgres.execute(f"GRANT CREATE ON DATABASE {named} TO app")
+    with closing(PostgresStore(f"postgresql://app:{QUOTED}@{host}/{named}")) as store:
+        put(store)
+        store.begin()  # a connection that the client gave up, while the server goes on with it
+        lost, store._session = store._session, Session(store._url)
+        store._session.close()
+        store._session.backend = lost.backend
+        store.rollback()
+        put(store)
+        lost.close()
+        assert chain(store) == [2, 4]
+
+
+def test_a_closed_store_stays_closed(store: PostgresStore) -> None:
+    store.close()
+    with pytest.raises(StoreFailure, match="was closed"):
+        store.head()
+
+
+def test_a_command_names_the_database_without_its_password(url: str) -> None:
+    command = [sys.executable, "-m", "overspill", "explain", "dec_" + "a" * 26, "--db", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "127.0.0.1" in done.stderr
+    assert QUOTED not in done.stderr
 
 
 # ---- the chain, and who may add to it

@@ -50,8 +50,8 @@ _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid =
 _APPEND = """
 WITH moved AS (
   UPDATE overspill.head SET seq = %(last)s, hash = %(hash)b
-  WHERE seq = %(first)s - 1 AND hash = %(previous)b AND EXISTS (
-    SELECT FROM overspill.writers WHERE epoch = %(epoch)s AND session = %(session)s AND NOT fenced)
+  WHERE seq = %(first)s - 1 AND hash = %(previous)b AND current_setting('synchronous_commit') IN ('on', 'remote_apply')
+    AND EXISTS (SELECT FROM overspill.writers WHERE epoch = %(epoch)s AND session = %(session)s AND NOT fenced)
   RETURNING seq),
 put AS (
   INSERT INTO overspill.segments (first_seq, last_seq, previous_hash, hash, body, build, epoch)
@@ -90,7 +90,7 @@ class PostgresStore:
     """
 
     def __init__(self, url: str, *, durable: bool = True) -> None:
-        self._url, self._durable = url, durable
+        self._url, self._durable, self._closed = url, durable, False
         self._forms: dict[str, Form] = {}
         self._build: Build | None = None
         self._build_number: int | None = None
@@ -140,6 +140,8 @@ class PostgresStore:
         """The session; a new one where it was lost, after which nothing comes from the lost one any more."""
         if not self._session.is_lost:
             return self._session
+        if self._closed:
+            raise StoreFailure("store_closed", f"{self.name} was closed", help="open the engine again")
         session = Session(self._url, durable=self._durable)
         try:
             bump = (
@@ -266,7 +268,9 @@ class PostgresStore:
         """Why the head did not move."""
         [(seq, hash)] = self._session.execute("SELECT seq, hash FROM overspill.head")
         if (seq, hash) == (segment.first_seq - 1, segment.previous_hash):
-            return self._fenced()
+            return (
+                self._fenced() if self._session.commits_durably() else self._session.not_durable("synchronous_commit")
+            )
         what = f"the journal of {self.name} ends at record {seq}, and not where the batch was decided on"
         return StoreFailure("head_moved", what, help="open the engine again")
 
@@ -375,6 +379,7 @@ class PostgresStore:
         )
 
     def close(self) -> None:
+        self._closed = True
         self._session.close()
 
 

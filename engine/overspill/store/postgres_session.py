@@ -77,7 +77,7 @@ class Session:
         self._check(durable)
 
     def _check(self, durable: bool) -> None:
-        if self._shown("synchronous_commit") not in ("on", "remote_apply"):
+        if not self.commits_durably():
             self.execute("SET synchronous_commit = on")
         [(standby, encoding, *backend)] = self.execute(
             "SELECT pg_is_in_recovery(), current_setting('server_encoding'), pid, backend_start"
@@ -92,9 +92,21 @@ class Session:
             what = f"{self.name} has the encoding {encoding}"
             raise StoreFailure("wrong_encoding", what, help="create the database with ENCODING 'UTF8'")
         for setting in ("synchronous_commit", "fsync", "full_page_writes") if durable else ():
-            if self._shown(setting) not in ("on", "remote_apply"):
-                what = f"{self.name} has {setting} off, so that a crash could lose what was acknowledged"
-                raise StoreFailure("not_durable", what, help=f"set {setting} = on and reload the server")
+            if not self._is_on(setting):
+                raise self.not_durable(setting)
+
+    def commits_durably(self) -> bool:
+        return self._is_on("synchronous_commit")
+
+    def _is_on(self, setting: str) -> bool:
+        return self._shown(setting) in ("on", "remote_apply")
+
+    def not_durable(self, setting: str) -> StoreFailure:
+        what = f"{self.name} has {setting} off, so that a crash could lose what was acknowledged"
+        help = f"set {setting} = on and reload the server"
+        if setting == "synchronous_commit":
+            help = "connect to the server itself, or by a pooler that keeps sessions: this one was set, and is lost"
+        return StoreFailure("not_durable", what, help=help)
 
     def _shown(self, setting: str) -> str:
         return str(self.execute(f"SHOW {setting}")[0][0])
