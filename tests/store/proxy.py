@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from select import select
 from urllib.parse import urlsplit
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
@@ -52,57 +53,37 @@ class Proxy:
                 continue
             server = socket.create_connection(self._server)
             self._sockets += [client, server]
-            quiet = threading.Event()
-            self._spawn(self._upwards, client, server, quiet)
-            self._spawn(self._downwards, client, server, quiet)
+            self._spawn(self._serve, client, server)
 
-    def _upwards(self, client: socket.socket, server: socket.socket, quiet: threading.Event) -> None:
-        try:
-            while data := client.recv(65536):
-                how = (self.at_commit or self.choose()) if data == COMMIT else None
-                if how is None:
-                    server.sendall(data)
-                    continue
-                self._break(how, client, server, quiet)
-                return
-        finally:
-            _end(client)
-            _end(server)
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            while True:
+                for one in select([client, server], [], [])[0]:
+                    data = one.recv(65536)
+                    how = (self.at_commit or self.choose()) if data == COMMIT else None
+                    if how is not None:
+                        return self._break(how, client, server)
+                    if not data:
+                        return None
+                    (server if one is client else client).sendall(data)
 
-    def _break(self, how: str, client: socket.socket, server: socket.socket, quiet: threading.Event) -> None:
+    def _break(self, how: str, client: socket.socket, server: socket.socket) -> None:
+        """Whatever the server says from here on, nobody hears it."""
         self.at_commit, self.down, self.seen = None, self.then_down, self.seen + 1
-        quiet.set()  # whatever the server says from here on, nobody hears it
         if how == "unanswered":
             server.sendall(COMMIT)
             server.recv(65536)
-        _end(client)
+        client.shutdown(socket.SHUT_RDWR)
         if how == "late":
             self.arrived.wait(10)
             server.sendall(COMMIT)
             server.recv(65536)
 
-    def _downwards(self, client: socket.socket, server: socket.socket, quiet: threading.Event) -> None:
-        server.settimeout(0.02)
-        while not quiet.is_set():
-            try:
-                data = server.recv(65536)
-            except TimeoutError:
-                continue
-            if not data:
-                break
-            client.sendall(data)
-        if not quiet.is_set():
-            _end(client)
-
     def close(self) -> None:
         self.arrived.set()
         for one in (self._listener, *self._sockets):
-            _end(one)
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
-
-
-def _end(one: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        one.shutdown(socket.SHUT_RDWR)
-    one.close()
+        self._listener.close()
