@@ -155,6 +155,14 @@ def test_the_outbox_has_the_segments_with_events(store: Store) -> None:
     ]
 
 
+def test_a_long_outbox_is_read_to_its_end(store: Store) -> None:
+    store.begin()
+    for _ in range(1100):
+        store.append(segment(store.head(), 1), has_events=True)
+    store.commit()
+    assert list(store.outbox(10)) == [(seq, seq) for seq in range(11, 1101)]
+
+
 def test_numbers_lead_to_records_also_where_two_ids_have_one(store: Store) -> None:
     put(store, 5)
     big = 2**62

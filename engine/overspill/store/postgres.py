@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 ASKED_MAX, ASKED_EVERY = 10, 0.5
 """So often, and in such a distance (seconds), a lost commit is asked about before it is called unknown."""
-PAGE = 32
-"""Segments that are read at once."""
+PAGE, ROWS = 32, 512
+"""Segments, and rows of the outbox, that are read at once."""
 _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
 
@@ -63,9 +63,10 @@ SELECT count(*) FROM moved"""
 _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 _SEGMENTS = f"SELECT {_SEGMENT} FROM overspill.segments WHERE last_seq > %s ORDER BY last_seq LIMIT {PAGE}"
 _SEGMENT_AT = f"SELECT {_SEGMENT} FROM overspill.segments WHERE first_seq <= %s ORDER BY first_seq DESC LIMIT 1"
-_OUTBOX = """
+_OUTBOX = f"""
 SELECT first_seq, last_seq FROM overspill.outbox
-WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY last_seq"""
+WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY last_seq LIMIT {ROWS}"""
 _SNAPSHOTS = """
 INSERT INTO overspill.accounts (key, seq, state, due_at)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bigint[])
@@ -310,9 +311,13 @@ class PostgresStore:
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """Of rows that were committed behind one which is not yet seen, none: each is read below the oldest transaction that
-        is still open, so that who remembers how far they came passes nothing over."""
-        return iter([(first, last) for first, last in self._read(_OUTBOX, after)])
+        """Below the oldest transaction that is still open: no row is given while one with a smaller number may still come, so
+        that who remembers how far they came passes nothing over."""
+        while rows := self._read(_OUTBOX, after):
+            yield from rows  # type: ignore[misc]
+            if len(rows) < ROWS:
+                return
+            after = rows[-1][1]
 
     # ---- builds
 
