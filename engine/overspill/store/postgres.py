@@ -73,7 +73,7 @@ SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bigint[])
 ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, state = excluded.state, due_at = excluded.due_at
 WHERE accounts.seq <= excluded.seq"""
 _IDS = """
-INSERT INTO overspill.ids (number, seq) SELECT * FROM unnest(%b::bigint[], %b::bigint[]) ON CONFLICT DO NOTHING"""
+INSERT INTO overspill.ids (number, seq) SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING"""
 _TOPPED_UP = "INSERT INTO overspill.topped_up (key) SELECT * FROM unnest(%b::text[]) ON CONFLICT DO NOTHING"
 _BUILD = """
 WITH put AS (
@@ -354,14 +354,14 @@ class PostgresStore:
     def write_snapshots(
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
-        rows = [(snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots]
-        for statement, columns in (
-            (_SNAPSHOTS, list(zip(*sorted(rows), strict=True))),
-            (_IDS, list(zip(*sorted(ids), strict=True))),
-            (_TOPPED_UP, [sorted(topped_up)]),
-        ):
-            if columns and columns[0]:
-                self._session.execute(statement, [list(column) for column in columns])
+        rows = sorted((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
+        numbers, keys = sorted(ids), sorted(topped_up)
+        if rows:
+            self._session.execute(_SNAPSHOTS, [list(column) for column in zip(*rows, strict=True)])
+        if numbers:  # many: as text they are made, sent and read in a tenth of the time
+            self._session.execute(_IDS, [f"{{{','.join(map(str, column))}}}" for column in zip(*numbers, strict=True)])
+        if keys:
+            self._session.execute(_TOPPED_UP, [keys])
         self._session.execute("UPDATE overspill.head SET snapshots_through = %s", (through,))
 
     def snapshots_through(self) -> int:
