@@ -1,11 +1,12 @@
 """README and docs are true: their files are written, their console blocks run as shown, their Python blocks hold.
 
 A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
-folder where the page's commands run, from there on.
+folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -53,20 +54,23 @@ def _matches(shown: str, output: str) -> bool:
     return re.fullmatch(pattern, output.rstrip("\n")) is not None
 
 
-def _ran(command: str, shown: str, folder: Path) -> bool:
+def _ran(command: str, shown: str, folder: Path, environment: dict[str, str]) -> bool:
     """Whether the command was run; it must succeed and print what is shown."""
     if command.startswith(INSTALLS):
         return False
     shell = re.sub(r"(^|&& |; )overspill ", rf"\1{sys.executable} -m overspill ", command)
-    done = subprocess.run(shell, shell=True, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(shell, shell=True, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     assert _matches(shown, done.stdout), f"{command} printed\n{done.stdout}"
     return True
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path) -> None:
+def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     (tmp_path / "policies").symlink_to(ROOT / "policies")
+    environment = dict(os.environ)
+    if "DATABASE_URL" in page.read_text("utf-8"):
+        environment["DATABASE_URL"] = request.getfixturevalue("postgres").database()
     ran = 0
     for block in blocks_of(page):
         if block.file:
@@ -74,7 +78,7 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path) -> Non
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, "utf-8")
         elif block.kind == "console":
-            ran += sum(_ran(command, shown, tmp_path) for command, shown in _commands(block.text))
+            ran += sum(_ran(command, shown, tmp_path, environment) for command, shown in _commands(block.text))
     assert ran >= (10 if page == ROOT / "README.md" else 1)
 
 

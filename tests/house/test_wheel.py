@@ -35,6 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "name",
     [
         "overspill/py.typed",
+        "overspill/store/migrations/0001_journal.sql",
         "overspill_grammar/policy.lark",
         "overspill_grammar/tables.py",
         "overspill_grammar/rules/OSP301.md",

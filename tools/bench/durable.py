@@ -38,7 +38,7 @@ def _open(folder: Path) -> Engine:
     return engine
 
 
-def _numbered(number: int) -> Request:
+def numbered_request(number: int) -> Request:
     return Request(
         id=f"req-{number:08d}",
         account={"user": f"u_{number % ACCOUNTS:06d}"},
@@ -64,7 +64,7 @@ def durable(seconds: float, rounds: int) -> None:
         gc.collect()
         gc.freeze()  # as a service does when it has started
         for first in range(number, number + rounds * ROUND, ROUND):
-            many.append(asyncio.run(_callers(engine.adecide, first)))
+            many.append(asyncio.run(callers(engine.adecide, first)))
             paces.append(pace_now(500))
             bare.append(asyncio.run(_bare(at)))
         together, used, p99s = zip(*many, strict=True)
@@ -102,7 +102,7 @@ def _alone(engine: Engine, first: int, seconds: float) -> tuple[list[float], int
     """Latencies of one caller for so long, in order, and how many were not allowed."""
     latencies, wrong, start = [], 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        request = _numbered(first + len(latencies))
+        request = numbered_request(first + len(latencies))
         before = time.perf_counter()
         wrong += not engine.decide(request).allowed
         latencies.append(time.perf_counter() - before)
@@ -129,15 +129,22 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 async def _bare(folder: Path) -> tuple[float, float, float]:
-    """64 callers of asyncio who share each commit of as many bytes, and nothing else."""
+    """The floor of 64 callers: a row for each commit."""
     connection = _connected(folder / "bare.db")
+    found = await bare(lambda body: connection.execute("INSERT INTO t (body) VALUES (?)", (body,)))
+    connection.close()
+    return found
+
+
+async def bare(write: Callable[[bytes], object]) -> tuple[float, float, float]:
+    """64 callers of asyncio who share each commit of as many bytes, and nothing else."""
     loop = asyncio.get_running_loop()
     body = os.urandom(RECORD_BYTES * CALLERS)
     waiting: list[asyncio.Future[None]] = []
     with ThreadPoolExecutor(1) as executor:
 
         def commit(count: int) -> None:
-            connection.execute("INSERT INTO t (body) VALUES (?)", (body[: RECORD_BYTES * count],))
+            write(body[: RECORD_BYTES * count])
 
         def flush() -> None:
             batch = waiting.copy()
@@ -157,15 +164,15 @@ async def _bare(folder: Path) -> tuple[float, float, float]:
             return future
 
         loop.call_soon(loop.call_soon, flush)
-        found = await _callers(ask, 0)
-    connection.close()
-    return found
+        return await callers(ask, 0)
 
 
-async def _callers(ask: Callable[[Request], Awaitable[object]], first: int) -> tuple[float, float, float]:
+async def callers(
+    ask: Callable[[Request], Awaitable[object]], first: int, numbered: Callable[[int], Request] = numbered_request
+) -> tuple[float, float, float]:
     """(decisions a second, CPU µs each, p99 in ms) of a round. The requests are made before the clock starts."""
     latencies: list[float] = []
-    requests = iter([_numbered(number) for number in range(first, first + ROUND)])
+    requests = iter([numbered(number) for number in range(first, first + ROUND)])
 
     async def caller() -> None:
         for request in requests:

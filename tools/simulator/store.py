@@ -9,6 +9,7 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form
+from overspill.runtime.outage import COMMIT_UNKNOWN
 from overspill.words.codec import replace
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import NEVER
@@ -59,7 +60,7 @@ class SimulatedStore:
         self.sync()
         self._hazard("synced")
         if fault == "commit_unknown":
-            raise StoreFailure("store_error", "the connection was lost")
+            raise StoreFailure(COMMIT_UNKNOWN, "the connection was lost")
 
     def sync(self) -> None:
         self._disk.sync()

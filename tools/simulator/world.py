@@ -10,6 +10,7 @@ import msgspec
 
 from overspill.records.journal import Record
 from overspill.runtime.combiner import Waiting
+from overspill.runtime.outage import COMMIT_UNKNOWN
 from overspill.step.commands import Capture, Preview, Reserve
 from overspill.step.keys import Identified, identify
 from overspill.words.codec import replace
@@ -152,7 +153,7 @@ class World:
             except Crash:
                 return None
             except StoreFailure as failure:
-                if failure.code not in ("busy", "disk_full", "disk_error", "store_error"):
+                if failure.code not in ("busy", "disk_full", "disk_error", "store_error", COMMIT_UNKNOWN):
                     raise Finding(f"the engine does not open: {failure}") from None
                 return None
             self.processes[number] = process

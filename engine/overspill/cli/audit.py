@@ -14,6 +14,7 @@ from overspill.plan.shapes import LOT_ID, LOT_LEFT
 from overspill.records.sentences import choices
 from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
+from overspill.store.opened import named
 from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure
 
@@ -33,7 +34,9 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
         found = engine.explain(id_)
     if found is None:
         raise Failure(
-            "unknown_id", f"{db} has no record of `{id_[:80]}`", help="ids begin with dec_, hold_, cap_, grt_ …"
+            "unknown_id",
+            f"{named(db)} has no record of `{id_[:80]}`",
+            help="ids begin with dec_, hold_, cap_, grt_ …",
         )
     if format_ == "json":
         out(found.json.decode())

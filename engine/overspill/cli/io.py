@@ -22,13 +22,12 @@ SHOWN_MAX = 50
 policy_option = click.option(
     "-p", "--policy", default="codex_sora", show_default=True, help="A shipped policy, a policy file or a folder."
 )
-db_option = click.option("--db", type=click.Path(), help="The database file; made when it is not there.")
+_DB = "The database: a file, made when it is not there, or a postgresql:// URL."
+db_option = click.option("--db", type=click.Path(), help=_DB)
 stdin_name_option = click.option(
     "--stdin-filename", default="stdin.spill", show_default=True, help="What - is called, and which surface it is."
 )
-needed_db_option = click.option(
-    "--db", type=click.Path(), required=True, help="The database file; made when it is not there."
-)
+needed_db_option = click.option("--db", type=click.Path(), required=True, help=_DB)
 
 
 def there(path: str) -> str:
@@ -40,7 +39,11 @@ def there(path: str) -> str:
 
 
 existing_db_option = click.option(
-    "--db", type=click.Path(), required=True, callback=lambda _, __, path: there(path), help="The database file."
+    "--db",
+    type=click.Path(),
+    required=True,
+    callback=lambda _, __, path: there(path),
+    help="The database: a file, or a postgresql:// URL.",
 )
 
 

@@ -58,7 +58,8 @@ class Store(Protocol):
         """Segments that are appended from now on were made by this program; it is kept once."""
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
-        """Adds a segment, and an outbox row where it has events to settle."""
+        """Adds a segment behind the journal's end, and an outbox row where it has events to settle. Raises StoreFailure
+        `head_moved` for one that does not continue it."""
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
         """(first, last) record of each segment that has events to settle, from the record behind `after` on."""

@@ -18,7 +18,7 @@ from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
-from overspill.runtime.outage import PASSING, Outage
+from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING, READABLE, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
@@ -73,6 +73,8 @@ class Combiner:
         """Whether the clock's drift has been told."""
         self._outage: Outage | None = None
         """While the store is away and something has been granted."""
+        self._unknown: set[str] = set()
+        """Ids of commands whose commit may have succeeded, until the store can be asked."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
 
@@ -158,6 +160,7 @@ class Combiner:
             self._store.begin()
             try:
                 head = self.states.catch_up()
+                self._unknown.clear()
                 work, answers = self._decide(batch, head.seq)
                 forms = {id: form for id, form in work.forms.items() if id not in self._forms}
                 if work.records:
@@ -171,10 +174,12 @@ class Combiner:
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
-                failure = self._seen_from_away() or failure
+                failure = self._seen_from_away(failure)
             if failure.code in PASSING:
                 self._while_away(batch, failure)
                 return
+            if failure.code == COMMIT_UNKNOWN:
+                self._unknown.update(waiting.command.id for waiting in batch)
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
@@ -218,13 +223,15 @@ class Combiner:
 
     # ---- while the store is away
 
-    def _seen_from_away(self) -> StoreFailure | None:
-        """Folds what can still be read where nothing can be written: another process may have decided the same meanwhile."""
+    def _seen_from_away(self, failure: Failure) -> Failure:
+        """Folds what can still be read where nothing can be written: another process may have decided the same meanwhile.
+        Gives back the failure, or what reading has found to be worse."""
         try:
-            self.states.catch_up()
-        except StoreFailure as failure:
-            return failure
-        return None
+            if failure.code in READABLE:
+                self.states.catch_up()
+        except StoreFailure as found:
+            return found
+        return failure
 
     def _while_away(self, batch: list[Waiting], failure: Failure) -> None:
         """Grants what the policy grants without the store; all else fails as the store did (LANGUAGE.md L13)."""
@@ -247,8 +254,8 @@ class Combiner:
         if given is None:
             record = self.record_of(command.id)
             given = None if record is None else _given(record)
-        if given is None:
-            return outage.grant(command, now)
+        if given is None:  # what may have been answered in the journal is not answered another way
+            return None if command.id in self._unknown else outage.grant(command, now)
         waiting.replayed = True
         return replayed(command, *given)
 

@@ -30,7 +30,7 @@ from overspill.step.commands import (
     Reverse,
 )
 from overspill.step.keys import identify, owner_of
-from overspill.store.sqlite import SqliteStore
+from overspill.store.opened import opened
 from overspill.words.failures import Failure
 from overspill.words.ids import is_derived
 
@@ -71,12 +71,12 @@ class Engine(Operations):
         """Opens an engine.
 
         `policy` is the name of a shipped policy, a policy file, a folder of them, or the files' bytes by name. `db` is
-        an SQLite file, made when it is not there; None keeps everything in memory. Raises PolicyFaults with all faults
-        of the policy, StoreFailure for a file that cannot serve.
+        an SQLite file, made when it is not there, or the `postgresql://` URL of a database; None keeps everything in
+        memory. Raises PolicyFaults with all faults of the policy, StoreFailure for a database that cannot serve.
         """
         from overspill.runtime.build import build  # who imports the package has opened nothing yet
 
-        store = SqliteStore(":memory:" if db is None else db)
+        store = opened(db)
         try:
             store.use_build(build())
             policies = Policies(store, policy)

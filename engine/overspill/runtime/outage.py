@@ -22,6 +22,10 @@ from overspill.words.codec import Struct, replace
 PASSING = ("busy", "disk_full", "read_only", "cannot_open", "unreachable")
 """The failures of a store that may pass by themselves. Behind any other the store is not what it should be, or must be
 opened again, and what is only kept in memory would be lost."""
+READABLE = ("busy", "disk_full", "read_only")
+"""Those of them behind which there is a store that can be read."""
+COMMIT_UNKNOWN = "commit_unknown"
+"""The store was lost while it committed, and cannot be asked yet. The same command again finds out."""
 
 
 class Kept(Struct, frozen=True):

@@ -101,6 +101,8 @@ class States:
                 snapshot = self._store.snapshot(key)
                 if snapshot is None:
                     return EMPTY
+                if snapshot.seq > self.head.seq:  # another process is ahead: the fold of its tail comes first
+                    return unpack(snapshot.state)
                 packed = self._packed[key] = snapshot.state
             account = unpack(packed)
         return account

@@ -176,6 +176,10 @@ class SqliteStore:
         return map(self._segment, rows)
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
+        head = self.head()
+        if (segment.first_seq - 1, segment.previous_hash) != (head.seq, head.hash):
+            what = f"the journal of {self.path} ends at record {head.seq}, and not where the batch was decided on"
+            raise StoreFailure("head_moved", what, help="open it again")
         whole = (segment.first_seq, segment.last_seq, segment.previous_hash, segment.hash, segment.body)
         self._do(self._execute, "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", (*whole, self._number()))
         if has_events:

@@ -1,0 +1,260 @@
+"""Connections that are lost at every place: nothing is done by half, nothing that was acknowledged is lost, and what is not
+known is found out, never guessed."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill.store import postgres as module
+from overspill.store.postgres import PostgresStore
+from overspill.words.instants import instant_from_text
+from store.places import ANA, POLICY, chain, put, segment
+from store.proxy import Proxy
+from support.postgres import Server
+
+NOW = instant_from_text("2026-10-05T10:00:00Z")
+LIMITED = {
+    "p.spill": b"""policy p version 1; language 1; unit credits: integer; account user { }
+request { credits: meter; }
+limit five { per user; unit credits; window w: 5h from first_use; capacity 100 credits; }
+waterfall w { serves true; counts credits; draw five; otherwise deny used_up; on unavailable allow up to 10 credits; }
+"""
+}
+
+
+@pytest.fixture
+def way(url: str) -> Iterator[Proxy]:
+    with closing(Proxy(url)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def store(way: Proxy) -> Iterator[PostgresStore]:
+    with closing(PostgresStore(way.url)) as store:
+        yield store
+
+
+@pytest.fixture
+def direct(url: str) -> Iterator[PostgresStore]:
+    with closing(PostgresStore(url)) as store:
+        yield store
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ASKED_MAX", 2)
+    monkeypatch.setattr(module, "ASKED_EVERY", 0.01)
+
+
+def _terminated(server: Server, store: PostgresStore) -> None:
+    """The server ends the store's connection, as an administrator or a failover does."""
+    server.execute(f"SELECT pg_terminate_backend({store._session.backend[0]}, 5000)")
+
+
+# ---- before COMMIT
+
+
+@pytest.mark.parametrize("place", ["before begin", "after begin", "after append"])
+def test_a_connection_that_is_lost_before_the_commit_leaves_nothing(
+    postgres: Server, direct: PostgresStore, url: str, place: str
+) -> None:
+    with closing(PostgresStore(url)) as store:
+        put(store)
+        if place == "before begin":
+            _terminated(postgres, store)
+            put(store)  # nothing was under way: nobody notices
+            _terminated(postgres, store)
+            assert chain(store) == chain(direct) == [2, 4]
+            return
+        store.begin()
+        made = segment(store.head())
+        if place == "after append":
+            store.append(made, has_events=True)
+        _terminated(postgres, store)
+        with pytest.raises(StoreFailure) as failure:
+            if place == "after begin":
+                store.append(made, has_events=True)
+            store.commit()
+        store.rollback()
+        assert (failure.value.code, bool(failure.value.help)) == ("unreachable", True)
+        assert (chain(direct), list(direct.outbox(0))) == ([2], [])
+        put(store)
+        assert chain(direct) == [2, 4]
+
+
+def test_an_engine_goes_on_behind_lost_connections(postgres: Server, url: str) -> None:
+    with Engine.open(POLICY, db=url) as engine:
+        engine.grant(ANA, "money", "100", id="C1")
+        for number in range(5):
+            _terminated(postgres, engine._store)  # type: ignore[arg-type]
+            assert engine.decide(_request(f"r{number}")).allowed
+            _terminated(postgres, engine._store)  # type: ignore[arg-type]
+            assert engine.account(ANA).pools["money"][0][1] == 99 - number
+
+
+# ---- COMMIT and its reply
+
+
+def test_a_commit_whose_reply_is_lost_has_succeeded(way: Proxy, store: PostgresStore, direct: PostgresStore) -> None:
+    way.at_commit = "unanswered"
+    made = put(store, has_events=True)
+    assert (way.seen, chain(direct), list(direct.outbox(0))) == (1, [2], [(1, 2)])
+    assert list(direct.segments(0)) == [made]
+    put(store)
+    assert chain(direct) == [2, 4]
+
+
+def test_a_commit_that_is_lost_has_not(way: Proxy, store: PostgresStore, direct: PostgresStore) -> None:
+    way.at_commit = "lost"
+    with pytest.raises(StoreFailure) as failure:
+        put(store)
+    assert (failure.value.code, way.seen, chain(direct)) == ("unreachable", 1, [])
+    put(store)
+    assert chain(direct) == [2]
+
+
+def test_a_commit_that_is_still_under_way_comes_to_nothing(
+    way: Proxy, store: PostgresStore, direct: PostgresStore
+) -> None:
+    """The transaction is ended before its journal is read: what arrives later finds nobody."""
+    way.at_commit = "late"
+    with pytest.raises(StoreFailure, match="cannot be reached"):
+        put(store)
+    way.arrived.set()
+    put(store, 3)
+    assert chain(direct) == [3]
+
+
+def test_a_commit_that_arrives_while_its_fate_is_asked_for_is_waited_for(
+    way: Proxy, store: PostgresStore, direct: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the old connection cannot be ended, the row's lock says when it is over."""
+    monkeypatch.setattr(module, "_END", "SELECT %s, %s")
+    way.at_commit = "late"
+    threading.Timer(0.5, way.arrived.set).start()
+    put(store)
+    assert (way.seen, chain(direct)) == (1, [2])
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", ["lost", "unanswered"])
+def test_what_nobody_can_be_asked_about_is_unknown_and_found_out_later(
+    way: Proxy, store: PostgresStore, direct: PostgresStore, how: str
+) -> None:
+    way.at_commit, way.then_down = how, True
+    with pytest.raises(StoreFailure) as failure:
+        put(store)
+    assert (failure.value.code, bool(failure.value.help)) == ("commit_unknown", True)
+    with pytest.raises(StoreFailure, match="cannot be opened"):
+        store.begin()
+    way.then_down = way.down = False
+    assert store.head().seq == (2 if how == "unanswered" else 0)
+    put(store)
+    assert chain(direct) == ([2, 4] if how == "unanswered" else [2])
+
+
+def _request(id: str, credits: int = 1) -> Request:
+    return Request(id=id, account=ANA, meters={"credits": credits})
+
+
+def _engine(way: Proxy, policy: dict[str, bytes]) -> Engine:
+    return Engine.open(policy, db=way.url, clock=ManualClock(NOW))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", ["lost", "unanswered"])
+def test_the_same_id_again_is_answered_once_and_for_all(way: Proxy, url: str, how: str) -> None:
+    engine = _engine(way, POLICY)
+    engine.grant(ANA, "money", "100", id="C1")
+    way.at_commit, way.then_down = how, True
+    with pytest.raises(StoreFailure) as failure:
+        engine.decide(_request("r", 7))
+    assert failure.value.code == "commit_unknown"
+    with pytest.raises(StoreFailure) as failure:
+        engine.decide(_request("r", 7))
+    assert failure.value.code == "unreachable"
+    way.then_down = way.down = False
+    again = engine.decide(_request("r", 7))
+    assert (again.outcome, again.replayed) == ("allow", how == "unanswered")
+    assert engine.account(ANA).pools["money"][0][1] == 93
+    with Engine.open(POLICY, db=url) as other:
+        assert other.decide(_request("r", 7)).json == again.json
+        assert other.account(ANA) == engine.account(ANA)
+    engine.close()
+
+
+@pytest.mark.rule("L13")
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("how", ["lost", "unanswered"])
+def test_what_may_have_been_answered_is_not_granted_another_way(way: Proxy, how: str) -> None:
+    """While the store is away the policy lets others pass, but not the one whose answer may stand in the journal."""
+    engine = _engine(way, LIMITED)
+    engine.decide(_request("before", 1))
+    way.at_commit, way.then_down = how, True
+    with pytest.raises(StoreFailure):
+        engine.decide(_request("r", 4))
+    for _ in range(2):
+        with pytest.raises(StoreFailure) as failure:
+            engine.decide(_request("r", 4))
+        assert failure.value.code == "unreachable"
+        assert engine.decide(_request("other", 3)).allowed
+    way.then_down = way.down = False
+    assert engine.decide(_request("r", 4)).replayed == (how == "unanswered")
+    assert engine.decide(_request("other", 3)).replayed
+    assert engine.account(ANA).windows["five.w"][3] == 8
+    order = ["r", "other"] if how == "unanswered" else ["other", "r"]
+    assert [record.key[3] for record in engine.records()] == ["before", *order]
+    engine.close()
+
+
+# ---- all of it at once
+
+
+def test_callers_that_ask_again_are_granted_the_budget_and_each_of_them_once(way: Proxy, url: str) -> None:
+    chance = random.Random(20261128)
+    way.arrived.set()
+    budget, callers, turns = 60, 6, 20
+    answers: dict[str, bytes] = {}
+    granted: list[str] = []
+    engine = _engine(way, POLICY)
+    way.choose = lambda: chance.choice(["lost", "unanswered", "late", None, None, None, None])
+    _insist(lambda: engine.grant(ANA, "money", str(budget), id="C1"))
+
+    def work(name: int) -> None:
+        for turn in range(turns):
+            id = f"{name}-{turn}"
+            decision = _insist(lambda id=id: engine.decide(_request(id)))
+            answers[id] = decision.json
+            granted.extend([id] if decision.allowed else [])
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    way.choose = lambda: None
+    assert (way.seen > 3, len(answers), len(granted)) == (True, callers * turns, budget)
+    with Engine.open(POLICY, db=url) as other:
+        records = list(other.records())
+        assert [record.seq for record in records] == list(range(1, len(records) + 1))
+        assert {record.key[3]: bytes(record.answer) for record in records[1:]} == answers
+        assert len(records) == 1 + callers * turns
+        assert other.account(ANA) == engine.account(ANA)
+    engine.close()
+
+
+def _insist(act: Callable[[], Any]) -> Any:
+    while True:
+        try:
+            return act()
+        except Failure as failure:
+            assert failure.code in ("unreachable", "commit_unknown", "busy")
+            time.sleep(0.01)
