@@ -11,7 +11,7 @@
 | `issuance:{promo,paid,window}` | debit | where value and capacity came from |
 | `usage:{waterfall}` | credit | what was used |
 | `breakage:{category}` | credit | what has expired |
-| `writeoff:{absorbed,overshoot}` | debit | used, and nobody pays |
+| `writeoff:overshoot` | debit | used, and nobody pays |
 | `cash:{provider,operator}` | debit | money that was paid |
 | `deferred:{account}/{pool}/{lot}` | credit | money for what is not used of a lot |
 | `revenue:{waterfall,repaid}` | credit | money for what was used; for what repaid a debt |
@@ -56,7 +56,6 @@ LotKey = tuple[str, str, str]
 
 ISSUED = {"promotional": "issuance:promo", "paid": "issuance:paid"}
 CAPACITY: Final = "issuance:window"
-ABSORBED: Final = "writeoff:absorbed"
 OVERSHOOT: Final = "writeoff:overshoot"
 EXPIRED_MONEY: Final = "breakage_rev"
 REPAID_MONEY: Final = "revenue:repaid"

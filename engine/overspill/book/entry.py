@@ -20,6 +20,10 @@ from overspill.records.told import PolicyTold
 from overspill.words.ids import derived_id, key_text
 from overspill.words.instants import instant_text_micros
 
+Cost = tuple[int, str, int, str]
+"""(what was paid, in which money, for how much, from where)."""
+NO_COST: Cost = (0, "", 1, "")
+
 
 class Early(Exception):
     """The record names what is not in the book yet."""
@@ -125,11 +129,13 @@ class Entry:
         category: str,
         expires_at: str | None,
         parent: Lot | None = None,
-        cost: tuple[int, str, int] = (0, "", 1),
+        cost: Cost = NO_COST,
     ) -> Lot:
-        """A new lot with nothing in it; `cost` is (what was paid, in which money, for how much)."""
-        paid, currency, per = cost if parent is None else (parent.cost, parent.currency, parent.per)
-        lot = Lot(chart.lot_account(key), asset, category, expires_at, paid, currency, per)
+        """A new lot with nothing in it, which cost what its parent did."""
+        if parent is not None:
+            cost = (parent.cost, parent.currency, parent.per, parent.cash)
+        paid, currency, per, cash = cost
+        lot = Lot(chart.lot_account(key), asset, category, expires_at, paid, currency, per, cash)
         self.book.lots[key] = lot
         self._opened.append(
             OpenedLot(

@@ -192,7 +192,7 @@ def _absorb(entry: Entry, hold: Hold, answer: CaptureTold) -> Coverage:
     usage, refunded = f"usage:{hold.waterfall}", answer.refunded
     amount, unit = answer.absorbed, answer.unit
     if refunded is None:
-        entry.move(chart.ABSORBED, usage, unit, billionths(amount))
+        entry.move(chart.OVERSHOOT, usage, unit, billionths(amount))
     else:
         key, amount, unit = _key(refunded), refunded.amount, refunded.unit
         lot, part = entry.book.lots[key], billionths(amount)

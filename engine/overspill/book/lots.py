@@ -34,7 +34,7 @@ def _arrived(entry: Entry, why: Why, cash: str) -> Posted:
         entry.effective_at = instant_from_text(answer.effective_at)
     amount = billionths(answer.amount)
     paid, currency = (0, "") if answer.cost is None else money_of(answer.cost)
-    lot = entry.open(key, unit, answer.category, answer.expires_at, cost=(paid, currency, amount))
+    lot = entry.open(key, unit, answer.category, answer.expires_at, cost=(paid, currency, amount, cash))
     entry.move(chart.ISSUED[lot.category], lot.account, unit, amount)
     entry.pay(lot, amount, cash)
     entry.changed(key, amount=amount, why=why)
@@ -73,12 +73,16 @@ def voided(entry: Entry) -> Posted:
 def refunded(entry: Entry) -> Posted:
     """The same, and its part of the money is paid back, as the answer rounds it."""
     answer, key, lot = _taken(entry)
-    rounding = f"rounding:{lot.currency}"
-    entry.leaves(key, chart.ISSUED[lot.category], billionths(answer.amount), "refunded", rounding)
-    for currency, money in answer.money.items():
-        entry.move(
-            rounding, chart.PROVIDER if key[2].startswith("pur_") else chart.OPERATOR, currency, billionths(money)
-        )
+    rounding, [(currency, money)] = f"rounding:{lot.currency}", answer.money.items()
+    amount = billionths(answer.amount)
+    entry.move(lot.account, chart.ISSUED[lot.category], lot.asset, amount)
+    lot.outstanding -= amount
+    due = billionths(money)
+    deferred = entry.book.balance(chart.deferred_account(lot.account), currency)
+    entry.move(chart.deferred_account(lot.account), lot.cash, currency, min(due, deferred))
+    entry.move(rounding, lot.cash, currency, due - min(due, deferred))
+    entry.move(chart.deferred_account(lot.account), rounding, currency, deferred - min(due, deferred))
+    entry.changed(key, amount=-amount, why="refunded")
     return entry.posted()
 
 

@@ -11,7 +11,7 @@ WindowKey = tuple[str, str]
 
 class Lot(Struct):
     """`outstanding` is what is free and what is held of it; amounts are in billionths (`book/amounts.py`). `cost` was paid
-    for `per` of the first lot of its line, 0 where nothing was."""
+    for `per` of the first lot of its line, by way of `cash`; 0 where nothing was."""
 
     account: str
     asset: str
@@ -20,6 +20,7 @@ class Lot(Struct):
     cost: int = 0
     currency: str = ""
     per: int = 1
+    cash: str = ""
     outstanding: int = 0
 
 
