@@ -13,7 +13,8 @@ from overspill.records.told import ReturnedTold, redeemed_told, reversal_told
 def reversed_(entry: Entry) -> Posted:
     """What a request used goes back, part by part, as far as the answer says."""
     answer = reversal_told(entry.record.answer)
-    if answer.of not in entry.book.posted:
+    windows = [(one.account, one.window) for one in answer.returned if one.window is not None]
+    if answer.of not in entry.book.posted or any(key not in entry.book.windows for key in windows):
         raise Early("unknown_request", answer.of)
     entry.need_lots((one.account, one.pool, one.lot) for one in answer.returned if one.lot)
     entry.cause, entry.policy = answer.of, answer.policy
