@@ -15,8 +15,8 @@ _ZEROS = "0" * SCALE_MAX
 
 def _billionths(text: str) -> int:
     whole, _, fraction = text.partition(".")
-    if len(fraction) > SCALE_MAX:
-        raise ValueError(f"`{text[:60]}` has more than {SCALE_MAX} digits behind the point")
+    if len(fraction) > SCALE_MAX or not (whole.removeprefix("-") + fraction).isdigit() or not text.isascii():
+        raise ValueError(f"`{text[:60]}` is no plain decimal of at most {SCALE_MAX} digits behind the point")
     return int(whole + (fraction + _ZEROS)[:SCALE_MAX])
 
 
