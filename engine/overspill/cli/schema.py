@@ -6,9 +6,11 @@ import click
 
 from overspill.cli.io import format_option, out
 
+NAMES = ["policy", "request", "decision", "status", "explanation", "tests", "usage", "monetization", "balance"]
+
 
 @click.command()
-@click.argument("name", type=click.Choice(["policy", "request", "decision", "status", "explanation", "tests"]))
+@click.argument("name", type=click.Choice(NAMES))
 @format_option("json", default="json")
 def schema(name: str, format_: str) -> int:
     """Print a JSON Schema."""
