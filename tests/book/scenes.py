@@ -63,10 +63,10 @@ IDS = re.compile(r"(hold|lot|trf|dec|use|mon|grt|rvs|cap|exl|vod|rfd|exp)_[a-z2-
 class Scene:
     """An engine at noon whose waterfall draws these layers."""
 
-    def __init__(self, *draws: str) -> None:
-        self.clock = ManualClock(NOON)
+    def __init__(self, *draws: str, clock: ManualClock | None = None, db: str | None = None) -> None:
+        self.clock = ManualClock(NOON) if clock is None else clock
         lines = "\n  ".join(f"draw {draw};" for draw in draws)
-        self.engine = Engine.open({"p.spill": POLICY.replace("DRAWS", lines).encode()}, clock=self.clock)
+        self.engine = Engine.open({"p.spill": POLICY.replace("DRAWS", lines).encode()}, clock=self.clock, db=db)
         self.count = 0
 
     def request(self, hundredths: int, **fields: Any) -> Request:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from book.folds import Fold
-from book.scenes import NOON, Scene
+from book.scenes import NOON, POLICY, Scene, shown
+from overspill import Engine, ManualClock
 from overspill.book.amounts import billionths, decimal_text, share
+from overspill.book.check import check
 from overspill.book.post import post
 from overspill.book.state import Book
 from overspill.book.transactions import Parked, Posted
@@ -103,3 +107,25 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("part", "whole", "expected"), [(1, 3, 3), (2, 4, 5), (1, 4, 2), (3, 4, 8), (4, 4, 10)])
 def test_a_share_is_rounded_half_to_even(part: int, whole: int, expected: int) -> None:
     assert share(10, part, whole) == expected
+
+
+@pytest.mark.rule("G3")
+def test_a_lot_of_a_pool_that_is_no_more_expires_with_what_holds_have_of_it(tmp_path: Path) -> None:
+    """Its answer tells steps and no unit: the book knows both from before."""
+    clock, db = ManualClock(NOON), str(tmp_path / "x.db")
+    scene = Scene("promo", clock=clock, db=db)
+    scene.grant("promo", "4", "P", expires_at="2026-10-05T12:05:00Z")
+    scene.reserve(100)
+    scene.engine.close()
+    clock.advance(6 * MINUTE)
+    gone = POLICY.replace("DRAWS", "draw included;").replace("draw promo;", "")
+    start, end = gone.index("pool promo"), gone.index("pool money")
+    with Engine.open({"p.spill": (gone[:start] + gone[end:]).encode()}, clock=clock, db=db) as engine:
+        engine.sweep()
+        fold = Fold(engine.records())
+    expired = fold.transactions[-1]
+    assert shown(expired) == (
+        "expire_lot P\n  2 credits: lot:ana/promo/P → breakage:promotional\n"
+        "  2 credits: hold:HOLD:lot:ana/promo/P → breakage:promotional"
+    )
+    assert check(fold.transactions, fold.rows) == []

@@ -98,7 +98,7 @@ class _Checking:
             self._leg(one, leg)
         for account in dict.fromkeys(account for leg in one.legs for account in (leg.debit, leg.credit)):
             self._right_side(one, account)
-        if one.hold is not None and one.hold_state in ("late", "over"):
+        if one.hold is not None and (one.hold_state == "over" or one.kind == "expire"):
             self._hold_ended(one, one.hold)
 
     def _leg(self, one: Transaction, leg: Leg) -> None:

@@ -18,7 +18,7 @@ from overspill.records.balances import BalanceUpdate, Why
 from overspill.records.journal import Record
 from overspill.records.told import PolicyTold
 from overspill.words.ids import derived_id, key_text
-from overspill.words.instants import instant_text_micros
+from overspill.words.texts import instant_text_of
 
 Cost = tuple[int, str, int, str]
 """(what was paid, in which money, for how much, from where)."""
@@ -34,7 +34,8 @@ class Early(Exception):
 
 
 class Entry:
-    """`cause` is the decision's id, `policy` that of the admission; `usage` are the rows of usage and monetization."""
+    """`key` is what ids are derived from, `cause` the decision's id, `policy` that of the admission; `usage` are the rows of
+    usage and monetization."""
 
     __slots__ = (
         "_changed",
@@ -45,6 +46,7 @@ class Entry:
         "effective_at",
         "hold",
         "hold_state",
+        "key",
         "policy",
         "record",
         "usage",
@@ -53,6 +55,7 @@ class Entry:
     def __init__(self, book: Book, record: Record) -> None:
         self.book = book
         self.record = record
+        self.key = key_text(*record.key)
         self.cause = record.id
         self.effective_at = record.at
         self.policy: PolicyTold | None = None
@@ -84,15 +87,21 @@ class Entry:
         """One leg, in billionths."""
         if amount < 0:
             debit, credit, amount = credit, debit, -amount
-        if amount:
-            self._legs.append(Leg(debit, credit, asset, decimal_text(amount)))
-            balances = self.book.balances
-            for place, change in (((debit, asset), -amount), ((credit, asset), amount)):
-                after = balances.get(place, 0) + change
-                if after:
-                    balances[place] = after
-                else:
-                    balances.pop(place, None)
+        elif not amount:
+            return
+        self._legs.append(Leg(debit, credit, asset, decimal_text(amount)))
+        balances, place = self.book.balances, (debit, asset)
+        after = balances.get(place, 0) - amount
+        if after:
+            balances[place] = after
+        else:
+            del balances[place]
+        place = (credit, asset)
+        after = balances.get(place, 0) + amount
+        if after:
+            balances[place] = after
+        else:
+            del balances[place]
 
     def leaves(self, key: LotKey, target: str, amount: int, why: Why, money: str, hold: str | None = None) -> None:
         """`amount` of the lot, free or in the hold, goes to `target` for good, and its part of the money to `money`."""
@@ -194,7 +203,7 @@ class Entry:
     def _updates(self, cause: str) -> Iterable[BalanceUpdate]:
         """One a lot and reason, in the order that they happened, each with the balance behind it."""
         record, lots = self.record, self.book.lots
-        key, at = key_text(*record.key), instant_text_micros(record.at)
+        key, at = self.key, instant_text_of(record.at)
         balances: dict[LotKey, int] = {}
         for (lot, _), amount in self._changed.items():
             balances[lot] = balances.get(lot, lots[lot].outstanding) - amount

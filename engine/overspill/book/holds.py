@@ -40,7 +40,7 @@ from overspill.records.told import (
     ended_told,
 )
 from overspill.records.usage_events import captured_usage
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id
 from overspill.words.instants import instant_from_text
 
 
@@ -77,7 +77,7 @@ def captured(entry: Entry) -> Posted:
         entry.hold_state = "open" if hold.is_open else "late"
     event = captured_usage(entry.record, answer)
     priced = MonetizationEvent(
-        event=derived_id(key_text(*entry.record.key), "mon"),
+        event=derived_id(entry.key, "mon"),
         at=event.at,
         tenant=event.tenant,
         account=event.account,

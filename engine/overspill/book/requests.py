@@ -27,7 +27,7 @@ from overspill.records.monetization import Coverage, Kind, MonetizationEvent, Pa
 from overspill.records.told import CounterTold, DecisionTold, DrawTold, EntryTold, decision_told
 from overspill.records.usage_events import UsageEvent, decided_usage
 from overspill.words.codec import Light
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id
 
 OWN_KINDS: dict[str, Kind] = {"allowance": "entitlement", "grace": "grace"}
 """By the last part of a counter's name, for a counter that is named after its layer alone."""
@@ -127,7 +127,7 @@ def _count(
 
 def _monetized(entry: Entry, answer: DecisionTold, usage: UsageEvent, found: Sequence[Drawn]) -> MonetizationEvent:
     return MonetizationEvent(
-        event=derived_id(key_text(*entry.record.key), "mon"),
+        event=derived_id(entry.key, "mon"),
         at=usage.at,
         tenant=usage.tenant,
         account=usage.account,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 
 Why = Literal[
     "usage",
@@ -26,7 +26,7 @@ Why = Literal[
 ]
 
 
-class BalanceUpdate(Struct, frozen=True, kw_only=True):
+class BalanceUpdate(Light, frozen=True, kw_only=True):
     """`amount` is signed, in `unit`; `balance` is what the lot has behind it, what is held of it included. `cause` is the
     monetization event, or the id of the record that did it without usage."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from overspill.words.codec import Light, Struct
+from overspill.words.codec import Light
 
 Kind = Literal["window", "entitlement", "grace", "lot", "overage", "debt", "absorbed"]
 
@@ -37,7 +37,7 @@ class Coverage(Light, frozen=True, kw_only=True):
     parts: tuple[Part, ...]
 
 
-class MonetizationEvent(Struct, frozen=True, kw_only=True):
+class MonetizationEvent(Light, frozen=True, kw_only=True):
     """`cause` is the usage event; `charge` what pools that are not free were debited, by unit, before refunds."""
 
     event: str

@@ -12,14 +12,14 @@ from typing import Literal
 from overspill.records.journal import Record
 from overspill.records.told import CaptureTold, DecisionTold, capture_told, decision_told, used_told
 from overspill.records.usage import USAGE
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 from overspill.words.ids import derived_id, key_text
-from overspill.words.instants import instant_text_micros
+from overspill.words.texts import instant_text_of
 
 Reason = Literal["charged", "covered", "absorbed", "rate_zero"]
 
 
-class UsageEvent(Struct, frozen=True, kw_only=True):
+class UsageEvent(Light, frozen=True, kw_only=True):
     """`base` is what was used, in `unit`, as decimal text; `cause` is the id of the decision or capture.
 
     `charge` is what it cost, by unit. `reason` says why: `charged`; or free because it was `covered` by layers that charge
@@ -55,7 +55,7 @@ def decided_usage(record: Record, answer: DecisionTold) -> UsageEvent:
     """That of a request that was admitted at once."""
     return UsageEvent(
         event=derived_id(key_text(*record.key), "use"),
-        at=instant_text_micros(record.at),
+        at=instant_text_of(record.at),
         tenant=record.key[0],
         account=record.key[1],
         request=record.key[3],
@@ -77,7 +77,7 @@ def captured_usage(record: Record, answer: CaptureTold) -> UsageEvent:
     layers = [draw.layer for draw in answer.draws if draw.base != "0" or draw.amount != "0"]
     return UsageEvent(
         event=derived_id(key_text(*record.key), "use"),
-        at=instant_text_micros(record.at),
+        at=instant_text_of(record.at),
         tenant=record.key[0],
         account=command.account.split("/", 1)[1],
         request=answer.request,
