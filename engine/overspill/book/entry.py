@@ -7,16 +7,18 @@ that parts sum to the whole and nothing is left over at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from overspill.book import chart
 from overspill.book.amounts import billionths, decimal_text, share
 from overspill.book.chart import LotKey
 from overspill.book.state import Book, Hold, Lot
-from overspill.book.transactions import EarlyReason, HoldState, Leg, OpenedLot, Posted, Row, Transaction
+from overspill.book.transactions import EarlyReason, HoldState, Leg, OpenedLot, Posted, Transaction
 from overspill.records.balances import BalanceUpdate, Why
 from overspill.records.journal import Record
+from overspill.records.monetization import Coverage, MonetizationEvent
 from overspill.records.told import PolicyTold
+from overspill.records.usage_events import UsageEvent
 from overspill.words.ids import derived_id, key_text
 from overspill.words.texts import instant_text_of
 
@@ -34,8 +36,7 @@ class Early(Exception):
 
 
 class Entry:
-    """`key` is what ids are derived from, `cause` the decision's id, `policy` that of the admission; `usage` are the rows of
-    usage and monetization."""
+    """`key` is what ids are derived from, `cause` the decision's id, `policy` that of the admission."""
 
     __slots__ = (
         "_changed",
@@ -49,7 +50,6 @@ class Entry:
         "key",
         "policy",
         "record",
-        "usage",
     )
 
     def __init__(self, book: Book, record: Record) -> None:
@@ -59,7 +59,6 @@ class Entry:
         self.cause = record.id
         self.effective_at = record.at
         self.policy: PolicyTold | None = None
-        self.usage: tuple[Row, ...] = ()
         self.hold: str | None = None
         self.hold_state: HoldState | None = None
         self._legs: list[Leg] = []
@@ -174,14 +173,34 @@ class Entry:
 
     # ---- the end
 
-    def posted(self, cause: str | None = None) -> Posted:
-        """The transaction and the rows; `cause` is what the balance updates are caused by."""
-        rows = self.usage
-        if self._changed:
-            rows = (*rows, *self._updates(cause or self.record.id))
-        return Posted(self._transaction() if self._legs else None, rows)
+    def used(self, usage: UsageEvent, coverage: Sequence[Coverage]) -> Posted:
+        """The transaction of usage, with its rows: what was used, what it cost and who covered it, what it changed."""
+        policy = self.policy
+        assert policy is not None
+        priced = MonetizationEvent(
+            event=derived_id(self.key, "mon"),
+            at=usage.at,
+            tenant=usage.tenant,
+            account=usage.account,
+            request=usage.request,
+            cause=usage.event,
+            policy=policy.digest,
+            version=policy.version,
+            rate_card=policy.rate_card,
+            base=usage.base,
+            unit=usage.unit,
+            charge=usage.charge,
+            coverage=tuple(coverage),
+        )
+        return Posted(self._transaction(), (usage, priced, *self._updates(priced.event)))
 
-    def _transaction(self) -> Transaction:
+    def posted(self) -> Posted:
+        """The transaction without usage, and what it changed."""
+        return Posted(self._transaction(), tuple(self._updates(self.record.id)))
+
+    def _transaction(self) -> Transaction | None:
+        if not self._legs:
+            return None
         record, policy = self.record, self.policy
         return Transaction(
             record=record.id,

@@ -28,7 +28,7 @@ from overspill.book.entry import Entry
 from overspill.book.requests import OWN_KINDS
 from overspill.book.state import Count, Hold, Leg
 from overspill.book.transactions import Posted
-from overspill.records.monetization import Coverage, MonetizationEvent, Part
+from overspill.records.monetization import Coverage, Part
 from overspill.records.told import (
     CaptureTold,
     DrawTold,
@@ -40,7 +40,6 @@ from overspill.records.told import (
     ended_told,
 )
 from overspill.records.usage_events import captured_usage
-from overspill.words.ids import derived_id
 from overspill.words.instants import instant_from_text
 
 
@@ -75,24 +74,9 @@ def captured(entry: Entry) -> Posted:
         _end(entry, hold)
     else:
         entry.hold_state = "open" if hold.is_open else "late"
-    event = captured_usage(entry.record, answer)
-    priced = MonetizationEvent(
-        event=derived_id(entry.key, "mon"),
-        at=event.at,
-        tenant=event.tenant,
-        account=event.account,
-        request=event.request,
-        cause=event.event,
-        policy=hold.policy,
-        version=hold.version,
-        rate_card=hold.rate_card,
-        base=event.base,
-        unit=event.unit,
-        charge=event.charge,
-        coverage=tuple([one for one in coverage if one.base != "0" or one.amount != "0"]),
+    return entry.used(
+        captured_usage(entry.record, answer), [one for one in coverage if one.base != "0" or one.amount != "0"]
     )
-    entry.usage = (event, priced)
-    return entry.posted(priced.event)
 
 
 def _lots_named(answer: CaptureTold) -> Iterable[LotKey]:

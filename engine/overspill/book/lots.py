@@ -108,11 +108,15 @@ def expired(entry: Entry) -> Posted:
         raise ValueError(f"{answer.amount} of {lot.account} expires, the book has {free} billionths of it")
     entry.leaves(key, breakage, free, "expired", chart.EXPIRED_MONEY)
     for hold, told in holds:
-        step = _step_of(hold, key)
-        read = billionths if answer.unit is not None else lambda text, step=step: int(text) * step  # type: ignore[misc]
-        returned = {(*key[:2], id): read(amount) for id, amount in told.returned.items()}
-        _lapse(entry, hold, key, read(told.amount), returned)
+        step = None if answer.unit is not None else _step_of(hold, key)
+        returned = {(*key[:2], id): _read(amount, step) for id, amount in told.returned.items()}
+        _lapse(entry, hold, key, _read(told.amount, step), returned)
     return entry.posted()
+
+
+def _read(amount: str, step: int | None) -> int:
+    """A decimal; or a number of steps, where the answer knows no unit."""
+    return billionths(amount) if step is None else int(amount) * step
 
 
 def _step_of(hold: Hold, key: LotKey) -> int:
@@ -141,8 +145,10 @@ def _shrink(entry: Entry, hold: Hold, number: int, key: LotKey, returned: dict[L
     leg.lots[key] = 0
     for other in list(leg.lots):
         part = min(returned.get(other, 0), leg.lots[other])
-        leg.lots[other] -= part
-        lost += part
+        if part:
+            returned[other] -= part
+            leg.lots[other] -= part
+            lost += part
     beyond = _beyond_lost(entry, hold, number, leg, lost)
     leg.amount -= lost + beyond
     leg.beyond -= beyond

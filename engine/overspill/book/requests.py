@@ -23,11 +23,10 @@ from overspill.book.effects import (
 from overspill.book.entry import Entry
 from overspill.book.state import Count, Hold, Leg
 from overspill.book.transactions import NOTHING, Posted
-from overspill.records.monetization import Coverage, Kind, MonetizationEvent, Part
+from overspill.records.monetization import Coverage, Kind, Part
 from overspill.records.told import CounterTold, DecisionTold, DrawTold, EntryTold, decision_told
-from overspill.records.usage_events import UsageEvent, decided_usage
+from overspill.records.usage_events import decided_usage
 from overspill.words.codec import Light
-from overspill.words.ids import derived_id
 
 OWN_KINDS: dict[str, Kind] = {"allowance": "entitlement", "grace": "grace"}
 """By the last part of a counter's name, for a counter that is named after its layer alone."""
@@ -100,10 +99,7 @@ def consumed(entry: Entry) -> Posted:
             _count(entry, one.draw, told, counted, beyond, usage, None)
         for key, told_lot in one.lots:
             entry.leaves(key, usage, billionths(told_lot.amount), "usage", revenue)
-    event = decided_usage(entry.record, answer)
-    priced = _monetized(entry, answer, event, found)
-    entry.usage = (event, priced)
-    return entry.posted(priced.event)
+    return entry.used(decided_usage(entry.record, answer), [_coverage(one) for one in found])
 
 
 def _count(
@@ -123,24 +119,6 @@ def _count(
     kept_by = target if hold is None else chart.held_account(hold, window.account)
     capacity.take(entry, window, generation, amount, kept_by, before, told.limit)
     return Count((counted.account, counted.window or ""), generation, amount, beyond)
-
-
-def _monetized(entry: Entry, answer: DecisionTold, usage: UsageEvent, found: Sequence[Drawn]) -> MonetizationEvent:
-    return MonetizationEvent(
-        event=derived_id(entry.key, "mon"),
-        at=usage.at,
-        tenant=usage.tenant,
-        account=usage.account,
-        request=usage.request,
-        cause=usage.event,
-        policy=answer.policy.digest,
-        version=answer.policy.version,
-        rate_card=answer.policy.rate_card,
-        base=usage.base,
-        unit=usage.unit,
-        charge=usage.charge,
-        coverage=tuple([_coverage(one) for one in found]),
-    )
 
 
 def _coverage(one: Drawn) -> Coverage:
