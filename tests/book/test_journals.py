@@ -82,6 +82,8 @@ def test_the_book_has_what_the_accounts_have(seed: int) -> None:
     owed = {f"{name}/{pool}": debt * STEP for name, one in accounts.items() for pool, debt in one.debts.items()}
     assert debts_in(fold.book) == owed
     assert check(fold.transactions, fold.rows) == []
+    for until in range(0, len(fold.transactions), len(fold.transactions) // 7):
+        assert check(fold.transactions[:until]) == []
     totals = Counter[str]()
     for (_, asset), balance in fold.book.balances.items():
         totals[asset] += balance

@@ -49,9 +49,6 @@ _BOTH_WAYS = (
 )
 PAIRS = frozenset({*_BOTH_WAYS, *[(credit, debit) for debit, credit in _BOTH_WAYS]})
 """(class, class) of the two sides of a leg; of a hold's account with the class of its source."""
-_CREDITS = ("lot", "hold.lot", "usage", "breakage", "deferred", "revenue", "breakage_rev", "win", "cap")
-_CREDITS_ALL = frozenset({*_CREDITS, "hold.win", "hold.cap", "hold.overage", "rounding"})
-_DEBITS_ALL = frozenset({"issuance", "writeoff", "debt", "overage", "cash"})
 
 
 def check(transactions: Iterable[Transaction], rows: Iterable[Row] = ()) -> list[Finding]:
@@ -98,6 +95,8 @@ class _Checking:
             self._leg(one, leg)
         for account in dict.fromkeys(account for leg in one.legs for account in (leg.debit, leg.credit)):
             self._right_side(one, account)
+        if one.hold in self._over:
+            self.found("LED4", one.record, f"is about hold {one.hold}, which has ended")
         if one.hold is not None and (one.hold_state == "over" or one.kind == "expire"):
             self._hold_ended(one, one.hold)
 
@@ -148,11 +147,11 @@ class _Checking:
 
     def ended(self) -> None:
         """What must hold of all balances together, and of money for lots."""
-        issued: dict[str, int] = {}
+        rests: dict[str, int] = {}
         for (account, asset), balance in self.balances.items():
-            if kind_of(account) in _CREDITS_ALL or kind_of(account) in _DEBITS_ALL:
-                issued[asset] = issued.get(asset, 0) + balance
-        for asset, rest in issued.items():
+            if class_of(account) in chart.SIDES:
+                rests[asset] = rests.get(asset, 0) + balance
+        for asset, rest in rests.items():
             if rest:
                 self.found("LED11", asset, f"{decimal_text(rest)} is unexplained")
         for account in sorted(self.opened):
