@@ -5,7 +5,7 @@
 | LED1 | a leg moves more than nothing between two accounts, in the asset of both, in a way that the chart knows |
 | LED2 | a lot's balance updates sum to what is free and held of it, each with the balance behind it |
 | LED3 | behind every transaction no account is on the wrong side |
-| LED4 | a hold ends once, with nothing left in it, and nothing moves in or out of it afterwards |
+| LED4 | a hold ends once, with nothing left in it, and nothing moves in or out of it afterwards; one that has timed out has nothing |
 | LED5 | a record is posted once |
 | LED6 | each usage event has one monetization event of its amount, whose coverage sums to it |
 | LED11 | per asset what was issued is outstanding, used, expired, or nobody's |
@@ -97,7 +97,7 @@ class _Checking:
             self._right_side(one, account)
         if one.hold in self._over:
             self.found("LED4", one.record, f"is about hold {one.hold}, which has ended")
-        if one.hold is not None and (one.hold_state == "over" or one.kind == "expire"):
+        if one.hold is not None and one.hold_state in ("late", "over"):
             self._hold_ended(one, one.hold)
 
     def _leg(self, one: Transaction, leg: Leg) -> None:
@@ -138,11 +138,12 @@ class _Checking:
                 self.found("LED3", one.record, f"leaves {decimal_text(balance)} {asset} in {account}")
 
     def _hold_ended(self, one: Transaction, hold: str) -> None:
-        left = {source: amount for source, amount in self._held.pop(hold, {}).items() if amount}
+        left = {source: amount for source, amount in self._held.get(hold, {}).items() if amount}
         if left:
             shown = ", ".join(f"{decimal_text(amount)} of {source}" for source, amount in left.items())
-            self.found("LED4", one.record, f"ends hold {hold} with {shown}")
+            self.found("LED4", one.record, f"leaves hold {hold}, which is over or has timed out, with {shown}")
         if one.hold_state == "over":
+            self._held.pop(hold, None)
             self._over.add(hold)
 
     def ended(self) -> None:
