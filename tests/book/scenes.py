@@ -35,7 +35,9 @@ limit included {
 }
 entitlement gift { per user; unit credits; up to 2 credits per calendar day in UTC; }
 grace finish { per request.turn; unit credits; up to 1 credits; }
-pool promo { per user; unit credits; multiplier 2; free; on expired_in_hold lapse; }
+pool promo {
+  per user; unit credits; multiplier 2; free; on overshoot refund; on expired_in_hold lapse;
+}
 pool money {
   per user; unit credits;
   overage up to 4 credits per calendar month in UTC;

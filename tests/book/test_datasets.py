@@ -12,6 +12,7 @@ import pytest
 from book.folds import Fold, simulated
 from book.scenes import Scene
 from overspill.book.amounts import billionths
+from overspill.book.check import check
 from overspill.records.balances import BalanceUpdate
 from overspill.records.journal import Record
 from overspill.records.monetization import MonetizationEvent
@@ -69,6 +70,24 @@ monetization r1: 15 credits by card@2026-01-01
   D -5 → 1 credits, debt_repaid
 """
     assert scene.rows() == expected.strip("\n")
+
+
+@pytest.mark.rule("S2")
+@pytest.mark.rule("S3")
+def test_what_was_absorbed_of_a_stream_that_turns_out_cheaper_is_written_off_no_more() -> None:
+    """In the pool's unit, two of which pay for one: of 9 credits nobody pays 1, then none."""
+    scene = Scene("promo")
+    scene.grant("promo", "16", "P")
+    hold = scene.reserve(400)
+    for number, (used, spared) in enumerate([(900, 0), (0, 200)]):
+        meters = {"hundredths": used, "spared": spared}
+        scene.engine.capture(hold, meters, id=str(number), final=number == 1)
+    fold = Fold(scene.engine.records())
+    absorbed = [one for row in fold.rows if isinstance(row, MonetizationEvent) for one in row.coverage if not one.layer]
+    assert [(one.base, one.amount) for one in absorbed] == [("1", "2"), ("-1", "-2")]
+    assert fold.book.balance("writeoff:overshoot", "credits") == 0
+    assert fold.book.balance("usage:w", "credits") == 14 * 10**9
+    assert check(fold.transactions, fold.rows) == []
 
 
 # (layers, hundredths, kind) → (reason, charge, layers that covered)

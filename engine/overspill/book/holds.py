@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from overspill.book import capacity, chart
-from overspill.book.amounts import billionths, decimal_text
+from overspill.book.amounts import billionths, decimal_text, share
 from overspill.book.chart import LotKey
 from overspill.book.effects import (
     COUNT_GENERATION,
@@ -26,7 +26,7 @@ from overspill.book.effects import (
 )
 from overspill.book.entry import Entry
 from overspill.book.requests import OWN_KINDS
-from overspill.book.state import Count, Hold, Leg
+from overspill.book.state import Absorbed, Count, Hold, Leg
 from overspill.book.transactions import Posted
 from overspill.records.monetization import Coverage, Part
 from overspill.records.told import (
@@ -173,19 +173,44 @@ def _owe(entry: Entry, hold: Hold, draw: DrawTold, back: LotTold | None) -> Cove
 
 def _absorb(entry: Entry, hold: Hold, answer: CaptureTold) -> Coverage:
     """What nobody pays: debited from the last lot drawn and given back to it, or without a lot."""
-    usage, refunded = f"usage:{hold.waterfall}", answer.refunded
-    amount, unit = answer.absorbed, answer.unit
+    usage, refunded, base = f"usage:{hold.waterfall}", answer.refunded, billionths(answer.absorbed)
+    if base < 0:
+        return _absorb_less(entry, hold, -base, answer)
+    amount, unit = (answer.absorbed, answer.unit) if refunded is None else (refunded.amount, refunded.unit)
+    part = billionths(amount)
+    hold.absorbed.append(Absorbed(base, unit, part))
     if refunded is None:
-        entry.move(chart.OVERSHOOT, usage, unit, billionths(amount))
+        entry.move(chart.OVERSHOOT, usage, unit, part)
     else:
-        key, amount, unit = _key(refunded), refunded.amount, refunded.unit
-        lot, part = entry.book.lots[key], billionths(amount)
-        entry.move(lot.account, usage, lot.asset, part)
-        entry.move(chart.OVERSHOOT, lot.account, lot.asset, part)
+        key = _key(refunded)
+        lot = entry.book.lots[key]
+        entry.move(lot.account, usage, unit, part)
+        entry.move(chart.OVERSHOOT, lot.account, unit, part)
         entry.changed(key, amount=-part, why="usage")
         entry.changed(key, amount=part, why="overshoot_refunded")
-    parts = (Part(kind="absorbed", amount=amount),)
-    return Coverage(layer=None, base=answer.absorbed, amount=amount, unit=unit, parts=parts)
+    return Coverage(layer=None, base=answer.absorbed, amount=amount, unit=unit, parts=(_absorbed(amount),))
+
+
+def _absorb_less(entry: Entry, hold: Hold, base: int, answer: CaptureTold) -> Coverage:
+    """A stream that turns out cheaper: what was written off last is written off no more. How much that is in a pool's unit
+    its answer does not tell."""
+    usage, units = f"usage:{hold.waterfall}", dict[str, int]()
+    while base and hold.absorbed:
+        last = hold.absorbed[-1]
+        part = min(base, last.base)
+        amount = share(last.amount, part, last.base)
+        entry.move(usage, chart.OVERSHOOT, last.asset, amount)
+        units[last.asset] = units.get(last.asset, 0) + amount
+        last.base, last.amount, base = last.base - part, last.amount - amount, base - part
+        if not last.base:
+            hold.absorbed.pop()
+    [(unit, less)] = units.items() if len(units) == 1 else [(answer.unit, -billionths(answer.absorbed))]
+    text = decimal_text(-less)
+    return Coverage(layer=None, base=answer.absorbed, amount=text, unit=unit, parts=(_absorbed(text),))
+
+
+def _absorbed(amount: str) -> Part:
+    return Part(kind="absorbed", amount=amount)
 
 
 # ---- ends

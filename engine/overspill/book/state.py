@@ -57,6 +57,14 @@ class Leg(Struct):
     beyond: int = 0
 
 
+class Absorbed(Struct):
+    """`base` of a capture that nobody pays, written off as `amount` of an asset."""
+
+    base: int
+    asset: str
+    amount: int
+
+
 class Hold(Struct):
     """A reservation that may still be captured, and what a posting needs of its admission."""
 
@@ -73,6 +81,8 @@ class Hold(Struct):
     late_until: int
     legs: list[Leg]
     is_open: bool = True
+    absorbed: list[Absorbed] = []
+    """What nobody pays of what was captured so far, the latest last."""
 
 
 class Book:
