@@ -55,6 +55,8 @@ def test_a_turn_that_has_not_come_is_waited_for() -> None:
     assert post(book, *capture) == Parked(capture[0].id, "earlier_record", "default/user/ana")
     assert [isinstance(post(book, *one), Posted) for one in (grant, reserve, capture)] == [True] * 3
     assert book.turns == {"default/user/ana": 3}
+    book.posted.clear()
+    assert post(book, *reserve) == Posted()
 
 
 def test_another_tenants_record_is_refused() -> None:

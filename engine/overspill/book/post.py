@@ -10,7 +10,7 @@ recognised as early when it names a hold, a lot or a request that is not in the 
 is not: a window's generation, the cost that is left of a lot, and parts of a hold behind its last capture come out right
 in their order alone.
 
-A record is posted once, by its id: again, it comes to nothing. A denial moves nothing. A reservation, a release and a
+A record is posted once, by its id, and where it has a turn by that: again, it comes to nothing. A denial moves nothing. A reservation, a release and a
 redeemed reset move value or capacity and have no rows; what changes settings, attributes or purchases that are not paid
 has neither. Records are read as the journal has them (`records/journal.py`); one that contradicts what was posted raises
 ValueError and may leave the book half changed: it is then folded again from what is durable.
@@ -63,8 +63,9 @@ def post(book: Book, record: Record, turns: Mapping[str, int] | None = None) -> 
     if record.key[0] != book.tenant:
         raise ValueError(f"record {record.id} is of tenant {record.key[0]}, the book is {book.tenant}'s")
     for account, turn in () if turns is None else turns.items():
-        if turn != book.turns.get(account, 0):
-            return Parked(record.id, "earlier_record", account)
+        expected = book.turns.get(account, 0)
+        if turn != expected:
+            return NOTHING if turn < expected else Parked(record.id, "earlier_record", account)
     try:
         posted = _KINDS[record.key[2]](Entry(book, record))
     except Early as early:
