@@ -1,5 +1,6 @@
-"""What only a record's effects tell: which counters a capture draws on beyond its hold, whose debt it makes, until when a
-hold that timed out may be captured.
+"""What only a record's effects tell, and no answer: where what a capture draws beyond its hold is counted, whose debt it
+makes, until when a hold that timed out may be captured, what a hold keeps of an overage when a lot of it expires, and
+the generation in which a request is counted that was granted while the store was away.
 
 Effects are read as the journal has them, as lists; their places are those of `account/effects.py` and
 `account/state.py`.

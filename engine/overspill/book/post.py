@@ -1,4 +1,4 @@
-"""post : book, record → transaction and rows of the datasets. The book is the fold of the journal's answers.
+"""post : book, record → transaction and rows of the datasets. The book is the fold of the journal.
 
 What the fold needs: the records of one account in the journal's order (an account is touched where a record has effects
 on it), and so what follows a hold behind its reservation. Records of different accounts may come in any order: each
@@ -10,10 +10,13 @@ recognised as early when it names a hold, a lot or a request that is not in the 
 is not: a window's generation, the cost that is left of a lot, and parts of a hold behind its last capture come out right
 in their order alone.
 
-A record is posted once, by its id, and where it has a turn by that: again, it comes to nothing. A denial moves nothing. A reservation, a release and a
-redeemed reset move value or capacity and have no rows; what changes settings, attributes or purchases that are not paid
-has neither. Records are read as the journal has them (`records/journal.py`); one that contradicts what was posted raises
-ValueError and may leave the book half changed: it is then folded again from what is durable.
+A record is posted once, by its id, and where it has a turn by that: again, it comes to nothing. A denial moves nothing.
+A reservation, a release and a redeemed reset move value or capacity and have no rows; what changes settings, attributes
+or purchases that are not paid has neither.
+
+Value and money are posted by what answers tell, capacity too but for what no answer tells (`book/effects.py`). Records
+are read as the journal has them (`records/journal.py`); one that contradicts what was posted raises ValueError and may
+leave the book half changed: it is then folded again from what is durable.
 """
 
 from __future__ import annotations
