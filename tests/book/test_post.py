@@ -9,12 +9,26 @@ import pytest
 from book.folds import Fold
 from book.scenes import NOON, POLICY, Scene, shown
 from overspill import Engine, ManualClock
+from overspill.account import state
 from overspill.book.amounts import billionths, decimal_text, share
 from overspill.book.check import check
+from overspill.book.effects import (
+    COUNT_GENERATION,
+    COUNT_KEY,
+    COUNT_KIND,
+    HOLD_ACCOUNTS,
+    HOLD_LATE_UNTIL,
+    HOLD_LEGS,
+    LEG_AMOUNT,
+    LEG_BASE,
+    LEG_COUNTS,
+    STATE_GENERATION,
+)
 from overspill.book.post import post
 from overspill.book.state import Book
 from overspill.book.transactions import Parked, Posted
 from overspill.book.turns import Turns
+from overspill.plan import shapes
 from overspill.words.codec import replace
 from overspill.words.instants import MINUTE
 
@@ -131,3 +145,18 @@ def test_a_lot_of_a_pool_that_is_no_more_expires_with_what_holds_have_of_it(tmp_
         "  2 credits: hold:HOLD:lot:ana/promo/P → breakage:promotional"
     )
     assert check(fold.transactions, fold.rows) == []
+
+
+def test_the_places_of_effects_are_the_accounts() -> None:
+    places = {
+        state.Hold: {"accounts": HOLD_ACCOUNTS, "late_until": HOLD_LATE_UNTIL, "legs": HOLD_LEGS},
+        state.Leg: {"base": LEG_BASE, "amount": LEG_AMOUNT, "counts": LEG_COUNTS},
+        state.Count: {
+            "kind": COUNT_KIND,
+            "key": COUNT_KEY,
+            "generation": COUNT_GENERATION,
+        },
+    }
+    for shape, named in places.items():
+        assert {name: shape.__struct_fields__.index(name) for name in named} == named
+    assert STATE_GENERATION == shapes.GENERATION

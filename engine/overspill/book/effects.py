@@ -22,7 +22,6 @@ LEG_COUNTS: Final = 4
 COUNT_KIND: Final = 0
 COUNT_KEY: Final = 1
 COUNT_GENERATION: Final = 2
-COUNT_AMOUNT: Final = 3
 STATE_GENERATION: Final = 0
 
 Told = Sequence[Any]
