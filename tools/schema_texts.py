@@ -388,6 +388,57 @@ _EXPLANATION: Mapping[str, str] = {
     "passed": "Why a draw passes it over, or null.",
 }
 
+_EVENT: Mapping[str, str] = {
+    "event": "The event's id, derived from the key of its record.",
+    "kind": "Which of the datasets it is of.",
+    "at": "The instant of its record.",
+    "tenant": "Whose account it is.",
+    "account": "The account that asked, as `user/u_ana`.",
+    "request": "The request's id.",
+    "base": "How much was used, in `unit`; below 0 where a capture makes a stream cheaper.",
+    "unit": "The unit that the amounts beside it are in.",
+    "charge": "What pools that are not free were debited, by unit, before refunds.",
+}
+
+_USAGE: Mapping[str, str] = {
+    **_EVENT,
+    "cause": "The id of the decision or of the capture.",
+    "waterfall": "The waterfall that served the request.",
+    "meters": "What was metered.",
+    "reason": "Why it cost what it did: `charged`; or nothing, `covered` by layers that do not charge, `absorbed`, or `rate_zero`.",
+    "layers": "The layers that covered a part of it.",
+}
+
+_MONETIZATION: Mapping[str, str] = {
+    **_EVENT,
+    "Part.kind": "What covered it: `window`, `entitlement`, `grace`, `lot`, `overage`, `debt`, or `absorbed` where nobody did.",
+    "cause": "The id of the usage event.",
+    "policy": "The digest of the policy of the admission.",
+    "version": "Its version.",
+    "rate_card": "The rate card and the date of its table.",
+    "coverage": "What each layer covered; the bases sum to `base`.",
+    "layer": "The layer's name; null where no layer covered it.",
+    "Coverage.base": "The part of the usage that it covers.",
+    "amount": "The amount in the layer's own unit.",
+    "parts": "What of the amount each kind of cover gave.",
+    "Part.amount": "How much it gave.",
+    "Part.account": "The account whose pool it is.",
+    "pool": "The pool's name, and the values of further fields it is kept per.",
+    "lot": "The lot's id.",
+}
+
+_BALANCE: Mapping[str, str] = {
+    **{key: text for key, text in _EVENT.items() if key in ("kind", "at", "tenant", "unit")},
+    "update": "The update's id, derived from the key of its record and counted within it.",
+    "account": "The account whose lot it is, as `user/u_ana`.",
+    "pool": "The pool's name, and the values of further fields it is kept per.",
+    "lot": "The lot's id.",
+    "amount": "How much the lot changed: below 0 for what left it.",
+    "balance": "What the lot has behind it, what is held of it included.",
+    "why": "What changed it.",
+    "cause": "The id of the monetization event, or of the record that did it without usage.",
+}
+
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "policy": _POLICY,
     "tests": _TESTS,
@@ -395,4 +446,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "decision": _DECISION,
     "status": _STATUS,
     "explanation": _EXPLANATION,
+    "usage": _USAGE,
+    "monetization": _MONETIZATION,
+    "balance": _BALANCE,
 }

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from overspill.records.schema import decision_schema, explanation_schema, request_schema, status_schema
+from overspill.records.schema import (
+    balance_schema,
+    decision_schema,
+    explanation_schema,
+    monetization_schema,
+    request_schema,
+    status_schema,
+    usage_schema,
+)
 from overspill.review.schema import suite_schema
 from overspill.syntax.schema import policy_schema
 from schema_texts import TEXTS
@@ -23,6 +31,9 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "decision": decision_schema,
     "status": status_schema,
     "explanation": explanation_schema,
+    "usage": usage_schema,
+    "monetization": monetization_schema,
+    "balance": balance_schema,
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from overspill.cli.schema import NAMES
 from support.texts import DSL
 
 REQUEST = {
@@ -174,7 +175,7 @@ def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> No
     assert (done.code, "granted: expected 2, got 1.5 credits" in done.out) == (1, True)
 
 
-@pytest.mark.parametrize("name", ["policy", "request", "decision", "status", "explanation", "tests"])
+@pytest.mark.parametrize("name", NAMES)
 def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
     printed = run("schema", name, cwd=tmp_path).out
     assert json.loads(printed)["title"].startswith("Overspill")

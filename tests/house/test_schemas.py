@@ -29,6 +29,9 @@ DRAFTS = {
     "decision": "https://json-schema.org/draft/2020-12/schema",
     "status": "https://json-schema.org/draft/2020-12/schema",
     "explanation": "https://json-schema.org/draft/2020-12/schema",
+    "usage": "https://json-schema.org/draft/2020-12/schema",
+    "monetization": "https://json-schema.org/draft/2020-12/schema",
+    "balance": "https://json-schema.org/draft/2020-12/schema",
 }
 """Editors of YAML read draft-07 and nothing newer."""
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.records.answers import LayerStep
-from overspill.records.usage import usage_event
+from overspill.records.usage_events import usage_event
 from overspill.records.written import Hole, form_of
 from overspill.words.ids import id_number
 from overspill.words.instants import HOUR, instant_from_text

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
 
-from overspill.book.recount import captured, drawn
 from overspill.records.journal import Record
+from overspill.records.told import capture_told, decision_told, reversal_told
 from overspill.records.usage import USAGE
-from overspill.words.codec import json_decoder
-
-_decode = json_decoder(dict[str, Any]).decode
 
 
 def pending(records: Iterable[Record], account: str) -> Mapping[str, Decimal]:
@@ -27,11 +23,14 @@ def pending(records: Iterable[Record], account: str) -> Mapping[str, Decimal]:
 
 def _entries(record: Record) -> Iterator[tuple[str, str, Decimal]]:
     """(account, pool key, what it captured)."""
-    if record.events == USAGE:
-        answer = _decode(record.answer)
-        parts = drawn(answer) if "decision" in answer else [(lot, part) for lot, part, _ in captured(answer)]
-        yield from ((owner, pool, amount) for (owner, pool, _), amount in parts)
-    elif record.key[2] == "reverse":
-        for back in _decode(record.answer)["returned"]:
-            if back["to"] in ("lot", "reissued"):
-                yield back["account"], back["pool"], -Decimal(back["amount"])
+    kind = record.key[2]
+    if kind == "capture":
+        lots = [lot for draw in capture_told(record.answer).draws for lot in draw.lots or ()]
+        yield from ((lot.account, lot.pool, Decimal(lot.amount)) for lot in lots)
+    elif record.events == USAGE:
+        told = decision_told(record.answer).trace[-1].effects
+        yield from ((one.account, one.pool, Decimal(one.amount)) for one in told if one.lot)
+    elif kind == "reverse":
+        for back in reversal_told(record.answer).returned:
+            if back.to in ("lot", "reissued"):
+                yield back.account, back.pool, -Decimal(back.amount)

@@ -6,14 +6,15 @@ import click
 
 from overspill.cli.io import format_option, out
 
+NAMES = ["policy", "request", "decision", "status", "explanation", "tests", "usage", "monetization", "balance"]
+
 
 @click.command()
-@click.argument(
-    "name", metavar="NAME", type=click.Choice(["policy", "request", "decision", "status", "explanation", "tests"])
-)
+@click.argument("name", metavar="NAME", type=click.Choice(NAMES))
 @format_option("json", "text", default="json")
 def schema(name: str, format_: str) -> int:
-    """Print the JSON Schema NAME: policy, request, decision, status, explanation or tests.
+    """Print the JSON Schema NAME: policy, request, decision, status, explanation, tests, usage, monetization
+    or balance.
 
     It is JSON in either format.
 

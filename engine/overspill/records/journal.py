@@ -2,7 +2,7 @@
 
 A record is all that one command did: the command itself (so that replay can run it again), the exact bytes of its
 answer, its effects on accounts (so that state is a fold), and the kinds of events that it is (so that settlement can
-follow): an event says nothing that its record does not, `records/usage.py` reads it from there.
+follow): an event says nothing that its record does not, `records/usage_events.py` reads it from there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The JSON Schemas of requests, decisions, account pages and explanations, from the records themselves."""
+"""The JSON Schemas of requests, decisions, account pages, explanations and the three datasets, from the records themselves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 
 from overspill.records.answers import DecisionRecord
+from overspill.records.balances import BalanceUpdate
 from overspill.records.explanation import Explanation
+from overspill.records.monetization import MonetizationEvent
 from overspill.records.status import StatusRecord
+from overspill.records.usage_events import UsageEvent
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
 
@@ -29,6 +32,28 @@ def explanation_schema() -> dict[str, Any]:
     """What `explain` says of any record."""
     schema = msgspec.json.schema(Explanation)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill explanation", **schema}
+
+
+def usage_schema() -> dict[str, Any]:
+    """Every field of a usage event."""
+    schema = msgspec.json.schema(UsageEvent)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill usage event", **schema}
+
+
+def monetization_schema() -> dict[str, Any]:
+    """Every field of a monetization event."""
+    schema = msgspec.json.schema(MonetizationEvent)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Overspill monetization event",
+        **schema,
+    }
+
+
+def balance_schema() -> dict[str, Any]:
+    """Every field of a balance update."""
+    schema = msgspec.json.schema(BalanceUpdate)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill balance update", **schema}
 
 
 def request_schema() -> dict[str, Any]:

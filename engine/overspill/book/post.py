@@ -1,0 +1,80 @@
+"""post : book, record → transaction and rows of the datasets. The book is the fold of the journal.
+
+What the fold needs: the records of one account in the journal's order (an account is touched where a record has effects
+on it), and so what follows a hold behind its reservation. Records of different accounts may come in any order: each
+gives the same transaction and the same rows, and the books come out the same.
+
+Who cannot keep an account's records in their order gives each its turn (`book/turns.py`): then any order at all will do,
+and a record whose turn has not come is `Parked`, changes nothing, and is given again later. Without turns a record is
+recognised as early when it names a hold, a lot or a request that is not in the book; what it draws on without naming it
+is not: a window's generation, the cost that is left of a lot, and parts of a hold behind its last capture come out right
+in their order alone.
+
+A record is posted once, by its id, and where it has a turn by that: again, it comes to nothing. A denial moves nothing.
+A reservation, a release and a reset move value or capacity and have no rows; what changes settings, attributes
+or purchases that are not paid has neither.
+
+Value and money are posted by what answers tell, capacity too but for what no answer tells (`book/effects.py`). Records
+are read as the journal has them (`records/journal.py`); one that contradicts what was posted raises ValueError and may
+leave the book half changed: it is then folded again from what is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from overspill.book import holds, lots, requests, reversals
+from overspill.book.entry import Early, Entry
+from overspill.book.state import Book
+from overspill.book.transactions import NOTHING, Parked, Posted
+from overspill.records.journal import Record
+
+
+def _nothing(entry: Entry) -> Posted:
+    return NOTHING
+
+
+_KINDS: Mapping[str, Callable[[Entry], Posted]] = {
+    "consume": requests.consumed,
+    "reserve": requests.reserved,
+    "capture": holds.captured,
+    "release": holds.released,
+    "expire": holds.timed_out,
+    "expire_lot": lots.expired,
+    "grant": lots.granted,
+    "purchase": lots.purchased,
+    "void": lots.voided,
+    "refund": lots.refunded,
+    "transfer": lots.transferred,
+    "reverse": reversals.reversed_,
+    "redeem": reversals.redeemed,
+    "reset": reversals.redeemed,
+    "extend": _nothing,
+    "set": _nothing,
+    "grant_reset": _nothing,
+    "set_top_up": _nothing,
+    "top_up": _nothing,
+    "unpaid": _nothing,
+}
+"""Kind of command → what its record comes to."""
+
+
+def post(book: Book, record: Record, turns: Mapping[str, int] | None = None) -> Posted | Parked:
+    """What the record comes to in the book, which it changes; or that it came too early, which changes nothing. `turns` are
+    its numbers among the records of its accounts."""
+    if record.id in book.posted:
+        return NOTHING
+    if record.key[0] != book.tenant:
+        raise ValueError(f"record {record.id} is of tenant {record.key[0]}, the book is {book.tenant}'s")
+    for account, turn in () if turns is None else turns.items():
+        expected = book.turns.get(account, 0)
+        if turn != expected:
+            return NOTHING if turn < expected else Parked(record.id, "earlier_record", account)
+    try:
+        posted = _KINDS[record.key[2]](Entry(book, record))
+    except Early as early:
+        return Parked(record.id, early.reason, early.of)
+    book.posted.add(record.id)
+    for account in () if turns is None else turns:
+        book.turns[account] = book.turns.get(account, 0) + 1
+    return posted
