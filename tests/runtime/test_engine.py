@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from overspill import Engine, Failure, ManualClock, Request
+from overspill import Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.words.instants import HOUR, MINUTE, instant_from_text, instant_text
 
 ANA = {"user": "u_ana"}
@@ -243,6 +243,50 @@ def test_a_process_whose_clock_is_behind_takes_the_journals_time(tmp_path: Path)
     assert behind.decide(_request("r1")).record.at == "2026-10-05T10:00:00.000000Z"
     ahead.close()
     behind.close()
+
+
+UNITS = """policy p version {version}; language 1; unit credits: {credits}; unit runs: integer;
+account user {{ }} request {{ runs: meter; }}
+limit included {{ per user; unit {limit}; window day: 1d from first_use; capacity 5 {limit}; }}
+pool bought {{ per user; unit {pool}; on overshoot refund; }}
+waterfall w {{ serves true; counts runs; draw included {at}; draw bought at 1 credits per 1 runs; otherwise deny no; }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("credits", "limit", "refused"),
+    [
+        ("integer", "credits", None),
+        (
+            "decimal(2)",
+            "credits",
+            "layer `included` is kept in credits of 0 decimals here, and the policy has it in credits of 2",
+        ),
+        (
+            "integer",
+            "runs",
+            "layer `included` is kept in credits of 0 decimals here, and the policy has it in runs of 0",
+        ),
+    ],
+    ids=["the same", "finer", "another"],
+)
+def test_what_is_kept_stays_in_its_unit(tmp_path: Path, credits: str, limit: str, refused: str | None) -> None:
+    """A later policy by which 50 credits would be 0.50 is refused, and changes nothing."""
+    at = "at 1 credits per 1 runs"
+    first = UNITS.format(version=1, credits="integer", limit="credits", pool="credits", at=at)
+    second = UNITS.format(version=2, credits=credits, limit=limit, pool="credits", at=at if limit == "credits" else "")
+    with Engine.open({"p.spill": first.encode()}, db=tmp_path / "x.db", clock=ManualClock(NOW)) as engine:
+        engine.grant({"user": "u"}, "bought", "50", id="L")
+    if refused is None:
+        with Engine.open({"p.spill": second.encode()}, db=tmp_path / "x.db", clock=ManualClock(NOW)) as engine:
+            assert engine.grant({"user": "u"}, "bought", "1", id="M")["balance"] == "51"
+        return
+    with pytest.raises(StoreFailure) as failure:
+        Engine.open({"p.spill": second.encode()}, db=tmp_path / "x.db", clock=ManualClock(NOW))
+    assert failure.value.code == "unit_changed"
+    assert failure.value.message.startswith(refused)
+    with Engine.open({"p.spill": first.encode()}, db=tmp_path / "x.db", clock=ManualClock(NOW)) as engine:
+        assert engine.grant({"user": "u"}, "bought", "1", id="M")["balance"] == "51"
 
 
 class Drifting(ManualClock):

@@ -215,6 +215,26 @@ def test_a_policy_is_kept_with_its_exact_sources(store: Store) -> None:
     assert store.policy("sha256:1") == policy
 
 
+def test_a_fact_stays_what_it_was(store: Store) -> None:
+    told = [
+        {"pool `m`": "a", "pool `\u00fc'`": "b"},
+        {"pool `m`": "a", "layer `m`": "c"},
+        {"pool `m`": "b", "layer `m`": "d"},
+    ]
+    kept = []
+    for facts in told:
+        store.begin()
+        kept.append(store.fix(facts))
+        store.commit()
+    assert kept == [{}, {}, {"pool `m`": "a", "layer `m`": "c"}]
+    store.begin()
+    assert store.fix({"new": "1"}) == {}
+    store.rollback()
+    store.begin()
+    assert store.fix({"new": "2"}) == {}
+    store.commit()
+
+
 def test_each_segment_has_the_build_that_appended_it(store: Store) -> None:
     one, two = (Build(overspill=name, kernel="k", tzdata="t") for name in ("1", "2"))
     put(store)

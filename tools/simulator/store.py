@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
@@ -134,6 +134,9 @@ class SimulatedStore:
 
     def put_policy(self, policy: StoredPolicy) -> None:
         self._writing().policies = [policy]
+
+    def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        raise AssertionError("nobody publishes through the engine here")
 
     def policy(self, digest: str) -> StoredPolicy | None:
         return self._disk.policies.get(digest)

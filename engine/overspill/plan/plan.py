@@ -340,6 +340,15 @@ class Plan(Struct, frozen=True, kw_only=True):
     """Kinds of which a request may stand for any number: `user.groups`."""
     invariants: tuple[Invariant, ...]
 
+    def measures(self) -> dict[str, str]:
+        """In which unit, and how finely, each pool and whatever else counts is kept: what states say in steps."""
+        found = {f"pool `{pool.name}`": pool.unit for pool in self.pools.values()}
+        for waterfall in self.waterfalls:
+            for layer in waterfall.layers:
+                if layer.counters:
+                    found[f"layer `{layer.name}`"] = layer.unit
+        return {name: f"{unit.name} of {unit.scale} decimals" for name, unit in sorted(found.items())}
+
     def waterfall(self, name: str) -> Waterfall:
         """The one of that name, which a decision or a hold of this plan has."""
         return next(one for one in self.waterfalls if one.name == name)

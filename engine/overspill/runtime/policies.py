@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from overspill.runtime.bundles import sources_of
-from overspill.words.failures import Failure, PolicyFaults
+from overspill.words.failures import Failure, PolicyFaults, StoreFailure
 
 if TYPE_CHECKING:
     from overspill.check.from_tree import Checked
@@ -61,10 +61,15 @@ class Policies:
         return self._active
 
     def publish(self) -> None:
-        """Stores the active policy's sources, inside the caller's transaction."""
+        """Stores the active policy's sources, inside the caller's transaction. Raises StoreFailure `unit_changed` for one by
+        which what is kept already would be something else."""
         from overspill.ports.store import StoredPolicy  # a check of a policy needs no store
 
         plan = self._active.plan
+        measures = plan.measures()
+        for name, kept in self._store.fix(measures).items():
+            what = f"{name} is kept in {kept} here, and the policy has it in {measures[name]}"
+            raise StoreFailure("unit_changed", what, help="give it another name, or use a new database")
         self._store.put_policy(StoredPolicy(plan.digest, plan.name, plan.version, self.sources))
 
     def of(self, digest: str) -> Program:

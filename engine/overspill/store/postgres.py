@@ -23,7 +23,7 @@ answer that was stored, or decides anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
@@ -382,6 +382,12 @@ class PostgresStore:
         return StoredPolicy(
             digest, name, version, {file: body.encode() for file, body in _decode_sources(text).items()}
         )
+
+    def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        put = "INSERT INTO overspill.facts SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
+        self._session.execute(put, (list(facts), list(facts.values())))
+        query = "SELECT name, value FROM overspill.facts WHERE name = ANY(%b::text[])"
+        return {name: value for name, value in self._session.execute(query, (list(facts),)) if facts[name] != value}
 
     def close(self) -> None:
         self._closed = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 APPLICATION_ID = 0x4F565350
 """`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
@@ -46,6 +46,7 @@ CREATE TABLE accounts (
 CREATE INDEX due ON accounts (due_at) WHERE due_at < 9223372036854775807;
 CREATE TABLE topped_up (key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('snapshots_through', 0);
 """
@@ -286,6 +287,12 @@ class SqliteStore:
             return None
         sources = {name: text.encode() for name, text in _decode_sources(row[3]).items()}
         return StoredPolicy(row[0], row[1], row[2], sources)
+
+    def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        self._do(self._connection.executemany, "INSERT OR IGNORE INTO facts VALUES (?, ?)", facts.items())
+        query = "SELECT name, value FROM facts WHERE name IN (SELECT value FROM json_each(?))"
+        kept = self._do(self._execute, query, (json_bytes(list(facts)).decode(),))
+        return {name: value for name, value in kept if facts[name] != value}
 
     def close(self) -> None:
         self._connection.close()

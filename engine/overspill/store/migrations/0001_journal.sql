@@ -62,6 +62,9 @@ CREATE INDEX due ON accounts (due_at, key) WHERE due_at < 9223372036854775807;
 
 CREATE TABLE topped_up (key text COLLATE "C" PRIMARY KEY);
 
+-- What a policy may not say otherwise any more: in which unit something is kept, and how finely.
+CREATE TABLE facts (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+
 CREATE TABLE policies (
   digest text COLLATE "C" PRIMARY KEY, name text NOT NULL, version bigint NOT NULL, sources text NOT NULL
 );
