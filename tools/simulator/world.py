@@ -65,8 +65,9 @@ class World:
         """First record of each segment → the version that was active."""
         self.sent: dict[str, Identified] = {}
         self.acknowledged: dict[str, bytes] = {}
-        self.promised: dict[str, tuple[bytes, Process]] = {}
-        """Answers of processes whose store is away: they are stored when it is back, unless the process is lost before."""
+        self.promised: dict[str, dict[Process, bytes]] = {}
+        """Answers of processes whose store is away: they are stored when it is back, unless the process is lost before. Two
+        that cannot write know nothing of each other: of what both have granted the first that is back is kept."""
         self.answered: list[Identified] = []
         self.flying: list[Identified] = []
         """On their way: new follow-ups, and what is sent again because no reply came."""
@@ -246,15 +247,15 @@ class World:
 
     def _kept_its_promise(self, record: Record) -> None:
         """What is stored behind an outage is what was answered in it."""
-        answer, process = self.promised.pop(record.id, (None, None))
-        if process in self.processes and process is not None and answer != bytes(record.answer):
-            raise Finding(f"{record.key} was granted as {answer!r} while the store was away, and is stored otherwise")
+        answers = [answer for process, answer in self.promised.pop(record.id, {}).items() if process in self.processes]
+        if answers and bytes(record.answer) not in answers:
+            raise Finding(f"{record.key} was granted as {answers} while the store was away, and is stored otherwise")
 
     def _remembered(self, process: Process) -> None:
         """A process that has written has stored first what it granted while the store was away."""
         if not process.is_away:
             forgotten = [
-                id for id, (_, by) in self.promised.items() if by is process and id not in self.auditor.answers
+                id for id, given in self.promised.items() if process in given and id not in self.auditor.answers
             ]
             if forgotten:
                 raise Finding(f"granted while the store was away, and forgotten: {forgotten}")
@@ -270,12 +271,14 @@ class World:
         if isinstance(command.command, Preview):
             self.digest.update(answer)
             return
+        granted = process.is_away and command.id not in self.auditor.answers
+        if granted:
+            self.promised.setdefault(command.id, {})[process] = answer
         if not self.quiet and self.chance.random() < self.mix.reply_lost:
             self.note("reply_lost")
             self.flying.append(command)
             return
-        if process.is_away and command.id not in self.auditor.answers:
-            self.promised[command.id] = (answer, process)
+        if granted:
             return
         before = self.acknowledged.get(command.id)
         if command.fingerprint != self.sent[command.id].fingerprint:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from overspill.account.state import Account
 from overspill.decide.decide import ALLOW, DENY, Decided, available, outcome_at
 from overspill.plan.arithmetic import ceil_ratio
-from overspill.plan.counting import came_back, comes_back, full_at
+from overspill.plan.counting import back_at, full_at, steps_back
 from overspill.plan.interpret import is_charged, lots_of, room_in, values_of
 from overspill.plan.plan import EntitlementLayer, Layer, LimitLayer, PoolLayer, Pricing, state_key
 from overspill.plan.pricing import look_up
@@ -213,9 +213,11 @@ def _first(decided: Decided, low: int, high: int) -> int:
     while high - low > 1:
         middle = (low + high) // 2
         if _passes(decided, middle):
-            high = max([at for state in buckets if low < (at := came_back(state, middle)) <= middle], default=middle)
+            last = [back_at(state, steps_back(state, middle)) for state in buckets]
+            high = max([at for at in last if low < at], default=middle)
         else:
-            low = min([high, *[at for state in buckets if middle < (at := comes_back(state, middle))]]) - 1
+            following = [back_at(state, steps_back(state, middle) + 1) for state in buckets]
+            low = min([high, *following]) - 1
     return high
 
 

@@ -141,21 +141,14 @@ def _bucket(generation: int, opened_at: int, used: int, at: int, rest: int, refi
     return (generation, opened_at, ends_at, used, BUCKET, at, rest, refill, per)
 
 
-def came_back(state: WindowState, by: int) -> int:
-    """When the last whole step came back to a bucket that nobody draws on, up to an instant not before the bucket's own;
-    not behind that one where none did."""
+def steps_back(state: WindowState, by: int) -> int:
+    """How many whole steps have come back to a bucket that nobody draws on, up to an instant not before its own."""
     *_, at, rest, refill, per = state
-    return _back_at(state, (rest + (by - at) * refill) // per)
+    return (rest + (by - at) * refill) // per
 
 
-def comes_back(state: WindowState, behind: int) -> int:
-    """When the next one does, behind an instant not before the bucket's own."""
-    *_, at, rest, refill, per = state
-    return _back_at(state, (rest + (behind - at) * refill) // per + 1)
-
-
-def _back_at(state: WindowState, count: int) -> int:
-    """When so many whole steps have come back since the bucket's own instant."""
+def back_at(state: WindowState, count: int) -> int:
+    """When so many have."""
     *_, at, rest, refill, per = state
     return at + -(-(count * per - rest) // refill)
 

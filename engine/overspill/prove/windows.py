@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from overspill.plan.counting import (
     SUB_WINDOWS,
+    back_at,
     bucket_at,
     counted,
     counts_until,
@@ -16,6 +17,7 @@ from overspill.plan.counting import (
     refilled,
     room_left,
     sliding_at,
+    steps_back,
     still_counts,
 )
 from overspill.plan.parts import Bucket, CalendarPeriod, FirstUse, Forever, Schedule, Sliding
@@ -310,6 +312,21 @@ def _full(given: Given, used: int, rest: int, refill: int, per: int) -> None:
     given.shows("not before", (full == at) | ((full - 1 - at) * refill < missing))
 
 
+@claim(steps_back, back_at, rules="W8 L6", scope="all integers; 5 steps a minute")
+def steps_come_back(given: Given) -> None:
+    """So many whole steps are back at the instant that `back_at` names, and not before; `steps_back` counts them."""
+    refill, per = 5, 60_000_000
+    rest, at, passed = given.number("rest", least=0), given.number("at", least=0), given.number("passed", least=0)
+    count = given.number("count", least=0)
+    given.assume(rest < per)
+    state: WindowState = (1, 0, 0, given.number("used", least=1), BUCKET, at, rest, refill, per)
+    back, counted = back_at(state, count), steps_back(state, at + passed)
+    given.shows("back then", rest + (back - at) * refill >= count * per)
+    given.shows("not before", rest + (back - 1 - at) * refill < count * per)
+    given.shows("as many as have refilled", counted * per <= rest + passed * refill)
+    given.shows("and none more", rest + passed * refill < (counted + 1) * per)
+
+
 @claim(bucket_at, counted, given_back, refilled, less, rules="W8", scope="all integers; 5 steps a minute")
 def bucket_is_kept(given: Given) -> None:
     """A bucket as of an instant keeps its invariant through draws and returns."""
@@ -386,6 +403,7 @@ CLAIMS: tuple[Claim, ...] = (
     looking_changes_nothing,
     bucket_is_full,
     bucket_is_full_at_a_rate,
+    steps_come_back,
     bucket_is_kept,
     bucket_begins,
 )
