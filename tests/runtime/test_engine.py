@@ -320,6 +320,16 @@ def test_a_wall_clock_that_goes_away_is_told_and_stands_beside_what_is_decided(
     ]
 
 
+def test_who_cannot_be_told_is_decided_for_all_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = Drifting(NOW)
+    clock.away = 9_000_000
+    with Engine.open(clock=clock) as engine, (tmp_path / "err").open("w") as closed:
+        closed.close()
+        monkeypatch.setattr("sys.stderr", closed)
+        engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="s")
+        assert engine.decide(_request("r1")).allowed
+
+
 @pytest.mark.rule("L3")
 def test_a_capture_beyond_its_hold_takes_one_layer_under_fill_whole() -> None:
     policy = """policy p version 1; language 1; unit credits: decimal(2);

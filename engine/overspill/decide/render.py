@@ -57,8 +57,8 @@ def render(
     hold: tuple[str, int] | None,
     plainly: bool = False,
 ) -> Written:
-    """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a reservation;
-    `plainly` asks for the plain renderer, which the forms must equal."""
+    """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a
+    reservation; `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
     raw, forms = decided.raw, renderer.forms
     if raw[0] == COVERED and forms is not None and not plainly:

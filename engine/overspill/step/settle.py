@@ -144,7 +144,7 @@ def captured(
         **({} if final and not hold.meters else {"total": write(base), "final": final}),
         "charge": _charge(waterfall, [part for part, _ in added], over),
         "draws": [
-            *[_draw(waterfall, hold, part, source, final or not hold.open) for part, source in added],
+            *[_draw(waterfall, hold, part, source, refill.ends) for part, source in added],
             *owed_draws(waterfall, over),
         ],
         **({} if over.lot is None else {"refunded": refund_shown(hold, over)}),
@@ -208,6 +208,8 @@ class Refill(Struct, frozen=True, kw_only=True):
     """Those of all captures so far."""
     base: int
     inside: list[Kept]
+    ends: bool
+    """Whether nothing is held behind it: what is not used has gone back."""
     gone: dict[str, object]
     """What of the hold could not go back."""
     accounts: Sequence[Account | None]
@@ -226,7 +228,8 @@ def refilled(
     facts = _facts(program.plan, waterfall, hold, total)
     base = base_amount(waterfall, facts, hold.at)
     inside = _inside(waterfall, facts, hold, base)
-    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if final or not hold.open else {}
+    ends = final or not hold.open
+    gone = _unwound(hold, inside, draft, now, lambda _: program, identified) if ends else {}
     asked = base - sum(part.base for part in inside) - hold.owed_base
     accounts = [None if key is None else draft.after(key, now) for key in hold.accounts] if asked > 0 else []
     free = _free(waterfall, facts, hold, inside, asked, draft, accounts, now) if asked > 0 else []
@@ -236,6 +239,7 @@ def refilled(
         meters=total,
         base=base,
         inside=inside,
+        ends=ends,
         gone=gone,
         accounts=accounts,
         free=free,
