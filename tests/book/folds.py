@@ -9,9 +9,9 @@ from overspill.account.state import Account
 from overspill.book.chart import LotKey
 from overspill.book.post import post
 from overspill.book.state import Book
-from overspill.book.transactions import Posted, Row, Transaction
 from overspill.plan.shapes import LOT_ID, LOT_LEFT
 from overspill.records.journal import FormOf, Record, answered, decode_stored, records_of
+from overspill.records.postings import Posted, Row, Transaction
 from overspill.words.amounts import SCALE_MAX
 from overspill.words.codec import json_bytes
 from simulator.wiring import wired

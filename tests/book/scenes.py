@@ -7,9 +7,9 @@ from typing import Any
 
 from book.folds import Fold
 from overspill import Engine, ManualClock, Request
-from overspill.book.transactions import Transaction
 from overspill.records.balances import BalanceUpdate
 from overspill.records.monetization import MonetizationEvent
+from overspill.records.postings import Transaction
 from overspill.records.usage_events import UsageEvent
 from overspill.words.instants import instant_from_text
 

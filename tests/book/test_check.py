@@ -11,9 +11,9 @@ from book.folds import Fold
 from book.scenes import Scene
 from overspill.book.chart import SIDES
 from overspill.book.check import PAIRS, check
-from overspill.book.transactions import Leg, Row, Transaction
 from overspill.records.balances import BalanceUpdate
 from overspill.records.monetization import MonetizationEvent
+from overspill.records.postings import Leg, Row, Transaction
 from overspill.words.codec import replace
 
 Book = tuple[list[Transaction], list[Row]]

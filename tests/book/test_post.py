@@ -26,9 +26,8 @@ from overspill.book.effects import (
 )
 from overspill.book.post import post
 from overspill.book.state import Book
-from overspill.book.transactions import Parked, Posted
-from overspill.book.turns import Turns
 from overspill.plan import shapes
+from overspill.records.postings import Parked, Posted
 from overspill.words.codec import replace
 from overspill.words.instants import MINUTE
 
@@ -43,34 +42,13 @@ def _journal() -> list:  # type: ignore[type-arg]
 
 
 @pytest.mark.rule("S6")
-def test_a_record_is_posted_once() -> None:
-    book = Book()
-    for record in _journal():
-        assert isinstance(post(book, record), Posted)
-    before = (dict(book.balances), len(book.posted))
-    assert [post(book, record) for record in _journal()] == [Posted()] * 3
-    assert (book.balances, len(book.posted)) == before
-
-
-@pytest.mark.rule("S6")
-def test_what_comes_too_early_is_parked_and_changes_nothing() -> None:
+def test_what_names_something_unknown_is_parked_and_changes_nothing() -> None:
     grant, reserve, capture = _journal()
     book = Book()
     assert post(book, capture) == Parked(capture.id, "unknown_hold", reserve.ids[0])
     assert post(book, reserve) == Parked(reserve.id, "unknown_lot", "user/ana/money/C")
-    assert (book.balances, book.lots, book.holds, book.windows, book.posted) == ({}, {}, {}, {}, set())
+    assert (book.balances, book.lots, book.holds, book.windows) == ({}, {}, {}, {})
     assert all(isinstance(post(book, record), Posted) for record in (grant, reserve, capture))
-
-
-def test_a_turn_that_has_not_come_is_waited_for() -> None:
-    turns = Turns()
-    grant, reserve, capture = [(record, turns.of(record)) for record in _journal()]
-    book = Book()
-    assert post(book, *capture) == Parked(capture[0].id, "earlier_record", "default/user/ana")
-    assert [isinstance(post(book, *one), Posted) for one in (grant, reserve, capture)] == [True] * 3
-    assert book.turns == {"default/user/ana": 3}
-    book.posted.clear()
-    assert post(book, *reserve) == Posted()
 
 
 def test_another_tenants_record_is_refused() -> None:

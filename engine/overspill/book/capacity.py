@@ -21,14 +21,15 @@ UNBOUND = (None, "unlimited")
 def window_of(entry: Entry, key: WindowKey, layer: str, unit: str, beyond: bool) -> Window:
     """The window, made when it is met first. One that is not named after its layer is a cap; one that bounds what a pool
     gives `beyond` its lots has a receivable in the pool's `unit`."""
-    window = entry.book.windows.get(key)
-    if window is None:
-        account, counter = key
-        own = counter.partition(".")[0] == layer and not beyond
-        name = f"{'win' if own else 'cap'}:{account}/{counter}"
-        window = entry.book.windows[key] = Window(name, chart.capacity_asset(counter))
-        if beyond:
-            window.overage, window.unit = chart.overage_account(account, counter), unit
+    windows = entry.book.windows
+    if key in windows:
+        return windows[key]
+    account, counter = key
+    own = counter.partition(".")[0] == layer and not beyond
+    name = f"{'win' if own else 'cap'}:{account}/{counter}"
+    window = windows[key] = Window(name, chart.capacity_asset(counter))
+    if beyond:
+        window.overage, window.unit = chart.overage_account(account, counter), unit
     return window
 
 

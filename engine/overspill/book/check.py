@@ -22,9 +22,9 @@ from typing import NamedTuple, assert_never
 from overspill.book import chart
 from overspill.book.amounts import billionths, decimal_text, share
 from overspill.book.chart import class_of, source_of
-from overspill.book.transactions import Leg, OpenedLot, Row, Transaction
 from overspill.records.balances import BalanceUpdate
 from overspill.records.monetization import MonetizationEvent
+from overspill.records.postings import Leg, OpenedLot, Row, Transaction
 from overspill.records.usage_events import UsageEvent
 
 

@@ -13,10 +13,10 @@ from overspill.book import chart
 from overspill.book.amounts import billionths, decimal_text, share
 from overspill.book.chart import LotKey
 from overspill.book.state import Book, Hold, Lot
-from overspill.book.transactions import EarlyReason, HoldState, Leg, OpenedLot, Posted, Transaction
 from overspill.records.balances import BalanceUpdate, Why
 from overspill.records.journal import Record
 from overspill.records.monetization import Coverage, MonetizationEvent
+from overspill.records.postings import HoldState, Leg, OpenedLot, ParkedReason, Posted, Transaction
 from overspill.records.told import PolicyTold
 from overspill.records.usage_events import UsageEvent
 from overspill.words.ids import derived_id, key_text
@@ -30,7 +30,7 @@ NO_COST: Cost = (0, "", 1, "")
 class Early(Exception):
     """The record names what is not in the book yet."""
 
-    def __init__(self, reason: EarlyReason, of: str) -> None:
+    def __init__(self, reason: ParkedReason, of: str) -> None:
         super().__init__(reason, of)
         self.reason, self.of = reason, of
 
@@ -75,10 +75,9 @@ class Entry:
 
     def need_hold(self, id: str) -> Hold:
         """The hold. Raises Early."""
-        hold = self.book.holds.get(id)
-        if hold is None:
+        if id not in self.book.holds:
             raise Early("unknown_hold", id)
-        return hold
+        return self.book.holds[id]
 
     # ---- value
 
@@ -192,11 +191,16 @@ class Entry:
             charge=usage.charge,
             coverage=tuple(coverage),
         )
-        return Posted(self._transaction(), (usage, priced, *self._updates(priced.event)))
+        return Posted(
+            transaction=self._transaction(),
+            usage=usage,
+            monetization=priced,
+            updates=tuple(self._updates(priced.event)),
+        )
 
     def posted(self) -> Posted:
         """The transaction without usage, and what it changed."""
-        return Posted(self._transaction(), tuple(self._updates(self.record.id)))
+        return Posted(transaction=self._transaction(), updates=tuple(self._updates(self.record.id)))
 
     def _transaction(self) -> Transaction | None:
         if not self._legs:

@@ -27,8 +27,8 @@ from overspill.book.effects import (
 from overspill.book.entry import Entry
 from overspill.book.requests import OWN_KINDS
 from overspill.book.state import Absorbed, Count, Hold, Leg
-from overspill.book.transactions import Posted
 from overspill.records.monetization import Coverage, Part
+from overspill.records.postings import Posted
 from overspill.records.told import (
     CaptureTold,
     DrawTold,
@@ -244,11 +244,11 @@ def timed_out(entry: Entry) -> Posted:
     hold.legs = [leg for leg in hold.legs if leg.base_used]
     entry.hold_state = "late"
     book, at = entry.book, entry.record.at
-    closed = book.timed_out.setdefault(hold.root, [])
-    for id in [id for id in closed if id not in book.holds or book.holds[id].late_until <= at]:
-        closed.remove(id)
-        book.holds.pop(id, None)
-    closed.append(hold.id)
+    late = [id for id in book.timed_out.get(hold.root, ()) if id in book.holds]
+    for id in [id for id in late if book.holds[id].late_until <= at]:
+        late.remove(id)
+        del book.holds[id]
+    book.timed_out[hold.root] = [*late, hold.id]
     return entry.posted()
 
 

@@ -8,8 +8,8 @@ from overspill.book.chart import LotKey
 from overspill.book.effects import HOLD_LEGS, LEG_AMOUNT, LEG_BASE, hold_set
 from overspill.book.entry import Entry, money_of
 from overspill.book.state import Hold, Leg, Lot
-from overspill.book.transactions import Posted
 from overspill.records.balances import Why
+from overspill.records.postings import Posted
 from overspill.records.told import MovedTold, moved_told
 from overspill.words.instants import instant_from_text
 

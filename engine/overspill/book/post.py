@@ -1,16 +1,11 @@
 """post : book, record → transaction and rows of the datasets. The book is the fold of the journal.
 
-What the fold needs: the records of one account in the journal's order (an account is touched where a record has effects
-on it), and so what follows a hold behind its reservation. Records of different accounts may come in any order: each
-gives the same transaction and the same rows, and the books come out the same.
+What the fold needs: each record once, and the records of one account in the journal's order (an account is touched by its own
+records, and by those that have effects on it), and so what follows a hold behind its reservation. Records of different accounts may come
+in any order: each gives the same transaction and the same rows, and the books come out the same. Who settles keeps the
+journal's own order (`runtime/settler.py`).
 
-Who cannot keep an account's records in their order gives each its turn (`book/turns.py`): then any order at all will do,
-and a record whose turn has not come is `Parked`, changes nothing, and is given again later. Without turns a record is
-recognised as early when it names a hold, a lot or a request that is not in the book; what it draws on without naming it
-is not: a window's generation, the cost that is left of a lot, and parts of a hold behind its last capture come out right
-in their order alone.
-
-A record is posted once, by its id, and where it has a turn by that: again, it comes to nothing. A denial moves nothing.
+A record that names a hold, a lot or a window which is not in the book is `Parked` and changes nothing. A denial moves nothing.
 A reservation, a release and a reset move value or capacity and have no rows; what changes settings, attributes
 or purchases that are not paid has neither.
 
@@ -26,8 +21,8 @@ from collections.abc import Callable, Mapping
 from overspill.book import holds, lots, requests, reversals
 from overspill.book.entry import Early, Entry
 from overspill.book.state import Book
-from overspill.book.transactions import NOTHING, Parked, Posted
 from overspill.records.journal import Record
+from overspill.records.postings import NOTHING, Parked, Posted
 
 
 def _nothing(entry: Entry) -> Posted:
@@ -59,22 +54,11 @@ _KINDS: Mapping[str, Callable[[Entry], Posted]] = {
 """Kind of command → what its record comes to."""
 
 
-def post(book: Book, record: Record, turns: Mapping[str, int] | None = None) -> Posted | Parked:
-    """What the record comes to in the book, which it changes; or that it came too early, which changes nothing. `turns` are
-    its numbers among the records of its accounts."""
-    if record.id in book.posted:
-        return NOTHING
+def post(book: Book, record: Record) -> Posted | Parked:
+    """What the record comes to in the book, which it changes; or that it cannot be posted, which changes nothing."""
     if record.key[0] != book.tenant:
         raise ValueError(f"record {record.id} is of tenant {record.key[0]}, the book is {book.tenant}'s")
-    for account, turn in () if turns is None else turns.items():
-        expected = book.turns.get(account, 0)
-        if turn != expected:
-            return NOTHING if turn < expected else Parked(record.id, "earlier_record", account)
     try:
-        posted = _KINDS[record.key[2]](Entry(book, record))
+        return _KINDS[record.key[2]](Entry(book, record))
     except Early as early:
         return Parked(record.id, early.reason, early.of)
-    book.posted.add(record.id)
-    for account in () if turns is None else turns:
-        book.turns[account] = book.turns.get(account, 0) + 1
-    return posted

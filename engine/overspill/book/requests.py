@@ -22,8 +22,8 @@ from overspill.book.effects import (
 )
 from overspill.book.entry import Entry
 from overspill.book.state import Count, Hold, Leg
-from overspill.book.transactions import NOTHING, Posted
 from overspill.records.monetization import Coverage, Kind, Part
+from overspill.records.postings import NOTHING, Posted
 from overspill.records.told import CounterTold, DecisionTold, DrawTold, EntryTold, decision_told
 from overspill.records.usage_events import decided_usage
 from overspill.words.codec import Light

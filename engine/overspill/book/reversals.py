@@ -6,7 +6,7 @@ from overspill.book import capacity, chart
 from overspill.book.amounts import billionths, share
 from overspill.book.chart import LotKey
 from overspill.book.entry import Early, Entry
-from overspill.book.transactions import Posted
+from overspill.records.postings import Posted
 from overspill.records.told import ReturnedTold, redeemed_told, reversal_told
 
 
@@ -14,7 +14,7 @@ def reversed_(entry: Entry) -> Posted:
     """What a request used goes back, part by part, as far as the answer says."""
     answer = reversal_told(entry.record.answer)
     windows = [(one.account, one.window) for one in answer.returned if one.window is not None]
-    if answer.of not in entry.book.posted or any(key not in entry.book.windows for key in windows):
+    if any(key not in entry.book.windows for key in windows):
         raise Early("unknown_request", answer.of)
     entry.need_lots((one.account, one.pool, one.lot) for one in answer.returned if one.lot)
     entry.cause, entry.policy = answer.of, answer.policy

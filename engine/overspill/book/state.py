@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from overspill.book.chart import LotKey
 from overspill.words.codec import Struct
 
+K = TypeVar("K")
+V = TypeVar("V")
 WindowKey = tuple[str, str]
 """(account, key of the counter)."""
 
@@ -85,26 +89,43 @@ class Hold(Struct):
     """What nobody pays of what was captured so far, the latest last."""
 
 
+class Seen(dict[K, V]):
+    """A dictionary that knows which of its keys were asked for or set: what may have changed since `seen` was cleared."""
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen: set[K] = set()
+
+    def __getitem__(self, key: K) -> V:
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.seen.add(key)
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self.seen.add(key)
+        super().__delitem__(key)
+
+
 class Book:
     """One tenant's accounts, changed by `book.post.post` alone.
 
     `balances` are credits less debits by (account, asset), without those that are 0: all of an asset sum to 0.
     """
 
-    __slots__ = ("balances", "holds", "lots", "posted", "tenant", "timed_out", "turns", "windows")
+    __slots__ = ("balances", "holds", "lots", "tenant", "timed_out", "windows")
 
     def __init__(self, tenant: str = "default") -> None:
         self.tenant = tenant
-        self.balances: dict[tuple[str, str], int] = {}
-        self.lots: dict[LotKey, Lot] = {}
-        self.windows: dict[WindowKey, Window] = {}
-        self.holds: dict[str, Hold] = {}
-        self.timed_out: dict[str, list[str]] = {}
+        self.balances: Seen[tuple[str, str], int] = Seen()
+        self.lots: Seen[LotKey, Lot] = Seen()
+        self.windows: Seen[WindowKey, Window] = Seen()
+        self.holds: Seen[str, Hold] = Seen()
+        self.timed_out: Seen[str, list[str]] = Seen()
         """Account → its holds that have timed out and may be captured late."""
-        self.posted: set[str] = set()
-        """Ids of records."""
-        self.turns: dict[str, int] = {}
-        """Account → how many of its records are posted."""
 
     def balance(self, account: str, asset: str) -> int:
         """Credits less debits, in billionths."""

@@ -1,8 +1,9 @@
-"""Transactions: what one record moves between accounts, as pairs of a debit and a credit in one asset each.
+"""Postings: what one record of the journal comes to in the book, as one row that is written once.
 
-Every leg has both sides, so a transaction balances per asset by its form. What stands beside the legs says where they
-come from: the record and its key, the decision that caused it, the policy and rate card of the admission, and the
-instant at which it takes effect.
+A transaction is what the record moves between accounts, as pairs of a debit and a credit in one asset each. Every leg
+has both sides, so a transaction balances per asset by its form. What stands beside the legs says where they come from:
+the record and its key, the decision that caused it, the policy and rate card of the admission, and the instant at which
+it takes effect. With it stand the record's rows of the three datasets (DESIGN.md section 5).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 from overspill.records.balances import BalanceUpdate
 from overspill.records.monetization import MonetizationEvent
 from overspill.records.usage_events import UsageEvent
-from overspill.words.codec import Light
+from overspill.words.codec import Light, json_decoder
 
 Row = UsageEvent | MonetizationEvent | BalanceUpdate
 """Of the three datasets."""
@@ -64,23 +65,34 @@ class Transaction(Light, frozen=True, kw_only=True, omit_defaults=True):
     """What the hold is behind it."""
 
 
-class Posted(Light, frozen=True):
+class Posted(Light, frozen=True, kw_only=True, omit_defaults=True):
     """What one record comes to: its transaction, if it moves anything, and its rows of the datasets."""
 
     transaction: Transaction | None = None
-    rows: tuple[Row, ...] = ()
+    usage: UsageEvent | None = None
+    monetization: MonetizationEvent | None = None
+    updates: tuple[BalanceUpdate, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Of the datasets, each caused by the one before it."""
+        if self.usage is None or self.monetization is None:
+            return self.updates
+        return (self.usage, self.monetization, *self.updates)
 
 
 NOTHING = Posted()
+posted_from = json_decoder(Posted).decode
+"""A row as a store keeps it → what it says."""
 
 
-EarlyReason = Literal["unknown_hold", "unknown_lot", "unknown_request", "earlier_record"]
+ParkedReason = Literal["unknown_hold", "unknown_lot", "unknown_request", "unknown_record", "contradiction"]
 
 
 class Parked(Light, frozen=True):
-    """A record that came too early: what it names, or what is before it on one of its accounts, is not posted yet."""
+    """What was to be posted and cannot be: it names what the book does not have, or contradicts what it has."""
 
     record: str
-    reason: EarlyReason
+    reason: ParkedReason
     of: str
-    """The hold, lot, request or account."""
+    """The hold, lot or request; what a contradiction is."""
