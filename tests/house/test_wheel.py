@@ -35,7 +35,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "name",
     [
         "overspill/py.typed",
-        "overspill/store/migrations/0001_journal.sql",
+        "overspill/store/migrations/postgres/0001_journal.sql",
+        "overspill/store/migrations/sqlite/0006_journal.sql",
         "overspill_grammar/policy.lark",
         "overspill_grammar/tables.py",
         "overspill_grammar/rules/OSP301.md",

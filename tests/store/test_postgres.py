@@ -58,7 +58,10 @@ def test_an_empty_database_that_many_open_at_once_is_migrated_once(url: str) -> 
         thread.join()
     assert failures == []
     assert sorted(store.epoch for store in stores) == [1, 2, 3, 4, 5, 6]
-    assert _run(url, "SELECT number, name FROM overspill.migrations") == [(1, "0001_journal.sql")]
+    assert _run(url, "SELECT number, name FROM overspill.migrations") == [
+        (1, "0001_journal.sql"),
+        (2, "0002_ledger.sql"),
+    ]
     for store in stores:
         put(store)
     assert len(chain(stores[0])) == 6
@@ -67,21 +70,21 @@ def test_an_empty_database_that_many_open_at_once_is_migrated_once(url: str) -> 
 
 
 def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = migrations.Migration(2, "0002_broken.sql", "CREATE TABLE more (a int); SELECT 1 / 0;")
-    shipped = migrations.shipped()
-    monkeypatch.setattr(migrations, "shipped", lambda: (*shipped, broken))
+    broken = migrations.Migration(3, "0003_broken.sql", "CREATE TABLE more (a int); SELECT 1 / 0;")
+    shipped = migrations.shipped("postgres")
+    monkeypatch.setattr(migrations, "shipped", lambda _: (*shipped, broken))
     with pytest.raises(StoreFailure, match="division by zero"):
         PostgresStore(url)
     assert _run(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'overspill'") == [(0,)]
-    added = migrations.Migration(2, "0002_more.sql", "CREATE TABLE more (a int);")
+    added = migrations.Migration(3, "0003_more.sql", "CREATE TABLE more (a int);")
     for known in ((*shipped,), (*shipped, added), (*shipped, added)):
-        monkeypatch.setattr(migrations, "shipped", lambda known=known: known)
+        monkeypatch.setattr(migrations, "shipped", lambda _, known=known: known)
         PostgresStore(url).close()
     assert _run(url, "SELECT name FROM overspill.migrations ORDER BY number") == [
         (one.name,) for one in (*shipped, added)
     ]
-    monkeypatch.setattr(migrations, "shipped", lambda: shipped)
-    with pytest.raises(StoreFailure, match=r"newer version \(by 0002_more.sql") as failure:
+    monkeypatch.setattr(migrations, "shipped", lambda _: shipped)
+    with pytest.raises(StoreFailure, match=r"newer version \(by 0003_more.sql") as failure:
         PostgresStore(url)
     assert (failure.value.code, failure.value.help) == ("newer_version", "upgrade Overspill")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from overspill.ports.ledger import Ledger
 from overspill.records.build import Build
 from overspill.records.journal import Record, Segment
 from overspill.records.written import Form
@@ -41,6 +42,9 @@ class StoredPolicy(Struct, frozen=True):
 
 
 class Store(Protocol):
+    @property
+    def ledger(self) -> Ledger: ...
+
     def begin(self) -> None:
         """Takes the writer's place; waits a bounded time for another process."""
 
@@ -58,11 +62,11 @@ class Store(Protocol):
         """Segments that are appended from now on were made by this program; it is kept once."""
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
-        """Adds a segment behind the journal's end, and an outbox row where it has events to settle. Raises StoreFailure
+        """Adds a segment behind the journal's end, and an outbox row where it has something to settle. Raises StoreFailure
         `head_moved` for one that does not continue it."""
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """(first, last) record of each segment that has events to settle, from the record behind `after` on."""
+        """(first, last) record of each segment that has something to settle, from the record behind `after` on."""
         ...
 
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:

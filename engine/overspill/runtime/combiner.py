@@ -309,7 +309,7 @@ class Combiner:
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)
-        self._store.append(segment, has_events=any(record.events for record in records))
+        self._store.append(segment, has_events=any(map(_moves, records)))
         return Head(segment.last_seq, segment.hash)
 
     def sweep(self) -> int:
@@ -350,6 +350,11 @@ class Combiner:
         except StoreFailure:
             return
         self.states.snapshotted()
+
+
+def _moves(record: Record) -> bool:
+    """Whether there may be something to settle; a denial has nothing."""
+    return bool(record.effects) or record.key[2] == "reverse"  # what it gives back may be over
 
 
 def _given(record: Record) -> tuple[str, Written]:

@@ -30,7 +30,8 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
-from overspill.store.migrations import migrate
+from overspill.store.postgres_ledger import PostgresLedger
+from overspill.store.postgres_schema import migrate
 from overspill.store.postgres_session import Session
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
@@ -46,6 +47,7 @@ _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT seq, hash FROM overspill.head FOR UPDATE"
+_BEGIN_SETTLING = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT through FROM overspill.settlement FOR UPDATE"
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 _APPEND = """
 WITH moved AS (
@@ -103,6 +105,7 @@ class PostgresStore:
         self._appended: Segment | None = None
         """What the transaction appends."""
         self._session = Session(url, durable=durable)
+        self.ledger = PostgresLedger(self._begin_settling, self._read, self._write)
         try:
             migrate(self._session)
             [(self.epoch,)] = self._session.execute("INSERT INTO overspill.writers DEFAULT VALUES RETURNING epoch")
@@ -164,6 +167,9 @@ class PostgresStore:
             return self._session.execute(query, values)
         return self._once_more(lambda session: session.execute(query, values))
 
+    def _write(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        return self._session.execute(statement, values)
+
     def _once_more(self, act: Callable[[Session], T]) -> T:
         was_lost = self._session.is_lost
         session = self._connected()
@@ -186,6 +192,13 @@ class PostgresStore:
                 "journal_behind", what, help="it was restored or replaced: compare it, then open it again"
             )
         self._seen = self._head
+
+    def _begin_settling(self) -> int:
+        """The settler's place, which leaves the writer's to others; the number of the last record that is settled."""
+        [(through,)] = self._once_more(_begun_settling)
+        [(seq, hash)] = self._session.execute("SELECT seq, hash FROM overspill.head")
+        self._head = Head(seq, hash)
+        return int(through)
 
     def commit(self) -> None:
         appended = self._appended
@@ -396,8 +409,16 @@ class PostgresStore:
 
 def _begun(session: Session) -> list[tuple[Any, ...]]:
     """The writer's place: the journal's end, locked."""
+    return _locked(session, _BEGIN)
+
+
+def _begun_settling(session: Session) -> list[tuple[Any, ...]]:
+    return _locked(session, _BEGIN_SETTLING)
+
+
+def _locked(session: Session, begin: str) -> list[tuple[Any, ...]]:
     try:
-        return session.execute(_BEGIN)
+        return session.execute(begin)
     except StoreFailure:
         session.roll_back()
         raise

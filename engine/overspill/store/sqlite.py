@@ -17,40 +17,18 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
+from overspill.store import sqlite_schema
+from overspill.store.sqlite_ledger import SqliteLedger
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
 
 T = TypeVar("T")
 
-APPLICATION_ID = 0x4F565350
-"""`OVSP` in the header of every database of ours (https://www.sqlite.org/pragma.html#pragma_application_id)."""
-SCHEMA_VERSION = 6
 LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
 _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
-
-_SCHEMA = """
-CREATE TABLE segments (
-  first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL,
-  previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL, build INTEGER REFERENCES builds);
-CREATE TABLE builds (
-  number INTEGER PRIMARY KEY, overspill TEXT NOT NULL, kernel TEXT NOT NULL, tzdata TEXT NOT NULL,
-  UNIQUE (overspill, kernel, tzdata));
-CREATE TABLE forms (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE ids (number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (number, seq)) WITHOUT ROWID;
-CREATE TABLE outbox (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
-CREATE TABLE accounts (
-  key TEXT PRIMARY KEY, seq INTEGER NOT NULL, state BLOB NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX due ON accounts (due_at) WHERE due_at < 9223372036854775807;
-CREATE TABLE topped_up (key TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE policies (digest TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sources TEXT NOT NULL);
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('snapshots_through', 0);
-"""
-
 
 _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 
@@ -69,6 +47,7 @@ class SqliteStore:
         self._builds: dict[int | None, Build | None] = {None: None}
         self._connection = self._opened()
         self._execute = self._connection.execute
+        self.ledger = SqliteLedger(self._connection, self.begin, self._do)
 
     # ---- opening
 
@@ -103,47 +82,17 @@ class SqliteStore:
             raise StoreFailure("read_only", f"{folder} is read-only", help="the log is kept beside the file")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != APPLICATION_ID and tables:
-            raise StoreFailure(
-                "not_ours", f"{self.path} is a database of another program", help="name a new file for Overspill"
-            )
-        if version > SCHEMA_VERSION:
-            raise StoreFailure(
-                "newer_version",
-                f"{self.path} was written by a newer version (schema {version}, this one reads {SCHEMA_VERSION})",
-                help="upgrade Overspill",
-            )
-        if 0 < version < SCHEMA_VERSION:
-            raise StoreFailure(
-                "older_version",
-                f"{self.path} was written before the first release (schema {version}, this one reads {SCHEMA_VERSION})",
-                help="start a new file",
-            )
+        sqlite_schema.check(connection, self.path)
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         # A checkpoint stalls one commit; at this size fewer than one commit in a hundred meets one.
         connection.execute("PRAGMA wal_autocheckpoint=8000")
         connection.execute("PRAGMA cache_size=-65536")
-        if version == 0:
-            self._create(connection)
+        sqlite_schema.migrate(connection, self.path)
         # A process that was killed between a write and its sync leaves a commit that is there and not durable yet: what is
         # read from here on must be.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def _create(self, connection: sqlite3.Connection) -> None:
-        """Two processes may arrive at once: whoever comes second finds the tables there."""
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _SCHEMA.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        connection.execute("COMMIT")
 
     # ---- transactions
 
