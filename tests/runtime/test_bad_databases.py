@@ -79,7 +79,7 @@ def _request(id: str) -> Request:
 
 
 def test_a_full_disk_refuses_decisions_and_loses_nothing(tmp_path: Path) -> None:
-    engine = Engine.open(db=tmp_path / "x.db")
+    engine = Engine.open(db=tmp_path / "x.db", settle=False)
     engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
     engine.decide(_request("r0"))
     connection = engine._store._connection
@@ -99,7 +99,7 @@ def test_a_full_disk_refuses_decisions_and_loses_nothing(tmp_path: Path) -> None
 
 def test_a_journal_that_was_edited_is_found_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    engine = Engine.open(db=path)
+    engine = Engine.open(db=path, settle=False)
     engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
     engine._store._connection.execute("UPDATE segments SET body = CAST(replace(body, 'plus', 'prox') AS BLOB)")
     with pytest.raises(StoreFailure, match="hash chain"):
@@ -110,7 +110,7 @@ def test_a_journal_that_was_edited_is_found_at_the_next_start(tmp_path: Path) ->
 def test_a_locked_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("overspill.store.sqlite.LOCK_SECONDS", 0)
     path = tmp_path / "x.db"
-    engine = Engine.open(db=path)
+    engine = Engine.open(db=path, settle=False)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreFailure, match="locked"):

@@ -409,7 +409,7 @@ def test_a_state_is_written_down_only_up_to_the_journals_end(store: PostgresStor
 def test_states_are_the_same_from_either_kind_of_store(url: str) -> None:
     states = []
     for db in (None, url):
-        engine = Engine.open(POLICY, db=db)
+        engine = Engine.open(POLICY, db=db, settle=False)
         engine.grant(ANA, "money", "5", id="C1")
         engine._combiner.exclusively(engine._combiner.snapshot)
         lots = States(engine._store).of("default/user/u_ana").pools["money"]

@@ -36,6 +36,7 @@ _COMMANDS = {
     "reset": "resets",
     "top-up": "top_ups",
     "sweep": "operate",
+    "worker": "worker",
     "explain": "audit",
     "reconcile": "audit",
     "diff": "audit",
