@@ -35,7 +35,7 @@ class Bench:
 
     def __init__(self, *lines: str, lot: str | None = "100") -> None:
         self.clock = ManualClock(NOON)
-        self.engine = Engine.open({"p.spill": (HEAD + "\n".join(lines)).encode()}, clock=self.clock)
+        self.engine = Engine.open({"p.spill": (HEAD + "\n".join(lines)).encode()}, clock=self.clock, settle=False)
         self.count = 0
         for pool, account in (("money", ANA), ("shared", {"team": "red"})):
             if lot is not None and f"pool {pool}" in "".join(lines):

@@ -14,6 +14,7 @@ from overspill.records.journal import FormOf, Record, answered, decode_stored, r
 from overspill.records.postings import Posted, Row, Transaction
 from overspill.words.amounts import SCALE_MAX
 from overspill.words.codec import json_bytes
+from simulator.disk import Disk
 from simulator.wiring import wired
 from simulator.world import World
 
@@ -64,12 +65,19 @@ def debts_in(book: Book) -> dict[str, int]:
 
 
 @cache
-def simulated(seed: int, steps: int = 5000) -> tuple[Record, ...]:
-    """The journal of a simulated world."""
+def simulated_disk(seed: int, steps: int = 5000) -> Disk:
+    """What a simulated world has written."""
     world = World(seed)
     with wired(world.time, world.mix.live_max):
         world.run(steps)
-    return tuple(records_of(world.disk.segments, world.disk.forms.__getitem__))
+    return world.disk
+
+
+@cache
+def simulated(seed: int, steps: int = 5000) -> tuple[Record, ...]:
+    """The journal of a simulated world."""
+    disk = simulated_disk(seed, steps)
+    return tuple(records_of(disk.segments, disk.forms.__getitem__))
 
 
 def accounts_in_order(records: Iterable[Record]) -> Iterator[tuple[str, Record]]:

@@ -149,7 +149,7 @@ DOORS = {
     "yaml": {"syntax/yaml_nodes.py"},
     "jsonschema": {"syntax/validate.py"},
     "psycopg": {"store/postgres_session.py"},
-    "sqlite3": {"store/sqlite.py"},
+    "sqlite3": {"store/sqlite.py", "store/sqlite_ledger.py", "store/sqlite_schema.py"},
     "z3": {"prove/paths.py", "prove/proof.py", "prove/solvers.py", "prove/terms.py"},
     "cvc5": {"prove/solvers.py"},
     "pydantic": set(),

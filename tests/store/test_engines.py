@@ -17,7 +17,7 @@ GRANTED = 100
 
 
 def _open(place: Place) -> Engine:
-    return Engine.open(POLICY, db=place.db, clock=ManualClock(NOW))
+    return Engine.open(POLICY, db=place.db, clock=ManualClock(NOW), settle=False)
 
 
 def _funded(place: Place) -> Engine:

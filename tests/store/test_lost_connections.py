@@ -166,7 +166,7 @@ def _request(id: str, credits: int = 1) -> Request:
 
 
 def _engine(way: Proxy, policy: dict[str, bytes]) -> Engine:
-    return Engine.open(policy, db=way.url, clock=ManualClock(NOW))
+    return Engine.open(policy, db=way.url, clock=ManualClock(NOW), settle=False)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -73,8 +73,27 @@ def source_of(account: str) -> str:
     return account.split(":", 2)[2]
 
 
+def owner_of(account: str) -> str:
+    """Whose it is: `lot:user/ana/credits/C1` → `user/ana`; empty for one that is everybody's."""
+    kind, _, rest = account.partition(":")
+    if kind == "hold":
+        rest = rest.split(":", 2)[2]
+    parts = rest.split("/", 2)
+    return f"{parts[0]}/{parts[1]}" if len(parts) > 2 else ""
+
+
+def lot_text(key: LotKey) -> str:
+    """`user/ana/credits/C1`."""
+    return "/".join(key)
+
+
+def lot_key(text: str) -> LotKey:
+    kind, id, pool, lot = text.split("/")
+    return f"{kind}/{id}", pool, lot
+
+
 def lot_account(key: LotKey) -> str:
-    return "lot:" + "/".join(key)
+    return "lot:" + lot_text(key)
 
 
 def deferred_account(lot: str) -> str:

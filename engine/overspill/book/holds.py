@@ -94,6 +94,10 @@ def _key(told: LotTold | GoneTold) -> LotKey:
     return (told.account, told.pool, told.lot)
 
 
+def _text(told: LotTold | GoneTold) -> str:
+    return chart.lot_text(_key(told))
+
+
 def _use(entry: Entry, hold: Hold, leg: Leg, draw: DrawTold) -> None:
     """What is used of a leg leaves the hold."""
     if leg.layer != draw.layer:
@@ -110,7 +114,7 @@ def _use(entry: Entry, hold: Hold, leg: Leg, draw: DrawTold) -> None:
     for told in draw.lots or ():
         part = billionths(told.amount)
         entry.leaves(_key(told), usage, part, "usage", revenue, hold.id)
-        leg.lots[_key(told)] = leg.lots.get(_key(told), 0) - part
+        leg.lots[_text(told)] = leg.lots.get(_text(told), 0) - part
     leg.beyond -= beyond
 
 
@@ -139,7 +143,7 @@ def _drawn_free(entry: Entry, hold: Hold, draw: DrawTold, kept: Told) -> Leg:
     leg = Leg(draw.layer, kind, billionths(draw.base), amount, _step(kept, amount), counts, {})
     for told_lot in draw.lots or ():
         entry.leaves(_key(told_lot), usage, billionths(told_lot.amount), "usage", revenue)
-        leg.lots[_key(told_lot)] = 0
+        leg.lots[_text(told_lot)] = 0
     return leg
 
 
@@ -266,7 +270,7 @@ def _end(entry: Entry, hold: Hold) -> None:
 
 def _unwind(entry: Entry, hold: Hold, expired: Sequence[GoneTold]) -> None:
     """What is not used goes back; `expired` is what came back of lots that are over."""
-    rest: dict[LotKey, int] = {}
+    rest: dict[str, int] = {}
     for leg in hold.legs:
         for count in leg.counts:
             window = entry.book.windows[count.window]
@@ -275,15 +279,15 @@ def _unwind(entry: Entry, hold: Hold, expired: Sequence[GoneTold]) -> None:
             source = chart.held_account(hold.id, window.account)
             capacity.give_back(entry, window, count.generation, count.left, source)
             count.left = 0
-        for key, part in leg.lots.items():
-            rest[key] = rest.get(key, 0) + part
-            leg.lots[key] = 0
+        for text, part in leg.lots.items():
+            rest[text] = rest.get(text, 0) + part
+            leg.lots[text] = 0
         leg.beyond = 0
     for gone in expired:
-        rest[_key(gone)] = rest.get(_key(gone), 0) - billionths(gone.amount)
+        rest[_text(gone)] = rest.get(_text(gone), 0) - billionths(gone.amount)
         lapse(entry, hold.id, gone)
-    for key, part in rest.items():
-        lot = entry.book.lots[key]
+    for text, part in rest.items():
+        lot = entry.book.lots[chart.lot_key(text)]
         if part < 0:
             raise ValueError(f"{decimal_text(-part)} more of {lot.account} comes back than hold {hold.id} has")
         entry.move(chart.held_account(hold.id, lot.account), lot.account, lot.asset, part)

@@ -121,7 +121,7 @@ def _read(amount: str, step: int | None) -> int:
 
 def _step_of(hold: Hold, key: LotKey) -> int:
     """The smallest step of the lot's unit."""
-    return next(leg.step for leg in hold.legs if leg.lots.get(key))
+    return next(leg.step for leg in hold.legs if leg.lots.get(chart.lot_text(key)))
 
 
 def _lapse(entry: Entry, hold: Hold, key: LotKey, taken: int, returned: dict[LotKey, int]) -> None:
@@ -132,7 +132,7 @@ def _lapse(entry: Entry, hold: Hold, key: LotKey, taken: int, returned: dict[Lot
         source = entry.book.lots[other]
         entry.move(chart.held_account(hold.id, source.account), source.account, source.asset, amount)
     for number, leg in enumerate(hold.legs):
-        if leg.lots.get(key):
+        if leg.lots.get(chart.lot_text(key)):
             _shrink(entry, hold, number, key, returned)
     hold.legs = [leg for leg in hold.legs if leg.amount]
 
@@ -141,13 +141,14 @@ def _shrink(entry: Entry, hold: Hold, number: int, key: LotKey, returned: dict[L
     """The leg that had the lot: its counters get back as much as it has lost. How much of an overage that is, only the
     hold's legs tell."""
     leg = hold.legs[number]
-    lost = leg.lots[key]
-    leg.lots[key] = 0
-    for other in list(leg.lots):
-        part = min(returned.get(other, 0), leg.lots[other])
+    lost = leg.lots[chart.lot_text(key)]
+    leg.lots[chart.lot_text(key)] = 0
+    for text in list(leg.lots):
+        other = chart.lot_key(text)
+        part = min(returned.get(other, 0), leg.lots[text])
         if part:
             returned[other] -= part
-            leg.lots[other] -= part
+            leg.lots[text] -= part
             lost += part
     beyond = _beyond_lost(entry, hold, number, leg, lost)
     leg.amount -= lost + beyond

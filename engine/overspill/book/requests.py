@@ -173,6 +173,6 @@ def _held(entry: Entry, hold: str, one: Drawn, steps: int) -> Leg:
     for key, told_lot in one.lots:
         lot, part = entry.book.lots[key], billionths(told_lot.amount)
         entry.move(lot.account, chart.held_account(hold, lot.account), lot.asset, part)
-        leg.lots[key] = leg.lots.get(key, 0) + part
+        leg.lots[chart.lot_text(key)] = leg.lots.get(chart.lot_text(key), 0) + part
     leg.beyond = sum([count.left for count in counts if count.beyond])
     return leg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from overspill.book.chart import LotKey
@@ -57,7 +58,8 @@ class Leg(Struct):
     amount: int
     step: int
     counts: list[Count]
-    lots: dict[LotKey, int]
+    lots: dict[str, int]
+    """By `chart.lot_text`."""
     beyond: int = 0
 
 
@@ -90,24 +92,52 @@ class Hold(Struct):
 
 
 class Seen(dict[K, V]):
-    """A dictionary that knows which of its keys were asked for or set: what may have changed since `seen` was cleared."""
+    """A dictionary that knows which of its keys were asked for, set or deleted, and so what may have changed; `find` may
+    put more into it when a key is asked for that is not there."""
 
-    __slots__ = ("seen",)
+    __slots__ = ("_gone", "_seen", "find")
 
     def __init__(self) -> None:
-        self.seen: set[K] = set()
+        self._seen: dict[K, None] = {}
+        self._gone: dict[K, V] = {}
+        self.find: Callable[[K], None] | None = None
+
+    def __contains__(self, key: object) -> bool:
+        if super().__contains__(key):
+            return True
+        if self.find is None:
+            return False
+        self.find(key)  # type: ignore[arg-type]
+        return super().__contains__(key)
 
     def __getitem__(self, key: K) -> V:
-        self.seen.add(key)
+        self._seen[key] = None
         return super().__getitem__(key)
 
+    def __missing__(self, key: K) -> V:
+        if key in self:
+            return super().__getitem__(key)
+        raise KeyError(key)
+
     def __setitem__(self, key: K, value: V) -> None:
-        self.seen.add(key)
+        self._seen[key] = None
         super().__setitem__(key, value)
 
     def __delitem__(self, key: K) -> None:
-        self.seen.add(key)
+        self._seen[key] = None
+        self._gone[key] = super().__getitem__(key)
         super().__delitem__(key)
+
+    def put_back(self, key: K, value: V) -> None:
+        """What was kept elsewhere."""
+        super().__setitem__(key, value)
+
+    def taken(self) -> list[tuple[K, V]]:
+        """What was seen since the last time, with its value, or the last one that it had; from here on nothing is seen."""
+        get, gone = super().get, self._gone
+        found = [(key, value) for key in self._seen if (value := get(key, gone.get(key))) is not None]
+        self._seen, self._gone = {}, {}
+        return found
 
 
 class Book:
@@ -124,7 +154,7 @@ class Book:
         self.lots: Seen[LotKey, Lot] = Seen()
         self.windows: Seen[WindowKey, Window] = Seen()
         self.holds: Seen[str, Hold] = Seen()
-        self.timed_out: Seen[str, list[str]] = Seen()
+        self.timed_out: dict[str, list[str]] = {}
         """Account → its holds that have timed out and may be captured late."""
 
     def balance(self, account: str, asset: str) -> int:

@@ -77,6 +77,9 @@ class Combiner:
         """Ids of commands whose commit may have succeeded, until the store can be asked."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
+        self.announce: Callable[[], None] | None = None
+        """Called when something was committed that is to be settled."""
+        self._announced = False
 
     # ---- callers
 
@@ -92,7 +95,7 @@ class Combiner:
                     self._drain_until(waiting)
                 finally:
                     self._writer.release()
-                self._wake_next()
+                    self._wake_next()
             else:
                 # Whoever writes either decides this one too, or wakes it up to write itself.
                 lock.acquire()
@@ -101,10 +104,12 @@ class Combiner:
 
     def run_all(self, commands: list[Waiting]) -> None:
         """Decides several commands in order, in as few commits as they fit into."""
-        with self._writer:
-            for start in range(0, len(commands), BATCH_MAX):
-                self._batch(commands[start : start + BATCH_MAX])
-        self._wake_next()
+        try:
+            with self._writer:
+                for start in range(0, len(commands), BATCH_MAX):
+                    self._batch(commands[start : start + BATCH_MAX])
+        finally:
+            self._wake_next()
 
     def _drain_until(self, own: Waiting) -> None:
         """One batch is enough for fairness, unless the own command did not fit into it."""
@@ -132,10 +137,11 @@ class Combiner:
 
     def exclusively(self, action: Callable[[], T]) -> T:
         """Runs something on the store while nobody decides."""
-        with self._writer:
-            result = action()
-        self._wake_next()
-        return result
+        try:
+            with self._writer:
+                return action()
+        finally:
+            self._wake_next()
 
     def aside(self) -> Batch:
         """A batch on the states as they are, of which nothing will be committed; to be asked for while nobody decides."""
@@ -166,6 +172,7 @@ class Combiner:
                 if work.records:
                     head = self._append(work.records, forms, head.hash)
                     self._store.commit()
+                    self._committed()
                 else:
                     self._store.rollback()
             except BaseException:
@@ -272,6 +279,7 @@ class Combiner:
             if records:
                 head = self._append(records, {}, head.hash)
                 self._store.commit()
+                self._committed()
             else:
                 self._store.rollback()
         except BaseException:
@@ -309,8 +317,13 @@ class Combiner:
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)
-        self._store.append(segment, has_events=any(map(_moves, records)))
+        self._announced = any(map(_moves, records))
+        self._store.append(segment, has_events=self._announced)
         return Head(segment.last_seq, segment.hash)
+
+    def _committed(self) -> None:
+        if self._announced and self.announce is not None:
+            self.announce()
 
     def sweep(self) -> int:
         """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
@@ -327,6 +340,7 @@ class Combiner:
                 return 0
             head = self._append(work.records, {}, head.hash)
             self._store.commit()
+            self._committed()
         except BaseException:
             self._store.rollback()
             raise

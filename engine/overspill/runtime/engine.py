@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
+from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
 from overspill.step.commands import (
     Capture,
@@ -31,7 +33,7 @@ from overspill.step.commands import (
 )
 from overspill.step.keys import identify, owner_of
 from overspill.store.opened import opened
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, StoreFailure
 from overspill.words.ids import is_derived
 
 if TYPE_CHECKING:
@@ -40,6 +42,12 @@ if TYPE_CHECKING:
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
     from overspill.runtime.explanations import Explained
+    from overspill.runtime.settler import Settlement, Settler
+
+SETTLED_AT_ONCE = 128
+"""Records that one of the engine's own batches of settlement holds at least: decisions wait for it."""
+SETTLED_AT_LAST = 8
+"""Batches that are settled when an engine is closed."""
 
 
 class Engine(Operations):
@@ -57,6 +65,8 @@ class Engine(Operations):
         self._combiner = Combiner(store, clock, policies)
         self._top_ups = TopUps(self._combiner, self.find, self.sweep)
         self._front: AsyncFront | None = None
+        self._settler: Settler | None = None
+        self._settling: Settling | None = None
         self._closed = False
 
     @classmethod
@@ -67,12 +77,14 @@ class Engine(Operations):
         db: str | os.PathLike[str] | None = None,
         tenant: str = "default",
         clock: Clock | None = None,
+        settle: bool = True,
     ) -> Engine:
         """Opens an engine.
 
         `policy` is the name of a shipped policy, a policy file, a folder of them, or the files' bytes by name. `db` is
         an SQLite file, made when it is not there, or the `postgresql://` URL of a database; None keeps everything in
-        memory. Raises PolicyFaults with all faults of the policy, StoreFailure for a database that cannot serve.
+        memory. `settle=False` leaves posting to `settle()` or to
+        `overspill worker`; else a thread of the engine's own does it. Raises PolicyFaults with all faults of the policy, StoreFailure for a database that cannot serve.
         """
         from overspill.runtime.build import build  # who imports the package has opened nothing yet
 
@@ -84,6 +96,9 @@ class Engine(Operations):
             if clock is None:
                 engine._combiner.use_clock(SystemClock(engine._combiner.states.last_at))
             engine._combiner.exclusively(engine._publish)
+            if settle:
+                engine._settling = Settling(engine._settle_next)
+                engine._combiner.announce = engine._settling.wake
         except BaseException:
             store.close()
             raise
@@ -117,9 +132,43 @@ class Engine(Operations):
             self._front.close()
         try:
             self._combiner.exclusively(self._combiner.come_back)  # what only this process knows would be lost
+            if self._settling is not None and self._settling.stop():
+                self._settle_the_rest()
             self._combiner.exclusively(self._combiner.snapshot)
         finally:
             self._store.close()
+
+    # ---- settlement
+
+    def settle(self) -> int:
+        """Posts everything that waits to be posted: how many records that were. Raises StoreFailure."""
+        total = 0
+        while count := self._settle_next():
+            total += count
+        return total
+
+    def settlement(self) -> Settlement:
+        """How far settlement is, whoever settles."""
+        from overspill.runtime.settler import settlement
+
+        return self._combiner.exclusively(lambda: settlement(self._store))
+
+    def _settle_next(self) -> int:
+        return self._combiner.exclusively(self._settle_batch)
+
+    def _settle_batch(self) -> int:
+        if self._settler is None:
+            from overspill.runtime.settler import Settler  # who only previews never settles
+
+            self._settler = Settler(self._store, self._combiner.now)
+        return self._settler.run(SETTLED_AT_ONCE)
+
+    def _settle_the_rest(self) -> None:
+        """What a short-lived process has left, and no more: somebody else's arrears hold up nobody's end."""
+        with suppress(StoreFailure):  # it stays in the outbox
+            for _ in range(SETTLED_AT_LAST):
+                if not self._settle_next():
+                    return
 
     # ---- requests
 
@@ -253,10 +302,8 @@ class Engine(Operations):
         """What was captured from the account's pools and waits for its posting."""
         from overspill.book.pending import pending
 
-        first = next(self._store.outbox(0), None)
-        if first is None:
-            return {}
-        records = records_of(self._store.segments(first[0] - 1), self._store.form, naming=f'"{key}"')
+        through = self._store.ledger.settled().through
+        records = records_of(self._store.segments(through), self._store.form, naming=f'"{key}"')
         return pending(records, key.split("/", 1)[1])
 
     # ---- the journal

@@ -192,12 +192,20 @@ def _line(error: BaseException) -> str:
 
 
 def _failure_of(error: psycopg.Error, name: str) -> StoreFailure:
+    if isinstance(error, errors.IntegrityError) and error.diag.table_name in _REFUSALS:
+        code, what, help = _REFUSALS[error.diag.table_name]
+        return StoreFailure(code, f"{name} {what}", help=help)
     for kinds, code, what, help in _FAILURES:
         if isinstance(error, kinds):
             return StoreFailure(code, f"{name} {what}", help=help)
     return StoreFailure("store_error", f"{name}: {_line(error)}", help="look at the server's log")
 
 
+_REFUSALS = {
+    "postings": ("posted_before", "has a record posted already", "settle again"),
+    "balances": ("refused", "refuses a balance on the wrong side", "reconcile it, and report it"),
+}
+"""Table of the ledger → what it means that the server refuses a row of it."""
 _AGAIN = "ask again with the same id"
 _FAILURES: list[tuple[tuple[type[psycopg.Error], ...], str, str, str]] = [
     ((errors.LockNotAvailable,), "busy", f"was held by another writer for {LOCK_SECONDS} s", "try again, or find who holds it"),

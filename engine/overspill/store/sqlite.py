@@ -272,6 +272,8 @@ _FAILURES = {
     "locked": ("busy", f"was locked by another process for {LOCK_SECONDS} s", "try again, or find who holds it"),
     "disk I/O error": ("disk_error", "had a disk error", "check the disk, then open it again"),
     "unable to open": ("cannot_open", "cannot be opened", "check the path and its permissions"),
+    "UNIQUE constraint failed: postings": ("posted_before", "has a record posted already", "settle again"),
+    "CHECK constraint failed": ("refused", "refuses a balance on the wrong side", "reconcile it, and report it"),
     "malformed": ("corrupt", "is damaged", "restore it from a backup"),
 }
 """What SQLite says, and what it means here."""

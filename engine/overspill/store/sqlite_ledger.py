@@ -9,7 +9,6 @@ from typing import cast
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.records.postings import Parked, ParkedReason
 from overspill.words.codec import json_bytes
-from overspill.words.failures import StoreFailure
 
 _SETTLED = "SELECT value FROM meta WHERE name = 'settled_through'"
 _OWNED = " WHERE owner IN (SELECT value FROM json_each(?))"
@@ -52,10 +51,7 @@ class SqliteLedger:
     ) -> None:
         many = self._connection.executemany
         posted = list(postings)
-        try:
-            self._do(many, "INSERT INTO postings VALUES (?, ?)", [(one.seq, one.body.decode()) for one in posted])
-        except StoreFailure as failure:
-            raise _posted_before(failure) from None
+        self._do(many, "INSERT INTO postings VALUES (?, ?)", [(one.seq, one.body.decode()) for one in posted])
         entries = sorted((owner, one.seq) for one in posted for owner in one.owners)
         self._do(many, "INSERT INTO entries VALUES (?, ?)", entries)
         self._write_balances(list(balances))
@@ -97,10 +93,3 @@ class SqliteLedger:
 
 def _balance(row: tuple[str, str, str, str]) -> Balance:
     return Balance(*row[:3], int(row[3]))
-
-
-def _posted_before(failure: StoreFailure) -> StoreFailure:
-    """A record that has its posting: somebody has settled on."""
-    if "UNIQUE constraint failed: postings" not in str(failure):
-        return failure
-    return StoreFailure("posted_before", "a record that was to be posted is posted already", help="settle again")

@@ -1,0 +1,200 @@
+"""The settler: what was decided becomes postings in the book, each record once, in the journal's own order.
+
+One transaction takes the settler's place, reads whole segments behind what is settled, posts them, and moves the mark:
+postings, balances, what the book keeps, and the mark are there together or not at all. Any number of settlers may run,
+in any number of processes: each waits for the place, and finds what the last one left. What tells a settler to look, and
+how often, and in which order, is no matter.
+
+What was read of the book stays here while nobody else settles. A record that cannot be posted is parked, and stops
+nothing but what needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from overspill.book.chart import owner_of
+from overspill.book.keep import changed, put_back
+from overspill.book.post import post
+from overspill.book.state import Book
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting
+from overspill.ports.store import Store
+from overspill.records.journal import Record, Segment, records_of
+from overspill.records.postings import Parked, Posted
+from overspill.runtime.alarms import alarm
+from overspill.words.codec import Struct, json_bytes
+from overspill.words.failures import StoreFailure
+
+BATCH = 256
+"""Records of one transaction, in whole segments."""
+OWNERS_MAX = 20_000
+"""Accounts whose part of the book is kept in memory between transactions."""
+
+
+class Settlement(Struct, frozen=True):
+    """How far settlement is: the last settled record, how many records of the outbox wait, when (microseconds) the oldest of
+    them was made, and how many are parked."""
+
+    through: int
+    waiting: int
+    oldest_at: int | None
+    parked: int
+
+    def lag(self, now: int) -> int:
+        """Microseconds that the oldest waiting record has waited."""
+        return 0 if self.oldest_at is None else max(now - self.oldest_at, 0)
+
+
+def settlement(store: Store) -> Settlement:
+    """As of now, whoever settles."""
+    through = store.ledger.settled().through
+    rows = list(store.outbox(through))
+    oldest = store.record(rows[0][0]).at if rows else None
+    return Settlement(through, sum([last - first + 1 for first, last in rows]), oldest, len(store.ledger.parked()))
+
+
+class _Contradiction(Exception):
+    """A record that the book cannot be made to agree with; the book may be half changed."""
+
+    def __init__(self, record: Record, error: Exception) -> None:
+        self.id, self.what = record.id, f"{type(error).__name__}: {error}"[:500]
+
+
+class Settler:
+    """Of one opened store, used by one thread at a time."""
+
+    def __init__(self, store: Store, now: Callable[[], int], alarm: Callable[..., None] = alarm) -> None:
+        self._store, self._now, self._alarm = store, now, alarm
+        self._bad: dict[str, str] = {}
+        """Records that contradict the book, with what was wrong."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._through = 0
+        self._books: dict[str, Book] = {}
+        self._owners: set[str] = set()
+        """Accounts (`default/user/ana`) and tenants whose part of the book is here."""
+
+    def run(self, most: int = BATCH) -> int:
+        """Settles whole segments until they hold `most` records: how many that were; 0 where nothing waits. Raises
+        StoreFailure, and has settled nothing then."""
+        while True:
+            try:
+                return self._run(most)
+            except _Contradiction as found:
+                self._bad[found.id] = found.what
+
+    def _run(self, most: int) -> int:
+        store = self._store
+        through = store.ledger.begin_settling().through
+        try:
+            if through != self._through or len(self._owners) > OWNERS_MAX:
+                self._forget()
+            segments = self._next(through, most)
+            if not segments:
+                store.rollback()
+                self._through = through
+                return 0
+            records = list(records_of(segments, store.form))
+            self._load(dict.fromkeys(owner for record in records for owner in (record.key[0], *record.effects)))
+            postings, parked = self._posted(records)
+            last = segments[-1].last_seq
+            store.ledger.settle(last, postings, self._balances(), self._kept(), parked)
+            store.commit()
+        except BaseException:
+            self._forget()
+            store.rollback()
+            raise
+        self._through = last
+        self._bad.clear()
+        for one in parked:
+            self._alarm("record_parked", record=one.parked.record, reason=one.parked.reason, of=one.parked.of)
+        return len(records)
+
+    def _next(self, through: int, most: int) -> Sequence[Segment]:
+        """The next segments that have something to settle."""
+        wanted, count = set[int](), 0
+        for first, last in self._store.outbox(through):
+            wanted.add(first)
+            count += last - first + 1
+            if count >= most:
+                break
+        found: list[Segment] = []
+        if wanted:
+            for segment in self._store.segments(min(wanted) - 1):
+                if segment.first_seq in wanted:
+                    found.append(segment)
+                if len(found) == len(wanted):
+                    break
+        return found
+
+    # ---- the book
+
+    def _book(self, tenant: str) -> Book:
+        book = self._books.get(tenant)
+        if book is None:
+            book = self._books[tenant] = Book(tenant)
+            book.lots.find = lambda key: self._load([f"{tenant}/{key[0]}"])
+            book.windows.find = lambda key: self._load([f"{tenant}/{key[0]}"])
+        return book
+
+    def _load(self, owners: Iterable[str]) -> None:
+        """Their parts of the book, where they are not here yet."""
+        missing = [owner for owner in owners if owner not in self._owners]
+        if not missing:
+            return
+        self._owners.update(missing)
+        balances, kept = self._store.ledger.owned(missing)
+        for balance in balances:
+            book = self._book(balance.owner.partition("/")[0])
+            book.balances.put_back((balance.account, balance.asset), balance.amount)
+        for one in kept:
+            tenant, _, owner = one.owner.partition("/")
+            assert one.body is not None
+            put_back(self._book(tenant), owner, one.kind, one.key, one.body)
+
+    def _posted(self, records: Sequence[Record]) -> tuple[list[Posting], list[ParkedRecord]]:
+        postings, parked = [], []
+        for record in records:
+            posted = self._post(record)
+            if isinstance(posted, Parked):
+                parked.append(ParkedRecord(posted, record.seq, self._now()))
+            elif posted.transaction is not None or posted.usage is not None:
+                postings.append(Posting(record.seq, json_bytes(posted), _owners(record, posted)))
+        return postings, parked
+
+    def _post(self, record: Record) -> Posted | Parked:
+        if record.id in self._bad:
+            return Parked(record.id, "contradiction", self._bad[record.id])
+        try:
+            return post(self._book(record.key[0]), record)
+        except StoreFailure:
+            raise
+        except Exception as error:  # a defect, of the record or of ours: it is looked at, and the others are settled
+            raise _Contradiction(record, error) from error
+
+    def _balances(self) -> list[Balance]:
+        found = []
+        for tenant, book in self._books.items():
+            for account, asset in [place for place, _ in book.balances.taken()]:
+                own = owner_of(account)
+                owner = f"{tenant}/{own}" if own else tenant
+                assert owner in self._owners, f"{account} was posted without what is kept of it"
+                found.append(Balance(owner, account, asset, book.balance(account, asset)))
+        return found
+
+    def _kept(self) -> list[Kept]:
+        return [
+            Kept(f"{tenant}/{item.owner}", item.kind, item.key, item.body)
+            for tenant, book in self._books.items()
+            for item in changed(book)
+        ]
+
+
+def _owners(record: Record, posted: Posted) -> tuple[str, ...]:
+    """The accounts in whose statement it stands: its own, those that it has effects on, and those whose lots it changes."""
+    tenant, owner, _, _ = record.key
+    told = [one.account for one in posted.updates]
+    told += [] if posted.usage is None else [posted.usage.account]
+    told += [owner] if "/" in owner else []
+    return tuple(dict.fromkeys([*record.effects, *[f"{tenant}/{one}" for one in told]]))

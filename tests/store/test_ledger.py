@@ -1,0 +1,285 @@
+"""The ledger of every store: what the settler leaves there is the fold of the journal, however it is interrupted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+
+from book.folds import Fold, simulated_disk
+from overspill.book.chart import owner_of
+from overspill.book.check import check
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
+from overspill.ports.store import Head, Store
+from overspill.records.journal import GENESIS, Record, records_of, segment_of
+from overspill.records.postings import Parked, Posted, posted_from
+from overspill.runtime.settler import Settler, settlement
+from overspill.words.codec import Raw, replace
+from overspill.words.failures import StoreFailure
+from store.places import Place
+
+SEED = 11
+
+
+def _written(store: Store, seed: int = SEED) -> list[Record]:
+    """The journal of a simulated world, in the store."""
+    disk = simulated_disk(seed)
+    store.begin()
+    for form in disk.forms.values():
+        store.put_form(form)
+    for segment in disk.segments:
+        store.append(segment, has_events=True)
+    store.commit()
+    return list(records_of(disk.segments, store.form))
+
+
+def _settled(store: Store) -> list[tuple[int, Posted]]:
+    return [(seq, posted_from(body)) for seq, body in store.ledger.postings(0)]
+
+
+def _expected(records: list[Record]) -> list[tuple[int, Posted]]:
+    fold = Fold()
+    posted = [(record.seq, fold.post(record)) for record in records]
+    return [(seq, one) for seq, one in posted if one != Posted()]
+
+
+def _quiet(*_: object, **__: object) -> None:
+    """No alarm is expected to be read."""
+
+
+def _settler(store: Store) -> Settler:
+    return Settler(store, lambda: 0, _quiet)
+
+
+def _all(store: Store, most: int = 256) -> int:
+    settler, total = _settler(store), 0
+    while count := settler.run(most):
+        total += count
+    return total
+
+
+def _same_as_the_fold(store: Store, records: list[Record]) -> None:
+    assert _settled(store) == _expected(records)
+    fold = Fold(records)
+    balances = {(one.account, one.asset): one.amount for one in store.ledger.balances()}
+    assert balances == fold.book.balances
+    for one in store.ledger.balances():
+        assert one.owner == ("default/" + owner_of(one.account)).rstrip("/")
+    assert store.ledger.parked() == []
+
+
+@pytest.mark.rule("S6")
+@pytest.mark.parametrize("most", [1, 50, 100_000])
+def test_what_is_settled_is_the_fold_of_the_journal(store: Store, most: int) -> None:
+    """In batches of any size, each by a settler that knows nothing from before."""
+    records = _written(store)
+    before = settlement(store)
+    assert (before.through, before.waiting, before.oldest_at) == (0, len(records), records[0].at)
+    assert before.lag(records[0].at + 7) == 7
+    if most == 50:
+        while _settler(store).run(most):
+            pass
+    else:
+        assert _all(store, most) == len(records)
+    _same_as_the_fold(store, records)
+    after = settlement(store)
+    assert (after.through, after.waiting, after.oldest_at, after.parked) == (records[-1].seq, 0, None, 0)
+    assert (_all(store), after.lag(0)) == (0, 0)
+    posted = [posted for _, posted in _settled(store)]
+    assert (
+        check((one.transaction for one in posted if one.transaction), (row for one in posted for row in one.rows)) == []
+    )
+
+
+@pytest.mark.rule("S6")
+def test_many_settlers_settle_each_record_once(shared: Place) -> None:
+    store = shared.open()
+    records = _written(store)
+    failures: list[BaseException] = []
+
+    def settle() -> None:
+        own = shared.open()
+        try:
+            _all(own, 40)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=settle) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    _same_as_the_fold(store, records)
+    store.close()
+
+
+class _Crash(Exception):
+    pass
+
+
+@pytest.mark.rule("S6")
+def test_a_settler_that_fails_has_settled_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it fails, and then goes on itself."""
+    records, chance, settler = _written(store), Random(1), _settler(store)
+    commit, settle = store.commit, store.ledger.settle
+    failed = done = 0
+
+    def fails(act: Callable[..., None]) -> Callable[..., None]:
+        def maybe(*arguments: object) -> None:
+            if chance.random() < 0.3:
+                raise _Crash
+            act(*arguments)
+
+        return maybe
+
+    monkeypatch.setattr(store, "commit", fails(commit))
+    monkeypatch.setattr(store.ledger, "settle", fails(settle))
+    while done < len(records):
+        before = len(_settled(store))
+        try:
+            done += settler.run(60)
+        except _Crash:
+            failed += 1
+            assert len(_settled(store)) == before
+    assert failed > 3
+    monkeypatch.undo()
+    _same_as_the_fold(store, records)
+
+
+# ---- what cannot be posted
+
+
+def _broken(record: Record) -> Record:
+    told = bytes(record.answer)
+    return replace(record, answer=Raw(told.replace(b'"layer":"', b'"layer":"no_')))
+
+
+def _journal(store: Store, records: list[Record]) -> None:
+    store.begin()
+    store.append(segment_of(records, GENESIS), has_events=True)
+    store.commit()
+
+
+@pytest.mark.rule("S6")
+def test_what_cannot_be_posted_is_parked_and_stops_nothing_else(store: Store) -> None:
+    """A capture that says another layer than its hold has: it is listed, and so is nothing else."""
+    disk = simulated_disk(SEED)
+    records = [replace(one, build=None) for one in records_of(disk.segments, disk.forms.__getitem__)]
+    bad = next(one for one in records if one.key[2] == "capture" and b'"layer":"' in bytes(one.answer))
+    _journal(store, [_broken(one) if one is bad else one for one in records])
+    told: list[dict[str, object]] = []
+    settler = Settler(store, lambda: 5, lambda event, **facts: told.append({"event": event, **facts}))
+    while settler.run():
+        pass
+    parked = store.ledger.parked()
+    first = parked[0]
+    assert (first.parked.record, first.parked.reason, first.seq, first.at) == (bad.id, "contradiction", bad.seq, 5)
+    assert "no_" in first.parked.of
+    assert [one["record"] for one in told] == [one.parked.record for one in parked]
+    assert settlement(store).through == records[-1].seq
+    waits = {one.parked.record for one in parked}
+    assert len(_settled(store)) == len(_expected(records)) - len(waits)
+
+
+# ---- the port
+
+
+def _posting(seq: int) -> Posting:
+    return Posting(seq, b'{"updates":[]}', ("default/user/ana",))
+
+
+def _settle(store: Store, through: int, **given: list[object]) -> None:
+    store.ledger.begin_settling()
+    try:
+        parts = [given.get(name, []) for name in ("postings", "balances", "kept", "parked")]
+        store.ledger.settle(through, *parts)  # type: ignore[arg-type]
+        store.commit()
+    except BaseException:
+        store.rollback()
+        raise
+
+
+def test_an_empty_ledger_knows_nothing(store: Store) -> None:
+    ledger = store.ledger
+    assert (ledger.settled(), list(ledger.postings(0)), list(ledger.balances())) == (Settled(0), [], [])
+    assert (list(ledger.postings_of("default/user/ana", 0, 9)), list(ledger.parked())) == ([], [])
+    assert tuple(map(list, ledger.owned(["default", "default/user/ana"]))) == ([], [])
+
+
+def test_a_record_is_posted_once(store: Store) -> None:
+    _settle(store, 2, postings=[_posting(1), _posting(2)])
+    with pytest.raises(StoreFailure) as failure:
+        _settle(store, 3, postings=[_posting(3), _posting(2)])
+    assert (failure.value.code, bool(failure.value.help)) == ("posted_before", True)
+    assert (store.ledger.settled(), [seq for seq, _ in store.ledger.postings(0)]) == (Settled(2), [1, 2])
+
+
+def test_postings_are_those_of_an_account_in_a_range(store: Store) -> None:
+    others = [Posting(seq, b"{}", ("default/user/bo",)) for seq in range(1, 1300, 2)]
+    _settle(store, 1300, postings=[*others, *[_posting(seq) for seq in range(2, 1300, 2)]])
+    assert [seq for seq, _ in store.ledger.postings(0)] == list(range(1, 1300))
+    assert [seq for seq, _ in store.ledger.postings_of("default/user/ana", 4, 1297)] == list(range(6, 1297, 2))
+
+
+BIG = 10**30
+
+
+def test_what_is_written_last_is_there(store: Store) -> None:
+    ana, bo = "default/user/ana", "default/user/bo"
+    first = Balance(ana, "lot:user/ana/money/C", "usd", BIG)
+    debt = Balance(bo, "debt:user/bo/money", "usd", -BIG)
+    lot = Kept(ana, "lot", "user/ana/money/ü", b'{"a":1}')
+    parked = ParkedRecord(Parked("cap_x", "unknown_hold", "hold_y"), 7, 9, b"\x00\xff")
+    _settle(store, 1, balances=[first, debt], kept=[lot, Kept(ana, "hold", "h", b"{}")], parked=[parked])
+    _settle(store, 2, balances=[Balance(ana, first.account, "usd", 1)], kept=[Kept(ana, "hold", "h", None)])
+    _settle(store, 3, balances=[Balance(bo, debt.account, "usd", 0)], parked=[parked])
+    balances, kept = store.ledger.owned([ana, bo])
+    assert (list(balances), list(kept)) == ([Balance(ana, first.account, "usd", 1)], [lot])
+    assert list(store.ledger.parked()) == [parked]
+
+
+WRONG_SIDES = [
+    Balance("default/user/ana", "lot:user/ana/money/C", "usd", -1),
+    Balance("default/user/ana", "hold:hold_a:lot:user/ana/money/C", "usd", -1),
+    Balance("default/user/ana", "win:user/ana/five.hours", "win.five.hours", -1),
+    Balance("default/user/ana", "deferred:user/ana/money/C", "usd", -1),
+    Balance("default/user/ana", "debt:user/ana/money", "usd", 1),
+]
+
+
+@pytest.mark.parametrize("balance", WRONG_SIDES, ids=[one.account for one in WRONG_SIDES])
+def test_no_balance_is_kept_on_the_wrong_side(store: Store, balance: Balance) -> None:
+    with pytest.raises(StoreFailure):
+        _settle(store, 1, balances=[balance])
+    assert list(store.ledger.balances()) == []
+
+
+@pytest.fixture
+def closing() -> Iterator[list[Store]]:
+    """Stores that are closed behind the test."""
+    stores: list[Store] = []
+    yield stores
+    for one in stores:
+        one.close()
+
+
+def test_a_settler_waits_for_no_writer_of_the_journal(url: str, closing: list[Store]) -> None:
+    """On a server the two have places of their own."""
+    writer, settler = Place("postgres", url).open(), Place("postgres", url).open()
+    closing += [writer, settler]
+    records = _written(writer)
+    writer.begin()
+    assert _all(settler) == len(records)
+    writer.rollback()
+
+
+def test_head_is_as_it_was(store: Store) -> None:
+    records = _written(store)
+    head = store.head()
+    _all(store)
+    assert store.head() == head == Head(records[-1].seq, head.hash)
