@@ -439,6 +439,50 @@ _BALANCE: Mapping[str, str] = {
     "cause": "The id of the monetization event, or of the record that did it without usage.",
 }
 
+_TRANSACTION: Mapping[str, str] = {
+    "record": "The id of the record that it posts: it is posted once.",
+    "seq": "The number of that record in the journal.",
+    "kind": "The command: consume, reserve, capture, release, grant …",
+    "key": "The command's key: tenant, whose it is, the kind, the caller's id.",
+    "cause": "The id of the decision that it belongs to, or of the record itself.",
+    "policy": "The digest of the policy that the request was admitted under; absent where there was none.",
+    "version": "The policy's version.",
+    "rate_card": "The rate card that the request was priced by.",
+    "at": "When it was booked, in microseconds since 1970-01-01T00:00:00Z.",
+    "effective_at": "From when on it counts, in microseconds: an expiry counts from its own instant, whenever it was booked.",
+    "legs": "What is moved: each leg has both sides, so that every asset balances.",
+    "debit": "The account that is debited, as the chart of accounts names it.",
+    "credit": "The account that is credited.",
+    "Leg.asset": "The unit of the amount; of capacity `win.` and the window.",
+    "Leg.amount": "Decimal text, above 0.",
+    "opened": "The lots that come into being.",
+    "account": "The lot's account.",
+    "OpenedLot.asset": "The lot's unit.",
+    "category": "promotional or paid.",
+    "parent": "The account of the lot that it stems from.",
+    "cost": "What was paid for `per` of the first lot of its line.",
+    "per": "How much was paid for, in the lot's unit.",
+    "expires_at": "When it ends; absent for never.",
+    "hold": "The hold that it is about.",
+    "hold_state": "What the hold is behind it: open, late (timed out, may be captured late) or over.",
+}
+_EXPORT: Mapping[str, str] = {
+    "Manifest.export": "The version of this format.",
+    "from": "The number of the first record.",
+    "to": "The number of the last record.",
+    "settled_through": "The number of the record through which the store was settled: behind it are balances and what is parked.",
+    "previous_hash": "The chain's hash before the first segment, in hex: 64 zeros at the journal's beginning.",
+    "hash": "The hash of the last segment, in hex.",
+    "made_by": "The program that exported.",
+    "overspill": "Its version.",
+    "kernel": "The SHA-256 of the proved arithmetic's source.",
+    "tzdata": "The version of the time zones.",
+    "files": "Every other file of the folder, by name.",
+    "rows": "Its lines; of CSV those behind the header.",
+    "bytes": "Its length.",
+    "sha256": "The SHA-256 of its bytes, in hex.",
+}
+
 TEXTS: Mapping[str, Mapping[str, str]] = {
     "policy": _POLICY,
     "tests": _TESTS,
@@ -449,4 +493,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     "usage": _USAGE,
     "monetization": _MONETIZATION,
     "balance": _BALANCE,
+    "transaction": _TRANSACTION,
+    "export": _EXPORT,
 }
