@@ -7,6 +7,7 @@ could not be done, and then nothing of the transaction has happened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from overspill.ports.ledger import Ledger
@@ -51,6 +52,10 @@ class Store(Protocol):
     def commit(self) -> None: ...
 
     def rollback(self) -> None: ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """What is read inside is as of one moment, whatever is committed meanwhile; nothing is written there."""
+        ...
 
     def head(self) -> Head: ...
 
@@ -111,5 +116,9 @@ class Store(Protocol):
         ...
 
     def policy(self, digest: str) -> StoredPolicy | None: ...
+
+    def policies(self) -> Iterable[StoredPolicy]:
+        """All that were published, by digest."""
+        ...
 
     def close(self) -> None: ...

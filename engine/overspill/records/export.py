@@ -11,19 +11,23 @@
 | `parked.jsonl` | `ParkedLine` |
 | `policies.jsonl` | `PolicyLine`: every policy that was published to the store |
 
-`manifest.json` is written last: a folder without it is no export. It counts and hashes every file, the further forms of
-the datasets (CSV, Parquet) included.
+`manifest.json` is written last: a folder without it is no export. It counts and hashes every file, those of the further
+forms included: the datasets and the legs of the transactions as CSV and as Parquet (`TABLES`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from overspill.records.balances import BalanceUpdate
 from overspill.records.build import Build
-from overspill.records.postings import ParkedReason
+from overspill.records.monetization import MonetizationEvent
+from overspill.records.postings import ParkedReason, Transaction
+from overspill.records.usage_events import UsageEvent
 from overspill.words.codec import Light
+from overspill.words.texts import instant_text_of
 
 VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -62,8 +66,8 @@ class FileFacts(Light, frozen=True, kw_only=True):
 
 
 class Manifest(Light, frozen=True, kw_only=True, rename={"version": "export", "from_": "from"}):
-    """`from_` and `to` are numbers of records, both included: whole segments. `previous_hash` is the chain's before the first of
-    them, `hash` its hash behind the last, in hex."""
+    """The stretch is one of whole segments, its first and its last record included. `previous_hash` is the chain's hash before
+    it, `hash` the one behind it, in hex."""
 
     version: int
     from_: int
@@ -118,3 +122,65 @@ class PolicyLine(Light, frozen=True, kw_only=True):
     name: str
     version: int
     sources: Mapping[str, str]
+
+
+class LegRow(Light, frozen=True, kw_only=True):
+    """One leg of a transaction, the `number`th of it, with what it has of the transaction; instants are text."""
+
+    seq: int
+    record: str
+    number: int
+    kind: str
+    tenant: str
+    owner: str
+    request: str
+    """The caller's id."""
+    cause: str
+    policy: str | None
+    version: int | None
+    rate_card: str | None
+    at: str
+    effective_at: str
+    debit: str
+    credit: str
+    asset: str
+    amount: str
+    hold: str | None
+    hold_state: str | None
+
+
+def leg_rows(one: Transaction) -> Iterator[LegRow]:
+    """Those of a transaction, in its order."""
+    tenant, owner, kind, request = one.key
+    at, effective_at = instant_text_of(one.at), instant_text_of(one.effective_at)
+    for number, leg in enumerate(one.legs, 1):
+        yield LegRow(
+            seq=one.seq,
+            record=one.record,
+            number=number,
+            kind=kind,
+            tenant=tenant,
+            owner=owner,
+            request=request,
+            cause=one.cause,
+            policy=one.policy,
+            version=one.version,
+            rate_card=one.rate_card,
+            at=at,
+            effective_at=effective_at,
+            debit=leg.debit,
+            credit=leg.credit,
+            asset=leg.asset,
+            amount=leg.amount,
+            hold=one.hold,
+            hold_state=one.hold_state,
+        )
+
+
+TABLES: Final[Mapping[str, type[UsageEvent | MonetizationEvent | BalanceUpdate | LegRow]]] = {
+    "usage_events": UsageEvent,
+    "monetization_events": MonetizationEvent,
+    "balance_updates": BalanceUpdate,
+    "legs": LegRow,
+}
+"""What is written as CSV and as Parquet too: name → shape of a row."""
