@@ -15,6 +15,7 @@ from overspill.records.schema import (
     export_schema,
     monetization_schema,
     request_schema,
+    statement_schema,
     status_schema,
     transaction_schema,
     usage_schema,
@@ -38,6 +39,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "balance": balance_schema,
     "transaction": transaction_schema,
     "export": export_schema,
+    "statement": statement_schema,
 }
 
 

@@ -18,6 +18,7 @@ NAMES = [
     "balance",
     "transaction",
     "export",
+    "statement",
 ]
 
 
@@ -26,7 +27,7 @@ NAMES = [
 @format_option("json", "text", default="json")
 def schema(name: str, format_: str) -> int:
     """Print the JSON Schema NAME: policy, request, decision, status, explanation, tests, usage, monetization,
-    balance, transaction or export.
+    balance, transaction, export or statement.
 
     It is JSON in either format.
 

@@ -1,5 +1,5 @@
-"""The JSON Schemas of requests, decisions, account pages, explanations, the three datasets, the book's transactions and an
-export's manifest, from the records themselves."""
+"""The JSON Schemas of requests, decisions, account pages and statements, explanations, the three datasets, the book's
+transactions and an export's manifest, from the records themselves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from overspill.records.explanation import Explanation
 from overspill.records.export import Manifest
 from overspill.records.monetization import MonetizationEvent
 from overspill.records.postings import Transaction
+from overspill.records.statement import Statement
 from overspill.records.status import StatusRecord
 from overspill.records.usage_events import UsageEvent
 
@@ -63,6 +64,12 @@ def transaction_schema() -> dict[str, Any]:
     """Every field of a transaction of the book."""
     schema = msgspec.json.schema(Transaction)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill transaction", **schema}
+
+
+def statement_schema() -> dict[str, Any]:
+    """Every field of an account's statement."""
+    schema = msgspec.json.schema(Statement)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill statement", **schema}
 
 
 def export_schema() -> dict[str, Any]:

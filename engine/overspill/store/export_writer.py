@@ -42,6 +42,7 @@ from overspill.records.export import (
     SegmentLine,
 )
 from overspill.records.journal import Segment
+from overspill.store.moments import first_at
 from overspill.words.codec import JsonFault, Raw, Struct, json_decoder, json_lines, sorted_json_bytes
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_text
@@ -150,8 +151,8 @@ def _maker(format: Format) -> Callable[[Path], Mapping[str, int]]:
 def _stretch(store: Store, since: Bound, until: Bound | None) -> tuple[int, int]:
     """(first, last) record that is asked for and there."""
     head = store.head().seq
-    first = since if isinstance(since, int) else _first_at(store, since.instant, head)
-    last = head if until is None else until if isinstance(until, int) else _first_at(store, until.instant, head) - 1
+    first = since if isinstance(since, int) else first_at(store, since.instant, head)
+    last = head if until is None else until if isinstance(until, int) else first_at(store, until.instant, head) - 1
     first, last = max(first, 1), min(last, head)
     if first > last:
         what = f"the journal has no records {_told('from', since)}{'' if until is None else ' ' + _told('to', until)}"
@@ -161,19 +162,6 @@ def _stretch(store: Store, since: Bound, until: Bound | None) -> tuple[int, int]
 
 def _told(word: str, bound: Bound) -> str:
     return f"{word} {bound if isinstance(bound, int) else instant_text(bound.instant)}"
-
-
-def _first_at(store: Store, instant: int, head: int) -> int:
-    """The first record at or behind the instant; the one behind the journal's end where there is none. Records are booked in
-    the order of their instants."""
-    low, high = 1, head + 1
-    while low < high:
-        middle = (low + high) // 2
-        if store.record(middle).at < instant:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 # ---- what is written
