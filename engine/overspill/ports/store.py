@@ -74,6 +74,10 @@ class Store(Protocol):
         """(first, last) record of each segment that has something to settle, from the record behind `after` on."""
         ...
 
+    def drop_outbox(self, through: int, most: int) -> int:
+        """Forgets the first `most` rows of the outbox up to the record `through`: how many there were. Their segments stay."""
+        ...
+
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
         """(number, record's number) for those of the ids' numbers (`words.ids.id_number`) that a snapshot has indexed."""
         ...

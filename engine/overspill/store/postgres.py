@@ -71,6 +71,12 @@ _OUTBOX = f"""
 SELECT first_seq, last_seq FROM overspill.outbox
 WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY last_seq LIMIT {ROWS}"""
+_DROP_OUTBOX = """
+WITH dropped AS (
+  DELETE FROM overspill.outbox WHERE first_seq IN (
+    SELECT first_seq FROM overspill.outbox WHERE last_seq <= %s ORDER BY first_seq LIMIT %s)
+  RETURNING 1)
+SELECT count(*) FROM dropped"""
 _SNAPSHOTS = """
 INSERT INTO overspill.accounts (key, seq, state, due_at)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bigint[])
@@ -343,6 +349,9 @@ class PostgresStore:
             if len(rows) < ROWS:
                 return
             after = rows[-1][1]
+
+    def drop_outbox(self, through: int, most: int) -> int:
+        return int(self._session.execute(_DROP_OUTBOX, (through, most))[0][0])
 
     # ---- builds
 

@@ -182,6 +182,10 @@ class SqliteStore:
         query = "SELECT first_seq, last_seq FROM outbox WHERE last_seq > ? ORDER BY first_seq"
         return iter(self._do(self._execute, query, (after,)))
 
+    def drop_outbox(self, through: int, most: int) -> int:
+        those = "SELECT first_seq FROM outbox WHERE first_seq <= ? ORDER BY first_seq LIMIT ?"
+        return self._do(self._execute, f"DELETE FROM outbox WHERE first_seq IN ({those})", (through, most)).rowcount
+
     # ---- builds
 
     def use_build(self, build: Build) -> None:
