@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import subprocess
+import sys
 from decimal import Decimal
 from hashlib import sha256
 from importlib.resources import files
@@ -237,6 +239,30 @@ def test_an_export_that_is_not_finished_is_not_there(world: Store, tmp_path: Pat
     with pytest.raises(type(error)):
         export(world, tmp_path / "x", BUILD, progress=stops)
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from overspill.records.build import Build
+from overspill.store.export_writer import export
+from overspill.store.opened import opened
+def progress(what, *_):
+    if what == "postings":
+        os.kill(os.getpid(), 9)
+export(opened(sys.argv[1]), sys.argv[2], Build(overspill="", kernel="", tzdata=""), progress=progress)
+"""
+
+
+def test_an_export_that_is_killed_is_not_there(tmp_path: Path) -> None:
+    store = opened(tmp_path / "x.db")
+    settled(copied(SEED, store, 1000))
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "x.db", tmp_path / "x"], check=False)
+    assert done.returncode == -9
+    assert not (tmp_path / "x").exists()
+    assert not list(tmp_path.rglob("manifest.json"))
+    export(store, tmp_path / "x", BUILD)
+    assert opened_export(tmp_path / "x").manifest.to == store.head().seq
+    store.close()
 
 
 def test_a_folder_that_comes_into_being_meanwhile_is_left_alone(world: Store, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from overspill.cli.io import existing_db_option, out, say
+from overspill.ports.store import Store
 from overspill.records.export import Manifest
 from overspill.runtime.build import build
 from overspill.store.export_writer import At, Bound, Format, Progress
@@ -49,9 +50,12 @@ def export(target: str, since: str, until: str | None, formats: tuple[str, ...],
     try:
         with _shown_progress() as progress:
             manifest = write_export(store, target, build(), since=begin, until=end, formats=chosen, progress=progress)
+        waits = _waits(store, manifest)
     finally:
         store.close()
     _tell(target, manifest)
+    if waits:
+        say(f"what is behind record {manifest.settled_through} is not settled yet: it has no rows in the datasets")
     return 0
 
 
@@ -67,12 +71,13 @@ def _bound(option: str, text: str) -> Bound:
 
 def _tell(target: str, manifest: Manifest) -> None:
     out(f"{target}  records {manifest.from_} to {manifest.to}, settled through {manifest.settled_through}")
-    for name, facts in manifest.files.items():
+    for name, facts in sorted(manifest.files.items()):
         out(f"  {name:<28} {facts.rows:>10} {'row' if facts.rows == 1 else 'rows'}")
-    if manifest.settled_through < manifest.to:
-        say(
-            f"records behind {manifest.settled_through} are not settled yet: their rows of the datasets are missing here"
-        )
+
+
+def _waits(store: Store, manifest: Manifest) -> bool:
+    """Whether something of the stretch is not settled; a denial alone needs no settling."""
+    return any(first <= manifest.to for first, _ in store.outbox(manifest.settled_through))
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """What a store may forget, and what never.
 
-For ever: the journal with its builds and forms, the index of ids (so that what was answered once is answered the same
-whenever it is asked for again), postings and the accounts they stand under, policies, facts, what is parked. By itself a store
-has no more than one row of what is only the sum of these: a snapshot of an account, a balance (of 0: none), a lot, a window or a hold of
-the book (one that is over: none).
+For ever: the journal with its builds and forms, the index of ids (what was answered once is answered the same whenever it
+is asked for again), postings and the accounts they stand under, policies, facts, what is parked. Of what is only their
+sum (snapshots of accounts, balances, the book's lots, windows and holds) there is one row each, and none for what is 0 or
+over.
 
-What is left to forget is the outbox: the segments that somebody still has to settle. Behind the last of them that is settled
-nobody asks for it any more; a settler that begins again reads on from there.
+What is left to forget is the settled part of the outbox, the list of segments that somebody has still to settle: who
+settles reads on behind what is settled.
 """
 
 from __future__ import annotations

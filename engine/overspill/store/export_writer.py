@@ -17,7 +17,6 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Literal, NamedTuple, TypeVar, assert_never
 
-from overspill.book.amounts import decimal_text
 from overspill.ports.ledger import Balance, Ledger, ParkedRecord
 from overspill.ports.store import Store, StoredPolicy
 from overspill.records.build import Build
@@ -43,14 +42,16 @@ from overspill.records.export import (
 )
 from overspill.records.journal import Segment
 from overspill.store.moments import first_at
+from overspill.words.amounts import SCALE_MAX
 from overspill.words.codec import JsonFault, Raw, Struct, json_decoder, json_lines, sorted_json_bytes
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_text
+from overspill.words.texts import amount_text_of
 
 T = TypeVar("T")
 SEGMENTS_PAGE, POSTINGS_PAGE = 32, 4096
-BUFFER = 1 << 20
-"""Bytes that are written at once."""
+BUFFER, LINES = 1 << 20, 512
+"""Bytes, and single lines, that are written at once."""
 
 Format = Literal["csv", "parquet"]
 """What the datasets and the legs are written in beside JSONL."""
@@ -81,6 +82,7 @@ class _Formed(Struct):
     form: str = ""
 
 
+_decimal_text = amount_text_of(SCALE_MAX)
 _posted_from = json_decoder(_Posted).decode
 _forms_in = json_decoder(_Formed).decode_lines
 
@@ -247,7 +249,7 @@ def _segment_line(segment: Segment) -> SegmentLine:
 
 
 def _balance_line(one: Balance) -> BalanceLine:
-    return BalanceLine(owner=one.owner, account=one.account, asset=one.asset, amount=decimal_text(one.amount))
+    return BalanceLine(owner=one.owner, account=one.account, asset=one.asset, amount=_decimal_text(one.amount))
 
 
 def _parked_line(one: ParkedRecord) -> ParkedLine:
@@ -276,11 +278,19 @@ class _File:
         self._file = path.open("xb", buffering=BUFFER)
         self._hash = sha256()
         self._count = self._bytes = 0
+        self._waiting: list[bytes] = []
 
     def line(self, row: Raw) -> None:
         """One row as it is stored; nothing for none."""
         if body := bytes(row):
-            self.lines(body + b"\n")
+            self._waiting.append(body)
+            if len(self._waiting) == LINES:
+                self._put_waiting()
+
+    def _put_waiting(self) -> None:
+        if self._waiting:
+            self.lines(b"\n".join([*self._waiting, b""]))
+            self._waiting.clear()
 
     def rows(self, rows: Sequence[object]) -> None:
         self.lines(json_lines(rows))
@@ -293,6 +303,7 @@ class _File:
 
     def written(self) -> FileFacts:
         """All of it is on the disk."""
+        self._put_waiting()
         self._file.flush()
         os.fsync(self._file.fileno())
         return FileFacts(rows=self._count, bytes=self._bytes, sha256=self._hash.hexdigest())
