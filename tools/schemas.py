@@ -12,9 +12,12 @@ from overspill.records.schema import (
     balance_schema,
     decision_schema,
     explanation_schema,
+    export_schema,
     monetization_schema,
     request_schema,
+    statement_schema,
     status_schema,
+    transaction_schema,
     usage_schema,
 )
 from overspill.review.schema import suite_schema
@@ -34,6 +37,9 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "usage": usage_schema,
     "monetization": monetization_schema,
     "balance": balance_schema,
+    "transaction": transaction_schema,
+    "export": export_schema,
+    "statement": statement_schema,
 }
 
 

@@ -32,6 +32,9 @@ DRAFTS = {
     "usage": "https://json-schema.org/draft/2020-12/schema",
     "monetization": "https://json-schema.org/draft/2020-12/schema",
     "balance": "https://json-schema.org/draft/2020-12/schema",
+    "transaction": "https://json-schema.org/draft/2020-12/schema",
+    "statement": "https://json-schema.org/draft/2020-12/schema",
+    "export": "https://json-schema.org/draft/2020-12/schema",
 }
 """Editors of YAML read draft-07 and nothing newer."""
 

@@ -327,3 +327,23 @@ def test_threads_with_a_store_each_make_one_chain(shared: Place) -> None:
     store = shared.open()
     assert (failures, len(chain(store)), len(list(store.outbox(0)))) == ([], 90, 90)
     store.close()
+
+
+def test_all_policies_are_told_by_digest(store: Store) -> None:
+    policies = [StoredPolicy(f"sha256:{name}", name, 1, {"p.spill": ODD.encode()}) for name in ("b", "a", "c")]
+    assert list(store.policies()) == []
+    store.begin()
+    for policy in policies:
+        store.put_policy(policy)
+    store.commit()
+    assert list(store.policies()) == sorted(policies, key=lambda one: one.digest)
+
+
+def test_what_is_read_in_one_moment_is_left_as_it_was(store: Store) -> None:
+    """Nothing stays open behind it, not even where something fails inside."""
+    with store.reading():
+        assert store.head().seq == 0
+    with pytest.raises(ZeroDivisionError), store.reading():
+        raise ZeroDivisionError
+    put(store)
+    assert store.head().seq == 2

@@ -39,6 +39,7 @@ _COMMANDS = {
     "worker": "worker",
     "explain": "audit",
     "reconcile": "audit",
+    "export": "export",
     "diff": "audit",
 }
 """Command → the module of `overspill.cli` that has it, in the order of the help."""

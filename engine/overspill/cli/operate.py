@@ -25,6 +25,8 @@ from overspill.records.pages import lines
 from overspill.records.wire import request_from_json
 from overspill.runtime.engine import Engine
 from overspill.step.commands import Value
+from overspill.step.keys import owner_of
+from overspill.store.opened import opened
 from overspill.words.failures import Failure
 
 
@@ -159,5 +161,37 @@ def account_show(names: tuple[str, ...], asked: str | None, policy: str, db: str
         out(status.json.decode())
     else:
         for line in lines(json.loads(status.json)):
+            out(line)
+    return 0
+
+
+@account.command("statement")
+@click.argument("name", metavar="ACCOUNT")
+@click.option("--since", metavar="INSTANT", help="From this instant on; otherwise from the beginning.")
+@click.option(
+    "--as-of", metavar="INSTANT", help="Up to this instant, itself not included; otherwise all that is settled."
+)
+@existing_db_option
+@format_option("text", "json")
+def account_statement(name: str, since: str | None, as_of: str | None, db: str, format_: str) -> int:
+    """What ACCOUNT's pools had, every entry in order with its decision, and what they have then.
+
+    It is read from what is settled; what is captured and waits to be settled stands apart, at the end. No policy is needed.
+
+    \b
+    overspill account statement user/u_ana --since 2026-10-01T00:00:00Z --as-of 2026-11-01T00:00:00Z --db x.db
+    """
+    from overspill.records.statement import lines as statement_lines
+    from overspill.runtime.statements import statement
+
+    store = opened(db)
+    try:
+        found = statement(store, "default", owner_of(account_of(name)), since, as_of)
+    finally:
+        store.close()
+    if format_ == "json":
+        out_json(found)
+    else:
+        for line in statement_lines(found):
             out(line)
     return 0

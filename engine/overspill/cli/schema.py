@@ -6,15 +6,28 @@ import click
 
 from overspill.cli.io import format_option, out
 
-NAMES = ["policy", "request", "decision", "status", "explanation", "tests", "usage", "monetization", "balance"]
+NAMES = [
+    "policy",
+    "request",
+    "decision",
+    "status",
+    "explanation",
+    "tests",
+    "usage",
+    "monetization",
+    "balance",
+    "transaction",
+    "export",
+    "statement",
+]
 
 
 @click.command()
 @click.argument("name", metavar="NAME", type=click.Choice(NAMES))
 @format_option("json", "text", default="json")
 def schema(name: str, format_: str) -> int:
-    """Print the JSON Schema NAME: policy, request, decision, status, explanation, tests, usage, monetization
-    or balance.
+    """Print the JSON Schema NAME: policy, request, decision, status, explanation, tests, usage, monetization,
+    balance, transaction, export or statement.
 
     It is JSON in either format.
 

@@ -7,6 +7,7 @@ could not be done, and then nothing of the transaction has happened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from overspill.ports.ledger import Ledger
@@ -52,6 +53,10 @@ class Store(Protocol):
 
     def rollback(self) -> None: ...
 
+    def reading(self) -> AbstractContextManager[None]:
+        """What is read inside is as of one moment, whatever is committed meanwhile; nothing is written there."""
+        ...
+
     def head(self) -> Head: ...
 
     def segments(self, after: int) -> Iterator[Segment]:
@@ -67,6 +72,10 @@ class Store(Protocol):
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
         """(first, last) record of each segment that has something to settle, from the record behind `after` on."""
+        ...
+
+    def drop_outbox(self, through: int, most: int) -> int:
+        """Forgets the first `most` rows of the outbox up to the record `through`: how many there were. Their segments stay."""
         ...
 
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
@@ -111,5 +120,9 @@ class Store(Protocol):
         ...
 
     def policy(self, digest: str) -> StoredPolicy | None: ...
+
+    def policies(self) -> Iterable[StoredPolicy]:
+        """All that were published, by digest."""
+        ...
 
     def close(self) -> None: ...

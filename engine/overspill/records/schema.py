@@ -1,4 +1,5 @@
-"""The JSON Schemas of requests, decisions, account pages, explanations and the three datasets, from the records themselves."""
+"""The JSON Schemas of requests, decisions, account pages and statements, explanations, the three datasets, the book's
+transactions and an export's manifest, from the records themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ import msgspec
 from overspill.records.answers import DecisionRecord
 from overspill.records.balances import BalanceUpdate
 from overspill.records.explanation import Explanation
+from overspill.records.export import Manifest
 from overspill.records.monetization import MonetizationEvent
+from overspill.records.postings import Transaction
+from overspill.records.statement import Statement
 from overspill.records.status import StatusRecord
 from overspill.records.usage_events import UsageEvent
 
@@ -54,6 +58,24 @@ def balance_schema() -> dict[str, Any]:
     """Every field of a balance update."""
     schema = msgspec.json.schema(BalanceUpdate)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill balance update", **schema}
+
+
+def transaction_schema() -> dict[str, Any]:
+    """Every field of a transaction of the book."""
+    schema = msgspec.json.schema(Transaction)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill transaction", **schema}
+
+
+def statement_schema() -> dict[str, Any]:
+    """Every field of an account's statement."""
+    schema = msgspec.json.schema(Statement)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill statement", **schema}
+
+
+def export_schema() -> dict[str, Any]:
+    """Every field of an export's manifest."""
+    schema = msgspec.json.schema(Manifest)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Overspill export", **schema}
 
 
 def request_schema() -> dict[str, Any]:

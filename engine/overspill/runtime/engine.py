@@ -39,6 +39,7 @@ from overspill.words.ids import is_derived
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from overspill.records.statement import Statement
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
     from overspill.runtime.explanations import Explained
@@ -297,6 +298,14 @@ class Engine(Operations):
             return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
 
         return Status(self._combiner.exclusively(read))
+
+    def statement(self, account: Mapping[str, str], *, since: str | None = None, as_of: str | None = None) -> Statement:
+        """What the account's pools had at `since` (RFC 3339; None: the beginning), every entry with its decision, and what they
+        have at `as_of` (None: behind all that is settled), which itself is not in it. Raises Failure `invalid_range`."""
+        from overspill.runtime.statements import statement  # for those who look
+
+        owner = owner_of(account)
+        return self._combiner.exclusively(lambda: statement(self._store, self._tenant, owner, since, as_of))
 
     def _pending_of(self, key: str) -> Mapping[str, Decimal]:
         """What was captured from the account's pools and waits for its posting."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
@@ -47,6 +48,7 @@ _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT seq, hash FROM overspill.head FOR UPDATE"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT seq, hash FROM overspill.head"
 _BEGIN_SETTLING = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT through FROM overspill.settlement FOR UPDATE"
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 _APPEND = """
@@ -69,6 +71,12 @@ _OUTBOX = f"""
 SELECT first_seq, last_seq FROM overspill.outbox
 WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY last_seq LIMIT {ROWS}"""
+_DROP_OUTBOX = """
+WITH dropped AS (
+  DELETE FROM overspill.outbox WHERE first_seq IN (
+    SELECT first_seq FROM overspill.outbox WHERE last_seq <= %s ORDER BY first_seq LIMIT %s)
+  RETURNING 1)
+SELECT count(*) FROM dropped"""
 _SNAPSHOTS = """
 INSERT INTO overspill.accounts (key, seq, state, due_at)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bigint[])
@@ -76,6 +84,7 @@ ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, state = excluded.state, due_
 WHERE accounts.seq <= excluded.seq"""
 _IDS = """
 INSERT INTO overspill.ids (number, seq) SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING"""
+_POLICIES = "SELECT digest, name, version, sources FROM overspill.policies"
 _TOPPED_UP = "INSERT INTO overspill.topped_up (key) SELECT * FROM unnest(%b::text[]) ON CONFLICT DO NOTHING"
 _BUILD = """
 WITH put AS (
@@ -218,6 +227,15 @@ class PostgresStore:
         self._build_number = None
         self._session.roll_back()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """On one connection: who loses it begins again."""
+        self._head = Head(*self._once_more(_begun_reading)[0])
+        try:
+            yield
+        finally:
+            self.rollback()
+
     def _ended(self) -> None:
         self._head = self._appended = None
 
@@ -332,6 +350,9 @@ class PostgresStore:
                 return
             after = rows[-1][1]
 
+    def drop_outbox(self, through: int, most: int) -> int:
+        return int(self._session.execute(_DROP_OUTBOX, (through, most))[0][0])
+
     # ---- builds
 
     def use_build(self, build: Build) -> None:
@@ -388,13 +409,11 @@ class PostgresStore:
         self._session.execute(put, (policy.digest, policy.name, policy.version, sources))
 
     def policy(self, digest: str) -> StoredPolicy | None:
-        rows = self._read("SELECT digest, name, version, sources FROM overspill.policies WHERE digest = %s", digest)
-        if not rows:
-            return None
-        digest, name, version, text = rows[0]
-        return StoredPolicy(
-            digest, name, version, {file: body.encode() for file, body in _decode_sources(text).items()}
-        )
+        rows = self._read(f"{_POLICIES} WHERE digest = %s", digest)
+        return _policy(rows[0]) if rows else None
+
+    def policies(self) -> Iterable[StoredPolicy]:
+        return map(_policy, self._read(f"{_POLICIES} ORDER BY digest"))
 
     def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
         put = "INSERT INTO overspill.facts SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
@@ -412,6 +431,10 @@ def _begun(session: Session) -> list[tuple[Any, ...]]:
     return _locked(session, _BEGIN)
 
 
+def _begun_reading(session: Session) -> list[tuple[Any, ...]]:
+    return _locked(session, _BEGIN_READING)
+
+
 def _begun_settling(session: Session) -> list[tuple[Any, ...]]:
     return _locked(session, _BEGIN_SETTLING)
 
@@ -422,3 +445,8 @@ def _locked(session: Session, begin: str) -> list[tuple[Any, ...]]:
     except StoreFailure:
         session.roll_back()
         raise
+
+
+def _policy(row: tuple[Any, ...]) -> StoredPolicy:
+    digest, name, version, text = row
+    return StoredPolicy(digest, name, version, {file: body.encode() for file, body in _decode_sources(text).items()})

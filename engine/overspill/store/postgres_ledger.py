@@ -8,11 +8,14 @@ from typing import Any
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.records.postings import Parked
 
-PAGE = 512
-"""Postings that are read at once."""
+PAGE, BALANCES_PAGE = 512, 4096
+"""Postings, and balances, that are read at once."""
 Read = Callable[..., list[tuple[Any, ...]]]
 
 _BALANCES = "SELECT owner, account, asset, amount::text FROM overspill.balances"
+_BALANCES_PAGE = f"""
+{_BALANCES} WHERE (owner, account, asset) > (%s::text, %s::text, %s::text)
+ORDER BY owner, account, asset LIMIT {BALANCES_PAGE}"""
 _PUT_POSTINGS = "INSERT INTO overspill.postings SELECT * FROM unnest(%b::bigint[], %b::json[])"
 _PUT_ENTRIES = "INSERT INTO overspill.entries SELECT * FROM unnest(%b::text[], %b::bigint[])"
 _PUT_BALANCES = """
@@ -103,7 +106,12 @@ class PostgresLedger:
             after = rows[-1][0]
 
     def balances(self) -> Iterator[Balance]:
-        return map(_balance, self._read(_BALANCES + " ORDER BY owner, account, asset"))
+        last = ("", "", "")
+        while rows := self._read(_BALANCES_PAGE, *last):
+            yield from map(_balance, rows)
+            if len(rows) < BALANCES_PAGE:
+                return
+            last = rows[-1][:3]
 
     def parked(self) -> Sequence[ParkedRecord]:
         query = "SELECT record, reason, of_what, seq, at, body FROM overspill.parked ORDER BY seq, record"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
@@ -114,6 +115,14 @@ class SqliteStore:
             except sqlite3.Error as error:  # the transaction is gone either way; what the disk said decides the rest
                 self._poisoned = str(error)
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        self._do(self._execute, "BEGIN")
+        try:
+            yield
+        finally:
+            self.rollback()
+
     # ---- the journal
 
     def head(self) -> Head:
@@ -172,6 +181,10 @@ class SqliteStore:
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
         query = "SELECT first_seq, last_seq FROM outbox WHERE last_seq > ? ORDER BY first_seq"
         return iter(self._do(self._execute, query, (after,)))
+
+    def drop_outbox(self, through: int, most: int) -> int:
+        those = "SELECT first_seq FROM outbox WHERE first_seq <= ? ORDER BY first_seq LIMIT ?"
+        return self._do(self._execute, f"DELETE FROM outbox WHERE first_seq IN ({those})", (through, most)).rowcount
 
     # ---- builds
 
@@ -232,10 +245,10 @@ class SqliteStore:
 
     def policy(self, digest: str) -> StoredPolicy | None:
         row = self._do(self._execute, "SELECT * FROM policies WHERE digest = ?", (digest,)).fetchone()
-        if row is None:
-            return None
-        sources = {name: text.encode() for name, text in _decode_sources(row[3]).items()}
-        return StoredPolicy(row[0], row[1], row[2], sources)
+        return None if row is None else _policy(row)
+
+    def policies(self) -> Iterable[StoredPolicy]:
+        return map(_policy, self._do(self._execute, "SELECT * FROM policies ORDER BY digest"))
 
     def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO facts VALUES (?, ?)", facts.items())
@@ -263,6 +276,11 @@ class SqliteStore:
                 return StoreFailure(code, f"{self.path} {what}", help=help)
         self._poisoned = text
         return StoreFailure("store_error", f"{self.path}: {text}", help="open it again")
+
+
+def _policy(row: tuple[str, str, int, str]) -> StoredPolicy:
+    digest, name, version, sources = row
+    return StoredPolicy(digest, name, version, {file: text.encode() for file, text in _decode_sources(sources).items()})
 
 
 _FAILURES = {
