@@ -164,6 +164,19 @@ def test_diff_names_changes_and_their_places(tmp_path: Path) -> None:
     assert run("diff", "a.spill", "a.spill", cwd=tmp_path).out.startswith("no change of meaning")
 
 
+@pytest.mark.parametrize("sides", [("good.spill", "bad.spill"), ("bad.spill", "good.spill"), ("good.spill", "-")])
+def test_policies_that_do_not_check_are_not_compared(tmp_path: Path, sides: tuple[str, str]) -> None:
+    bad = DSL.replace("draw plan_limit", "draw plan_limt")
+    (tmp_path / "good.spill").write_text(DSL)
+    (tmp_path / "bad.spill").write_text(bad)
+    done = run("diff", *sides, cwd=tmp_path, stdin=bad)
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean `plan_limit`?" in done.err
+    done = run("diff", *sides, "--format", "json", cwd=tmp_path, stdin=bad)
+    assert (done.code, done.out) == (2, "")
+    assert {fault["code"] for fault in json.loads(done.err)["error"]["faults"]} == {"OSP210", "OSP302"}
+
+
 def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
     assert run("test", cwd=tmp_path).code == 0
     (tmp_path / "t.spill").write_text(DSL)
