@@ -177,6 +177,30 @@ def test_policies_that_do_not_check_are_not_compared(tmp_path: Path, sides: tupl
     assert {fault["code"] for fault in json.loads(done.err)["error"]["faults"]} == {"OSP210", "OSP302"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message", "help"),
+    [
+        (("check", "--bogus"), "--bogus", "see overspill check --help"),
+        (("check", "--max", "none", "t.spill"), "'none' is not a valid integer", "see overspill check --help"),
+        (("check",), "name a policy file, a folder, or -", "see overspill check --help"),
+        (("explain", "dec_x"), "Missing option '--db'", "see overspill explain --help"),
+        (("diff", "a.spill"), "Missing argument 'NEW'", "see overspill diff --help"),
+        (("chek",), "there is no command `chek`; did you mean `check`?", "see overspill --help"),
+        (("account", "shw"), "No such command 'shw'", "see overspill account --help"),
+    ],
+)
+def test_a_wrong_option_is_told_in_the_format_that_was_asked_for(
+    tmp_path: Path, arguments: tuple[str, ...], message: str, help: str
+) -> None:
+    for asked in (("--format", "json"), ("--format=json",)):
+        done = run(*arguments, *asked, cwd=tmp_path)
+        error = json.loads(done.err)["error"]
+        assert (done.code, done.out, error["code"], error["help"]) == (2, "", "wrong_usage", help)
+        assert message in error["message"]
+    done = run(*arguments, cwd=tmp_path)
+    assert done.code == 2 and message in done.err and not done.err.startswith("{")
+
+
 def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
     assert run("test", cwd=tmp_path).code == 0
     (tmp_path / "t.spill").write_text(DSL)
