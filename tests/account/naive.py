@@ -1,4 +1,5 @@
-"""A naive oracle of the account machine over time, written from LANGUAGE.md section 3: slow, plain, sharing only `words`.
+"""A naive oracle of the account machine over time, written from LANGUAGE.md section 3: slow, plain, sharing only `words`
+and the way from layer to layer with the oracle of decisions.
 
 It keeps a list of all that was ever counted, by counter and period, and adds it up each time it is asked. What a policy
 says comes as a `spec` of plain values (`histories.py`), amounts are whole credits, instants microseconds.
@@ -8,19 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
+from decide.oracle import covered, granted, spill
+from overspill.words.amounts import UNLIMITED
 from overspill.words.instants import DAY, HOUR, MINUTE, NEVER, instant_from_text
 
 ANCHOR = instant_from_text("2026-01-05T00:00:00Z")
-
-
-def covered(asked, room, rate, before=(0, 0)):
-    """M3, and S2 for what is ceiled as one with `before`: the most of `asked` that fits into `room`, and its amount."""
-    base = asked if room is None else max(min(asked, floor((max(room, 0) + before[1]) / rate) - before[0]), 0)
-    while room is not None and base < asked and ceil((before[0] + base + 1) * rate) - before[1] <= max(room, 0):
-        base += 1
-    return base, max(ceil((before[0] + base) * rate) - before[1], 0)
 
 
 @dataclass
@@ -112,11 +107,11 @@ class Naive:
 
     # ---- what layers have
 
-    def room(self, counter, at, now, drawn, settles):
-        """(what is left, its period); `drawn` is what this command has counted in it before."""
+    def room(self, counter, at, now, drawn=0, settles=False):
+        """What is left; `drawn` is what this command has counted in it before."""
         period, is_there = self.period(counter, at, now)
         left = max(counter["bound"] - self.used(counter, period, now) - drawn, 0) if is_there else 0
-        return (None if counter.get("finish_started") and (left or settles) else left), period
+        return UNLIMITED if counter.get("finish_started") and (left or settles) else left
 
     def usable(self, pool, now):
         """G1, G2."""
@@ -124,45 +119,38 @@ class Naive:
         return sorted(found, key=lambda lot: (lot.priority, lot.expires_at, lot.category, lot.granted_at, lot.id))
 
     def fill(self, asked, at, now, before, settles=False):
-        """L2, L3, L8, L11: [(leg)] of the layers, and what is left. Nothing is counted yet."""
-        legs, drawn, whole = [], {}, self.spec["whole"]
-        for layer in self.spec["layers"]:
-            caps = [self.spec["caps"][name] for name in layer["caps"]]
-            rooms = [(one, *self.room(one, at, now, drawn.get(one["key"], 0), settles)) for one in caps]
-            bounds = [left for _, left, _ in rooms]
-            prior = before.get(layer["name"], (0, 0))
-            if layer["kind"] == "limit":
-                own = [(one, *self.room(one, at, now, 0, settles)) for one in layer["counters"]]
-                bounds += [left for _, left, _ in own]
-                parts = None
-            else:
-                own = [(one, *self.room(one, at, now, 0, settles)) for one in layer["counters"]]
-                parts = self.usable(layer["name"], now)
-                bounds.append(sum(lot.left for lot in parts) + sum(left for _, left, _ in own))
-            bounds = [bound for bound in bounds if bound is not None]
-            base, amount = covered(asked, min(bounds) if bounds else None, layer["rate"], prior)
-            if base:
-                legs.append(self.leg(layer, base, amount, rooms, own, parts))
-            if base == asked:
-                return ([legs[-1]] if whole else legs), 0
-            if not whole:
-                asked -= base
-                for one in caps:
-                    drawn[one["key"]] = drawn.get(one["key"], 0) + amount
-        if whole:
-            best = max(legs, key=lambda leg: leg.base, default=None)
-            return ([] if best is None else [best]), asked - (best.base if best else 0)
-        return legs, asked
+        """L2, L3: the legs of the layers, and what is left. Nothing is counted yet."""
 
-    def leg(self, layer, base, amount, rooms, own, lots):
-        parts, rest = [], amount
-        for lot in lots or ():
-            part = min(lot.left, rest)
-            rest -= part
+        def covering(layer):
+            prior = before.get(layer["name"], (0, 0))
+            return lambda asked, drawn: covered(asked, self.left(layer, at, now, drawn, settles), layer["rate"], prior)
+
+        layers = {layer["name"]: layer for layer in self.spec["layers"]}
+        draws = spill(asked, [(name, covering(layer)) for name, layer in layers.items()], self.spec["whole"])
+        return [self.leg(layers[name], *drawn, at, now) for name, drawn in draws.items()], asked - granted(draws)
+
+    def left(self, layer, at, now, drawn, settles):
+        """L8, L11: what the layer has, and its caps let through."""
+        rooms = []
+        for name in layer["caps"]:
+            within = [amount for other, (_, amount) in drawn.items() if name in self.layer(other)["caps"]]
+            rooms.append(self.room(self.spec["caps"][name], at, now, sum(within), settles))
+        own = [self.room(one, at, now) for one in layer["counters"]]
+        if layer["kind"] == "pool":
+            own = [sum(lot.left for lot in self.usable(layer["name"], now)) + sum(own)]
+        return min(rooms + own)
+
+    def leg(self, layer, base, amount, at, now):
+        """Of a pool the lots first."""
+        parts, beyond = [], amount
+        for lot in self.usable(layer["name"], now):
+            part = min(lot.left, beyond)
+            beyond -= part
             parts += [(lot.id, part)] if part else []
-        beyond = amount if lots is None else rest
-        counts = [(one, period, beyond) for one, _, period in own if beyond]
-        return Leg(layer["name"], base, amount, counts + [(one, period, amount) for one, _, period in rooms], parts)
+        own = layer["counters"] if beyond else []
+        counts = [(one, beyond) for one in own] + [(self.spec["caps"][name], amount) for name in layer["caps"]]
+        counts = [(one, self.period(one, at, now)[0], counted) for one, counted in counts]
+        return Leg(layer["name"], base, amount, counts, parts)
 
     def draw(self, leg, now):
         for counter, period, amount in leg.counts:
@@ -175,7 +163,7 @@ class Naive:
 
     def give_back(self, leg, now):
         """S4: what is not used goes back."""
-        self.keep(leg, leg.used_base, leg.used, now, self.layer(leg).get("reissue"))
+        self.keep(leg, leg.used_base, leg.used, now, self.layer(leg.layer).get("reissue"))
 
     def keep(self, leg, base, amount, now, length):
         """All but so much of the leg goes back to where it came from, the lot drawn last first, the overage before them."""
@@ -209,7 +197,7 @@ class Naive:
         for leg in hold.legs if hold.is_open else ():
             held, used = 0, leg.used
             for at, (id, part) in enumerate(leg.parts):
-                if id == lot.id and self.layer(leg)["lapses"]:
+                if id == lot.id and self.layer(leg.layer)["lapses"]:
                     held = part - min(used, part)
                     leg.parts[at] = (id, part - held)
                 used = max(used - part, 0)
@@ -219,11 +207,11 @@ class Naive:
                         self.count(counter, period, -held, now)
                         leg.counts[at] = (counter, period, counted - held)
                 leg.amount -= held
-                self.keep(leg, *covered(leg.base, leg.amount, self.layer(leg)["rate"]), now, None)
+                self.keep(leg, *covered(leg.base, leg.amount, self.layer(leg.layer)["rate"]), now, None)
         hold.legs = [leg for leg in hold.legs if leg.base]
 
-    def layer(self, leg):
-        return next(layer for layer in self.spec["layers"] if layer["name"] == leg.layer)
+    def layer(self, name):
+        return next(layer for layer in self.spec["layers"] if layer["name"] == name)
 
     # ---- commands
 
@@ -273,7 +261,7 @@ class Naive:
         ends = final or not hold.is_open
         shown, asked, before = [], hold.total, {}
         for leg in hold.legs:
-            rate = self.layer(leg)["rate"]
+            rate = self.layer(leg.layer)["rate"]
             base = min(asked, leg.base)
             amount = leg.amount if base == leg.base else min(ceil(base * rate), leg.amount)
             asked -= base
@@ -350,7 +338,7 @@ class Naive:
         if not hold.captured:
             return "nothing_to_reverse"
         hold.reversed = True
-        pools = [leg.amount for leg in hold.legs if self.layer(leg)["kind"] == "pool"]
+        pools = [leg.amount for leg in hold.legs if self.layer(leg.layer)["kind"] == "pool"]
         for leg in hold.legs:
             leg.counts = [count for count in leg.counts if self.still_counts(*count, now)]
             self.undo(leg, now)

@@ -34,7 +34,7 @@ def test_three_programs_agree_on_random_histories(first: int) -> None:
     assert [thing for thing in THINGS if not met[thing]] == []
 
 
-def _rounds_down(asked: int, room: int | None, rate: Any, before: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+def _rounds_down(asked: int, room: int, rate: Any, before: tuple[int, int] = (0, 0)) -> tuple[int, int]:
     base, _ = naive_covered(asked, room, rate, before)
     return base, max(int((before[0] + base) * rate) - before[1], 0)
 

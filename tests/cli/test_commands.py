@@ -164,6 +164,43 @@ def test_diff_names_changes_and_their_places(tmp_path: Path) -> None:
     assert run("diff", "a.spill", "a.spill", cwd=tmp_path).out.startswith("no change of meaning")
 
 
+@pytest.mark.parametrize("sides", [("good.spill", "bad.spill"), ("bad.spill", "good.spill"), ("good.spill", "-")])
+def test_policies_that_do_not_check_are_not_compared(tmp_path: Path, sides: tuple[str, str]) -> None:
+    bad = DSL.replace("draw plan_limit", "draw plan_limt")
+    (tmp_path / "good.spill").write_text(DSL)
+    (tmp_path / "bad.spill").write_text(bad)
+    done = run("diff", *sides, cwd=tmp_path, stdin=bad)
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean `plan_limit`?" in done.err
+    done = run("diff", *sides, "--format", "json", cwd=tmp_path, stdin=bad)
+    assert (done.code, done.out) == (2, "")
+    assert {fault["code"] for fault in json.loads(done.err)["error"]["faults"]} == {"OSP210", "OSP302"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "help"),
+    [
+        (("check", "--bogus"), "--bogus", "see overspill check --help"),
+        (("check", "--max", "none", "t.spill"), "'none' is not a valid integer", "see overspill check --help"),
+        (("check",), "name a policy file, a folder, or -", "see overspill check --help"),
+        (("explain", "dec_x"), "Missing option '--db'", "see overspill explain --help"),
+        (("diff", "a.spill"), "Missing argument 'NEW'", "see overspill diff --help"),
+        (("chek",), "there is no command `chek`; did you mean `check`?", "see overspill --help"),
+        (("account", "shw"), "No such command 'shw'", "see overspill account --help"),
+    ],
+)
+def test_a_wrong_option_is_told_in_the_format_that_was_asked_for(
+    tmp_path: Path, arguments: tuple[str, ...], message: str, help: str
+) -> None:
+    for asked in (("--format", "json"), ("--format=json",)):
+        done = run(*arguments, *asked, cwd=tmp_path)
+        error = json.loads(done.err)["error"]
+        assert (done.code, done.out, error["code"], error["help"]) == (2, "", "wrong_usage", help)
+        assert message in error["message"]
+    done = run(*arguments, cwd=tmp_path)
+    assert done.code == 2 and message in done.err and not done.err.startswith("{")
+
+
 def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
     assert run("test", cwd=tmp_path).code == 0
     (tmp_path / "t.spill").write_text(DSL)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from math import floor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from decide import oracle
+from decide.oracle import Oracle
+from decide.oracle_rooms import Rooms
+from decide.oracle_values import Values
 from overspill.account.state import EMPTY, Account
 from overspill.decide.admit import admit
 from overspill.decide.decide import Decided, decide
@@ -25,7 +31,7 @@ from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
 from overspill.step.keys import identify
 from overspill.step.step import Batch, Outcome, step
-from overspill.words.amounts import steps_from_text
+from overspill.words.amounts import UNLIMITED, steps_from_text
 from overspill.words.codec import json_decoder, replace
 from overspill.words.instants import DAY, NEVER, instant_from_text
 from support.worlds import World, worlds
@@ -62,15 +68,24 @@ def _decided(world: World) -> Decided:
     return decide(world.program, admitted, accounts, world.now)
 
 
-def _facts(world: World) -> dict[str, Any]:
-    user = world.accounts["default/user/u_1"].attributes
-    facts: dict[str, Any] = {"user.blocked": False, "user.divisor": 1, "user.opted": "yes"}
-    facts |= {f"user.{name}": value for name, value in user.items()}
-    facts |= {"request.speed": "standard", "request.cached": 0, "request.initiator": world.request.initiator}
-    facts |= {f"request.{name}": value for name, value in {**world.request.fields, **world.request.meters}.items()}
+def _inputs(world: World) -> dict[str, Any]:
+    """What conditions read, by kind."""
+    request, user = world.request, world.accounts["default/user/u_1"].attributes
     ids = user.get("groups", ())
-    groups = [world.accounts[f"default/groups/{id}"].attributes for id in ids]  # type: ignore[union-attr]
-    return {**facts, "groups": groups, "workspace": world.request.account.get("workspace")}
+    groups = [_values(world.accounts[f"default/groups/{id}"].attributes) for id in ids]  # type: ignore[union-attr]
+    asked = {"speed": "standard", "cached": 0, "initiator": request.initiator, **request.fields, **request.meters}
+    workspace = (
+        world.accounts["default/workspace/w_1"].attributes | {"id": "w_1"} if "workspace" in request.account else {}
+    )
+    return {
+        "request": _values(asked),
+        "user": _values({"blocked": False, "divisor": 1, "opted": "yes", **user, "groups": groups}),
+        "workspace": _values(workspace),
+    }
+
+
+def _values(values: Mapping[str, object]) -> SimpleNamespace:
+    return SimpleNamespace(**values)
 
 
 @given(worlds())
@@ -79,24 +94,29 @@ def test_generated_code_interpreter_and_oracle_agree(world: World) -> None:
     plain = _Plans(Program(world.program.plan, interpreted)).program
     again = decide(plain, decided.admitted, decided.accounts, world.now)
     assert again.raw == decided.raw
+    assert _told(decided) == _expected(world)
+
+
+def _told(decided: Decided) -> tuple[Any, ...]:
+    layers = decided.waterfall.layers
+    draws = {layers[index].name: decided.raw[5][index][1:3] for index in decided.drawing}
+    return decided.outcome, decided.raw[2], decided.granted, draws
+
+
+def _expected(world: World) -> Any:
+    """What the oracle says, in the form of `_told`."""
     policy = read_side({"generated.spill": world.text.encode()}).canonical
     accounts = {
-        key.split("/")[1]: {
-            "windows": account.windows,
-            "pools": account.pools,
-            "attributes": account.attributes,
-            "since": account.since,
-        }
+        key.split("/")[1]: {"windows": account.windows, "pools": account.pools, "since": account.since}
         for key, account in world.accounts.items()
     }
     request = world.request
-    most = None if request.max_charge is None else _steps(request.max_charge["credits"])
-    outcome, base, granted, draws = oracle.decide(policy, _facts(world), accounts, world.now, request.only, most)
-    if outcome == "partial" and granted < _steps(request.at_least or "0"):
-        outcome, granted, draws = "deny", 0, {}
-    layers = decided.waterfall.layers
-    found = {layers[index].name: decided.raw[5][index][1:3] for index in decided.drawing}
-    assert (decided.outcome, decided.raw[2], decided.granted, found) == (outcome, base, granted, draws)
+    bounds = {
+        "only": request.only,
+        "max_charge": UNLIMITED if request.max_charge is None else _steps(request.max_charge["credits"]),
+        "at_least": _steps(request.at_least or "0"),
+    }
+    return Oracle(policy, _inputs(world), accounts, world.now, **bounds).decide()
 
 
 @given(worlds())
@@ -215,8 +235,32 @@ def test_every_layer_has_one_step_and_the_outcome_is_the_last(world: World) -> N
     assert type(decision.trace[-1]).__name__ == "OutcomeStep"
 
 
-def test_a_planted_difference_is_found() -> None:
-    """The canary: an oracle that rounds the wrong way must disagree somewhere."""
-    assert oracle.covered(10, 7, oracle.Fraction(5, 2)) == (2, 5)
-    assert oracle.covered(10, 7, oracle.Fraction(1, 3)) == (10, 4)
-    assert oracle.covered(3, None, oracle.Fraction(5, 2)) == (3, 8)
+def _always(value: object) -> Callable[..., object]:
+    return lambda *_: value
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [
+        pytest.param(oracle, "covered", lambda asked, room, rate: (min(asked, room // rate), 0), id="nothing is drawn"),
+        pytest.param(oracle, "ROUNDED", dict.fromkeys(oracle.ROUNDED, floor), id="prices are rounded down"),
+        pytest.param(Oracle, "guard", _always(0), id="guards deny nothing"),
+        pytest.param(Values, "holds", _always(1), id="every condition holds"),
+        pytest.param(Values, "bounds", _always(()), id="bounds are absent"),
+        pytest.param(Rooms, "of_cap", _always(0), id="caps let nothing through"),
+        pytest.param(Rooms, "of_grace", _always(UNLIMITED), id="a grace covers everything"),
+        pytest.param(Rooms, "of_allowance", _always(0), id="allowances are empty"),
+        pytest.param(Rooms, "is_in_force", _always(1), id="everything is in force"),
+        pytest.param(Rooms, "is_reset", _always(1), id="a reset covers every window"),
+        pytest.param(Rooms, "is_occupied", _always(0), id="holds are without number"),
+    ],
+)
+def test_a_planted_difference_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, wrong: object
+) -> None:
+    """The canary: an oracle that is wrong in one thing disagrees somewhere."""
+    monkeypatch.setattr(owner, name, wrong)
+    find(worlds(), lambda world: _told(_decided(world)) != _expected(world), settings=_UNTIL_FOUND)
+
+
+_UNTIL_FOUND = settings(max_examples=5000, phases=[Phase.generate], deadline=None, derandomize=True)

@@ -18,6 +18,7 @@ WHOLE_FILES: dict[str, tuple[str, bytes]] = {
     "OSP101": ("example.spill", b'owner "Z\xfcrich";\n'),
     "OSP102": ("example.spill", b"// " + b"x" * 256 * 1024),
     "OSP103": ("example.spill", b"limit a " + b"{" * 65),
+    "OSP111": ("example.spill", b"owner;\n" * 21),
     "OSP104": ("example.spill", 'owner "access\u200b-platform";\n'.encode()),
 }
 """The cases of the codes whose example cannot be shown as text."""

@@ -146,8 +146,13 @@ def test_a_bundle_has_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [fault.code for fault in faults_of_bundle({**files, "z.spill": b"//"})] == ["OSP102"]
 
 
-def test_slips_without_end_are_not_all_shown() -> None:
-    assert len(faults_of_bundle(dict(_dsl(DSL + "limt x;\n" * 500)))) == 20
+@pytest.mark.parametrize(("slips", "codes"), [(20, []), (21, ["OSP111"]), (500, ["OSP111"])])
+def test_of_slips_without_end_twenty_are_shown_and_that_there_are_more(slips: int, codes: list[str]) -> None:
+    found = faults_of_bundle(dict(_dsl(DSL + "limt x;\n" * slips)))
+    assert [fault.code for fault in found[20:]] == codes
+    assert {fault.code for fault in found[:20]} == {found[0].code} != {"OSP111"}
+    lines = DSL.count("\n")
+    assert [fault.span.source.position(fault.span.start)[0] for fault in found[20:]] == [lines + 21] * len(codes)
 
 
 def test_a_huge_file_is_not_read_to_its_end(tmp_path: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,10 @@ from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
 from overspill.store.opened import named
 from overspill.words.amounts import text_from_steps
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, PolicyFaults
+
+if TYPE_CHECKING:
+    from overspill.review.diff import Side
 
 
 @click.command()
@@ -97,16 +100,29 @@ def reconciled(engine: Engine) -> tuple[Recount, list[Finding]]:
     return counted, differences(counted, stated)
 
 
+def _side(path: str) -> Side:
+    """One of two policies. Raises PolicyFaults for one that does not check: it means nothing yet."""
+    from overspill.cli.check import gathered
+    from overspill.review.diff import read_side
+    from overspill.runtime.policies import checked_of
+
+    files = gathered((path,)).files
+    checked = checked_of(files, lints=False)
+    if checked.rules is None:
+        raise PolicyFaults(checked.faults)
+    return read_side(files if path == "-" else sources((path,)))
+
+
 @click.command()
 @click.argument("old")
 @click.argument("new")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when the meaning differs.")
 @format_option("text", "json")
 def diff(old: str, new: str, exit_code: bool, format_: str) -> int:
-    """What changes in meaning between the policies OLD and NEW (files, folders or shipped names)."""
-    from overspill.review.diff import compare, read_side
+    """What changes in meaning between the policies OLD and NEW (files, folders or shipped names), which both check."""
+    from overspill.review.diff import compare
 
-    before, after = (read_side(sources((side,))) for side in (old, new))
+    before, after = _side(old), _side(new)
     changes = compare(before, after)
     if format_ == "json":
         out_json(

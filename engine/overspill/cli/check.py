@@ -70,7 +70,7 @@ def check(
     """
     from overspill.report.findings import Findings
 
-    bundle = _gathered(paths, stdin_filename)
+    bundle = gathered(paths, stdin_filename)
     wanted = _Wanted(select, ignore, since, bundle.places)
     _refuse(paths, bundle, fix, since, format_)
     if fix:
@@ -117,7 +117,7 @@ class _Wanted(Struct, frozen=True):
         return fault.code.startswith(self.select or "OSP") and not fault.code.startswith(self.ignore)
 
 
-def _gathered(paths: tuple[str, ...], stdin_filename: str) -> _Bundle:
+def gathered(paths: tuple[str, ...], stdin_filename: str = "stdin.spill") -> _Bundle:
     """What the user named, under names that lead there from here."""
     from overspill.runtime.bundles import sources_of
     from overspill.syntax.includes import place_of

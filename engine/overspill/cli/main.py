@@ -93,6 +93,13 @@ def _refused_by_the_system(error: OSError) -> Failure:
     return Failure("not_possible", f"{what}: {error.strerror}", help="check the path, or write elsewhere")
 
 
+def _wrong_usage(error: click.ClickException) -> Failure:
+    """Commands, options and arguments that are none."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = "overspill" if context is None else context.command_path
+    return Failure("wrong_usage", error.format_message(), help=f"see {path} --help")
+
+
 def run(arguments: list[str]) -> int:
     """Runs one command line; returns its exit code and never lets a traceback out."""
     as_json = "json" in arguments or "--format=json" in arguments
@@ -107,7 +114,10 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except click.ClickException as error:
-        error.show()
+        if as_json:
+            show(_wrong_usage(error))
+        else:
+            error.show()
         return 2
     except StoreFailure as failure:
         show(failure)

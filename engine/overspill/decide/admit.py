@@ -20,7 +20,7 @@ from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
 from overspill.words.kept import kept
-from overspill.words.names import IDENTIFIER_HELP, is_identifier
+from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
 
 METER_MAX = 2**63 - 1
 TEXT_MAX = 256
@@ -54,7 +54,7 @@ def begun(request: Request) -> Request:
     if request.initiator not in INITIATORS:
         raise Failure(
             "invalid_initiator",
-            f"`{request.initiator}` is no initiator",
+            f"{shown(request.initiator)} is no initiator",
             help=f"use one of {', '.join(INITIATORS)}",
             pointer="/initiator",
         )
@@ -116,7 +116,7 @@ def _wrong_field(plan: Plan, name: str, value: Scalar) -> Failure:
         return _unknown("field", name, plan.fields, f"/fields/{name}")
     return Failure(
         "invalid_field",
-        f"field `{name}` is {_shown(value)}, not {_TYPES[input.type]}",
+        f"field `{name}` is {shown(value)}, not {_TYPES[input.type]}",
         help="send it as the policy declares it",
         pointer=f"/fields/{name}",
     )
@@ -131,7 +131,7 @@ def admit_meters(plan: Plan, meters: Mapping[str, int]) -> None:
         if type(value) is not int or not 0 <= value <= METER_MAX:
             raise Failure(
                 "invalid_meter",
-                f"meter `{name}` is {_shown(value)}, not a whole number from 0 to 2^63 - 1",
+                f"meter `{name}` is {shown(value)}, not a whole number from 0 to 2^63 - 1",
                 help="send the quantity as an integer",
                 pointer=f"/meters/{name}",
             )
@@ -180,7 +180,7 @@ def _not_served(plan: Plan, fields: Mapping[str, Scalar]) -> Failure:
     value = str(fields[field])
     return Failure(
         f"unknown_{field}",
-        f"no waterfall of the policy serves `{field}` {_shown(value)}",
+        f"no waterfall of the policy serves `{field}` {shown(value)}",
         help=did_you_mean(value, known) or f"known: {', '.join(known[:20])}",
         pointer=f"/fields/{field}",
     )
@@ -189,15 +189,10 @@ def _not_served(plan: Plan, fields: Mapping[str, Scalar]) -> Failure:
 def _no_identifier(text: object, pointer: str, what: str) -> Failure:
     return Failure(
         "invalid_id",
-        f"{what} {_shown(text)} is no identifier",
+        f"{what} {shown(text)} is no identifier",
         help=IDENTIFIER_HELP,
         pointer=pointer,
     )
-
-
-def _shown(value: object) -> str:
-    text = value if isinstance(value, str) and value.isascii() and value.isprintable() else ascii(value)
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
 
 
 def _unknown(

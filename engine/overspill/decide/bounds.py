@@ -15,6 +15,7 @@ from overspill.words.amounts import AmountError, Unit, steps_from_text
 from overspill.words.codec import replace
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
+from overspill.words.typed import expect
 
 
 def bounded(waterfall: Waterfall, bounds: Bounds) -> DecideFunction:
@@ -34,6 +35,9 @@ def bounded(waterfall: Waterfall, bounds: Bounds) -> DecideFunction:
 
 def bounds_of(plan: Plan, request: Request) -> Bounds:
     """`only` and `max_charge`; `at_least` bounds the outcome, not the draws."""
+    expect(request.only, tuple[str, ...] | None, "/only")
+    expect(request.max_charge, Mapping[str, str] | None, "/max_charge")
+    expect(request.at_least, str | None, "/at_least")
     only = None if request.only is None else frozenset(_layers(plan, request.only))
     charged = {unit: _most(plan, unit, text) for unit, text in (request.max_charge or {}).items()}
     return Bounds(only, charged)

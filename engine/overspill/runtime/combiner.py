@@ -25,6 +25,7 @@ from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
 from overspill.words.codec import Struct, replace
 from overspill.words.failures import Failure, StoreFailure
+from overspill.words.typed import expect
 
 T = TypeVar("T")
 
@@ -220,8 +221,8 @@ class Combiner:
                 written = work.step(command)
             except Failure as failure:
                 answers.append(failure.with_traceback(None))  # whose frames hold this batch
-            except Exception as error:  # a defect must deny this command and leave the others alone
-                answers.append(_internal(error))
+            except Exception as error:  # must deny this command and leave the others alone
+                answers.append(_named(error, command))
             else:
                 answers.append(written)
                 if repeated:
@@ -249,7 +250,7 @@ class Combiner:
                 waiting.written = self._away(waiting, outage, now)
                 waiting.failure = None if waiting.written is not None else failure
             except Exception as error:
-                waiting.failure = error if isinstance(error, Failure) else _internal(error)
+                waiting.failure = error if isinstance(error, Failure) else _named(error, waiting.command)
             waiting.done = True
         self._outage = outage if outage.kept else None
 
@@ -387,6 +388,15 @@ def replayed(command: Identified, fingerprint: str, written: Written) -> Written
             pointer="/id",
         )
     return written
+
+
+def _named(error: Exception, command: Identified) -> Failure:
+    """What its caller gave of a wrong type, else a defect of ours."""
+    try:
+        expect(command.command, type(command.command))
+    except Failure as failure:
+        return failure
+    return _internal(error)
 
 
 def _internal(error: Exception) -> Failure:

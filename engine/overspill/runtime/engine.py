@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -31,10 +31,12 @@ from overspill.step.commands import (
     Reserve,
     Reverse,
 )
-from overspill.step.keys import identify, owner_of
+from overspill.step.keys import identified, owner_of
 from overspill.store.opened import opened
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.ids import is_derived
+from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
+from overspill.words.typed import expect, typed
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -89,6 +91,7 @@ class Engine(Operations):
         """
         from overspill.runtime.build import build  # who imports the package has opened nothing yet
 
+        _expect_openable(policy, db, tenant, clock)
         store = opened(db)
         try:
             store.use_build(build())
@@ -187,24 +190,24 @@ class Engine(Operations):
 
     def decide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`decide` for many, in order, in as few commits as they fit into; each has its decision or its failure."""
-        return self._run_all([Consume(tenant=self._tenant, request=request) for request in requests])
+        return self._run_all(Consume, requests)
 
     def preview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`preview` for many."""
-        return self._run_all([Preview(tenant=self._tenant, request=request) for request in requests])
+        return self._run_all(Preview, requests)
 
     def reserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`reserve` for many."""
-        return self._run_all([Reserve(tenant=self._tenant, request=request) for request in requests])
+        return self._run_all(Reserve, requests)
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
-        command = identify(Consume(tenant=self._tenant, request=request))
+        command = identified(Consume(tenant=self._tenant, request=request))
         return _decision(await (self._front or self._opened_front()).submit(command))
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
-        command = identify(Reserve(tenant=self._tenant, request=request))
+        command = identified(Reserve(tenant=self._tenant, request=request))
         return _decision(await (self._front or self._opened_front()).submit(command))
 
     # ---- what follows a hold
@@ -216,7 +219,7 @@ class Engine(Operations):
         """
         account = self._account_of_hold(hold)
         return self._receipt(
-            Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=dict(meters), final=final)
+            Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=meters, final=final)
         )
 
     def extend(self, hold: str, *, id: str) -> Receipt:
@@ -230,18 +233,19 @@ class Engine(Operations):
         return self._receipt(Release(tenant=self._tenant, account=account, hold=hold, id=id))
 
     def _account_of_hold(self, hold: str) -> str:
-        record = self.find(hold)
+        record = self.find(hold) if is_derived(hold) else None
         if record is None or not hold.startswith("hold_"):
-            raise Failure("unknown_hold", f"there is no hold `{hold[:80]}`", help="use the `hold.id` of a reservation")
+            help = "use the `hold.id` of a reservation"
+            raise Failure("unknown_hold", f"there is no hold {shown(hold)}", help=help, pointer="/hold")
         return "/".join(record.key[:2])
 
     def reverse(self, of: str, *, id: str, actor: str = "operator") -> Receipt:
         """Undoes a finished request, whole: what it drew goes back to where it came from. `of` is the id of its decision or
         of its hold."""
-        record = self.find(of)
+        record = self.find(of) if is_derived(of) else None
         if record is None or record.key[2] not in ("consume", "reserve"):
             help = "name the `decision` of an answer, or the id of its hold"
-            raise Failure("unknown_request", f"there is no decision or hold `{of[:80]}`", help=help, pointer="/of")
+            raise Failure("unknown_request", f"there is no decision or hold {shown(of)}", help=help, pointer="/of")
         account = "/".join(record.key[:2])
         return self._receipt(Reverse(tenant=self._tenant, account=account, of=of, id=id, actor=actor))
 
@@ -267,6 +271,7 @@ class Engine(Operations):
 
     def account(self, account: Mapping[str, str]) -> Account:
         """The state of one account as of the last command, lots in draw order. One never met is empty."""
+        expect(account, Mapping[str, str], "/account")
         key = f"{self._tenant}/{owner_of(account)}"
 
         def read() -> Account:
@@ -294,6 +299,9 @@ class Engine(Operations):
         from overspill.records.status import Status  # for those who look
         from overspill.step.status import status
 
+        expect(account, Mapping[str, str], "/account")
+        expect(request, Request | None, "/request")
+
         def read() -> bytes:
             return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
 
@@ -320,6 +328,7 @@ class Engine(Operations):
     def find(self, id: str) -> Record | None:
         """The record of a decision, hold, capture, release or grant by its id."""
         if not is_derived(id):
+            expect(id, str, "/id")
             return None
 
         def read() -> Record | None:
@@ -341,6 +350,8 @@ class Engine(Operations):
     def records(self, after: int = 0) -> Iterator[Record]:
         """The journal's records with a number above `after`, in order."""
 
+        expect(after, int, "/after")
+
         def read() -> list[Record]:
             self._combiner.look()
             return list(records_of(self._store.segments(after), self._store.form))
@@ -354,17 +365,21 @@ class Engine(Operations):
     # ---- running
 
     def _run(self, command: Command) -> Waiting:
-        return self._combiner.run(identify(command))
+        return self._combiner.run(identified(command))
 
     def _receipt(self, command: Command) -> Receipt:
-        done = self._run(command)
+        done = self._run(typed(command))
         return Receipt(done.result(), done.replayed)
 
-    def _run_all(self, commands: Sequence[Command]) -> list[Decision | Failure]:
+    def _run_all(
+        self, kind: type[Consume | Preview | Reserve], requests: Sequence[Request]
+    ) -> list[Decision | Failure]:
         found: list[Waiting | Failure] = []
-        for command in commands:
+        if isinstance(requests, str) or not isinstance(requests, Iterable):
+            expect(requests, tuple[Request, ...], "/requests")
+        for request in requests:
             try:
-                found.append(Waiting(identify(command)))
+                found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
             except Failure as failure:
                 found.append(failure)
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
@@ -375,6 +390,18 @@ class Engine(Operations):
 
         self._front = AsyncFront(self._combiner)
         return self._front
+
+
+def _expect_openable(policy: object, db: object, tenant: object, clock: object) -> None:
+    """Raises Failure for what nothing can be opened with."""
+    if not isinstance(policy, os.PathLike):
+        expect(policy, str | Mapping[str, bytes], "/policy")
+    if not isinstance(db, os.PathLike):
+        expect(db, str | None, "/db")
+    if not isinstance(tenant, str) or not is_identifier(tenant):
+        raise Failure("invalid_id", f"{shown(tenant)} is no identifier", help=IDENTIFIER_HELP, pointer="/tenant")
+    if clock is not None:
+        expect(clock, Clock, "/clock")
 
 
 def _outcome(waiting: Waiting) -> Decision | Failure:

@@ -22,6 +22,7 @@ from overspill.step.commands import (
 from overspill.words.anchors import KEEP_ANCHOR
 from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text
+from overspill.words.typed import expect
 
 
 class Operations:
@@ -55,14 +56,14 @@ class Operations:
         """
         command = Grant(
             tenant=self._tenant,
-            account=dict(account),
+            account=account,
             pool=pool,
             id=id,
             amount=amount,
             expires_at=None if expires_at is None else _instant(expires_at, "/expires_at"),
             priority=priority,
             category=category,
-            per=None if per is None else dict(per),
+            per=per,
             effective_at=None if effective_at is None else _instant(effective_at, "/effective_at"),
             cost=cost,
             actor=actor,
@@ -73,9 +74,7 @@ class Operations:
         self, account: Mapping[str, str], attributes: Mapping[str, Value | None], *, id: str, actor: str = "operator"
     ) -> Receipt:
         """Sets attributes of one account (`plan`, `suspended` …); None makes one absent again."""
-        command = SetAttributes(
-            tenant=self._tenant, account=dict(account), id=id, attributes=dict(attributes), actor=actor
-        )
+        command = SetAttributes(tenant=self._tenant, account=account, id=id, attributes=attributes, actor=actor)
         return self._receipt(command)
 
     def void(
@@ -89,8 +88,7 @@ class Operations:
         actor: str = "operator",
     ) -> Receipt:
         """Takes away what is left of a lot."""
-        where = None if per is None else dict(per)
-        command = Void(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
+        command = Void(tenant=self._tenant, account=account, pool=pool, lot=lot, id=id, per=per, actor=actor)
         return self._receipt(command)
 
     def refund(
@@ -104,8 +102,7 @@ class Operations:
         actor: str = "operator",
     ) -> Receipt:
         """Takes away what is left of a lot that was paid for; `money` of the receipt is what is due back."""
-        where = None if per is None else dict(per)
-        command = Refund(tenant=self._tenant, account=dict(account), pool=pool, lot=lot, id=id, per=where, actor=actor)
+        command = Refund(tenant=self._tenant, account=account, pool=pool, lot=lot, id=id, per=per, actor=actor)
         return self._receipt(command)
 
     def transfer(
@@ -123,13 +120,13 @@ class Operations:
         """Makes a lot, or `amount` of it, a lot of the account `to`: in the same pool, with the same end."""
         command = Transfer(
             tenant=self._tenant,
-            account=dict(account),
+            account=account,
             pool=pool,
             lot=lot,
-            to=dict(to),
+            to=to,
             id=id,
             amount=amount,
-            per=None if per is None else dict(per),
+            per=per,
             actor=actor,
         )
         return self._receipt(command)
@@ -148,10 +145,10 @@ class Operations:
         they end, `restart_anchor` opens windows of first use now."""
         command = Reset(
             tenant=self._tenant,
-            account=dict(account),
+            account=account,
             limit=limit,
             id=id,
-            of=None if of is None else tuple(of),
+            of=of,
             anchor=anchor,
             actor=actor,
         )
@@ -159,11 +156,11 @@ class Operations:
 
     def grant_reset(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "operator") -> Receipt:
         """Lets an account reset the windows of `limit` once, within the length that the policy states."""
-        return self._receipt(GrantReset(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor))
+        return self._receipt(GrantReset(tenant=self._tenant, account=account, limit=limit, id=id, actor=actor))
 
     def redeem(self, account: Mapping[str, str], limit: str, *, id: str, actor: str = "user") -> Receipt:
         """Redeems the account's reset of `limit` that expires first: its windows begin anew."""
-        return self._receipt(Redeem(tenant=self._tenant, account=dict(account), limit=limit, id=id, actor=actor))
+        return self._receipt(Redeem(tenant=self._tenant, account=account, limit=limit, id=id, actor=actor))
 
     def set_top_up(
         self,
@@ -182,20 +179,21 @@ class Operations:
         below which minimum, up to which target, how much a calendar month. `actor` is who agrees."""
         command = SetTopUp(
             tenant=self._tenant,
-            account=dict(account),
+            account=account,
             pool=pool,
             id=id,
             enabled=enabled,
             minimum=minimum,
             target=target,
             monthly_maximum=monthly_maximum,
-            per=None if per is None else dict(per),
+            per=per,
             actor=actor,
         )
         return self._receipt(command)
 
 
 def _instant(text: str, pointer: str) -> int:
+    expect(text, str, pointer)
     try:
         return instant_from_text(text)
     except InstantError as error:

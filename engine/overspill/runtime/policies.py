@@ -54,6 +54,10 @@ class Policies:
     def __init__(self, store: Store, policy: str | os.PathLike[str] | Mapping[str, bytes]) -> None:
         self._store = store
         self.sources = dict(policy) if isinstance(policy, Mapping) else sources_of(policy)
+        if not self.sources:
+            raise Failure(
+                "no_policy", "no policy file is given", help="give the bytes of one by its name", pointer="/policy"
+            )
         self._active = compiled(self.sources)
         self._programs = {self._active.plan.digest: self._active}
 

@@ -21,6 +21,7 @@ from overspill.step.commands import Command, Purchase, Unpaid
 from overspill.step.keys import identify
 from overspill.words.codec import json_decoder
 from overspill.words.failures import Failure
+from overspill.words.typed import expect, typed
 
 _decode = json_decoder(dict[str, Any]).decode
 AT_ONCE = 256
@@ -55,6 +56,7 @@ class TopUps:
         The same again changes nothing. A payment of a purchase that was given up before is still a lot. Raises Failure for
         an unknown purchase, for one that is over, and for a receipt that another purchase has.
         """
+        expect(purchase, str, "/purchase")
         intent, pool, account, digest = self._intent(purchase)
         if outcome != SUCCEEDED:
             return self._run(
@@ -155,5 +157,5 @@ class TopUps:
     # ---- commands
 
     def _run(self, command: Command) -> Receipt:
-        done = self._combiner.run(identify(command))
+        done = self._combiner.run(identify(typed(command)))
         return Receipt(done.result(), done.replayed)

@@ -6,7 +6,7 @@ caller's key). A command's canonical JSON is what its fingerprint is taken of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from overspill.records.request import Request
 from overspill.words.anchors import KEEP_ANCHOR
@@ -177,7 +177,7 @@ class Reset(Light, frozen=True, kw_only=True):
     account: Mapping[str, str]
     limit: str
     id: str
-    of: tuple[str, ...] | None = None
+    of: Sequence[str] | None = None
     anchor: str = KEEP_ANCHOR
     actor: str = "operator"
 

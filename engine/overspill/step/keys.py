@@ -34,7 +34,8 @@ from overspill.step.commands import (
 from overspill.words.codec import Light, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
-from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier
+from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier, shown
+from overspill.words.typed import expect, typed
 
 _is_new_identifier = IDENTIFIER.fullmatch
 
@@ -126,12 +127,21 @@ def identify(command: Command) -> Identified:
     owner, own, payload = parts(command)
     tenant = command.tenant
     if type(own) is not str or not _is_new_identifier(own):
-        raise _no_identifier(own)
+        raise _no_identifier(own, "/id")
     if not is_identifier(tenant):
-        raise _no_identifier(tenant)
+        raise _no_identifier(tenant, "/tenant")
     text = sorted_json_bytes(payload)
     id = derived_id(f"{tenant}\0{owner}\0{kind}\0{own}", prefix)
     return Identified(command, id, (tenant, owner, kind, own), text, Fingerprint(text))
+
+
+def identified(command: Command) -> Identified:
+    """`identify` for what somebody else has made: raises Failure for what is not of its type too."""
+    try:
+        return identify(command)
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        expect(command, type(command))
+        return identify(typed(command))
 
 
 def owner_of(account: Mapping[str, str]) -> str:
@@ -141,13 +151,9 @@ def owner_of(account: Mapping[str, str]) -> str:
     kind = "user" if "user" in account else min(account)
     id = account[kind]
     if type(id) is not str or not is_identifier(id):
-        raise _no_identifier(id)
+        raise _no_identifier(id, f"/account/{kind}")
     return f"{kind}/{id}"
 
 
-def _no_identifier(text: object) -> Failure:
-    return Failure(
-        "invalid_id",
-        f"`{ascii(text)[:60]}` is no identifier",
-        help=IDENTIFIER_HELP,
-    )
+def _no_identifier(text: object, pointer: str) -> Failure:
+    return Failure("invalid_id", f"{shown(text)} is no identifier", help=IDENTIFIER_HELP, pointer=pointer)

@@ -72,6 +72,10 @@ class SqliteStore:
         return connection
 
     def _look_at_file(self, path: str) -> None:
+        if not path:
+            raise StoreFailure(
+                "not_a_database", "no file is named", help="name one, or none at all to keep all in memory"
+            )
         folder = os.path.dirname(path) or "."
         if os.path.isdir(path):
             raise StoreFailure("not_a_database", f"{path} is a folder", help="name a file in it")

@@ -59,7 +59,7 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
     faults: list[Fault] = []
     with _LOCK:
         parser, builder = _parser()
-        while len(faults) < FAULTS_MAX:
+        while True:
             try:
                 items = parser.parse(text, "start", lambda: builder.begin(source))
             except UnexpectedInput as error:
@@ -72,11 +72,25 @@ def read_dsl(source: Source) -> tuple[tree.File | None, tuple[Fault, ...]]:
                 found = [*faults, *(fault for fault in builder.faults if not (faults and fault.code == "OSP202"))]
                 kept = tuple(item for item in items if item is not None)  # type: ignore[attr-defined]
                 return (None if found else tree.File(source, kept, comments, statements)), in_order(found)
+            if len(faults) == FAULTS_MAX:
+                faults.append(_too_many(fault.span))
+                break
             faults.append(fault)
             if fault.span.start >= len(text.rstrip()):  # nothing comes behind the end
                 break
             text = _without_statement(text, fault.span.start)
     return None, in_order(faults)
+
+
+def _too_many(span: Span) -> Fault:
+    """Stands for the fault at `span`, and for all that are found once those before it are mended."""
+    return Fault(
+        code="OSP111",
+        span=span,
+        message=f"the file has more than {FAULTS_MAX} faults of its grammar",
+        label="and more",
+        help=f"mend the {FAULTS_MAX} that are shown, then check again",
+    )
 
 
 def in_order(faults: list[Fault]) -> tuple[Fault, ...]:

@@ -22,6 +22,8 @@ class Light(msgspec.Struct, frozen=True, gc=False):
 
 replace = msgspec.structs.replace
 """A copy of a record with some fields otherwise."""
+as_dict = msgspec.structs.asdict
+"""A record's fields by name, each as it is."""
 Raw = msgspec.Raw
 """JSON bytes that are put into, or kept out of, a larger text unread."""
 

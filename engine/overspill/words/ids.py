@@ -39,6 +39,6 @@ def id_number(id: str) -> int:
     return _from_bytes(id.encode()[-8:])
 
 
-def is_derived(text: str) -> bool:
-    """Whether a text has the form of an id that `derived_id` makes."""
-    return _is_derived(text) is not None
+def is_derived(id: object) -> bool:
+    """Whether it is a text of the form that `derived_id` makes."""
+    return isinstance(id, str) and _is_derived(id) is not None

@@ -34,3 +34,9 @@ def hidden_character(text: str) -> int | None:
         if unicodedata.category(found[0]) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
             return found.start()
     return None
+
+
+def shown(value: object) -> str:
+    """What somebody sent, for a sentence: short, on one line, and nothing that hides."""
+    text = value if isinstance(value, str) and value.isascii() and value.isprintable() else ascii(value)
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
