@@ -38,6 +38,7 @@ _COMMANDS = {
     "sweep": "operate",
     "explain": "audit",
     "reconcile": "audit",
+    "replay": "replay",
     "diff": "audit",
 }
 """Command → the module of `overspill.cli` that has it, in the order of the help."""

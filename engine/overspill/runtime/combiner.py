@@ -163,8 +163,9 @@ class Combiner:
                 self._unknown.clear()
                 work, answers = self._decide(batch, head.seq)
                 forms = {id: form for id, form in work.forms.items() if id not in self._forms}
-                if work.records:
-                    head = self._append(work.records, forms, head.hash)
+                records: Sequence[Record] = work.records
+                if records:
+                    head, records = self._append(records, forms, head.hash)
                     self._store.commit()
                 else:
                     self._store.rollback()
@@ -183,7 +184,7 @@ class Combiner:
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
-        self.states.advance(head, work.records, work.accounts)
+        self.states.advance(head, records, work.accounts)
         self._forms.update(forms)
         for waiting, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Written):
@@ -268,9 +269,10 @@ class Combiner:
         self._store.begin()
         try:
             head = self.states.catch_up()
-            records, accounts = outage.journalled(head.seq)
+            kept, accounts = outage.journalled(head.seq)
+            records: Sequence[Record] = kept
             if records:
-                head = self._append(records, {}, head.hash)
+                head, records = self._append(records, {}, head.hash)
                 self._store.commit()
             else:
                 self._store.rollback()
@@ -301,16 +303,20 @@ class Combiner:
             )
         return drift
 
-    def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
-        """A form is stored with the first answer that has it, and a drift of the clock with every record."""
+    def _append(
+        self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes
+    ) -> tuple[Head, Sequence[Record]]:
+        """(the end, the records as they stand there). A form is stored with the first answer that has it, a policy with the
+        first record that was made under it, and a drift of the clock with every record."""
         drift = self._drift()
         if drift:
             records = [replace(record, drift=drift) for record in records]
+        records = _naming(records, self.states.policy, self._plans.active().plan.digest)
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)
         self._store.append(segment, has_events=any(map(_moves, records)))
-        return Head(segment.last_seq, segment.hash)
+        return Head(segment.last_seq, segment.hash), records
 
     def sweep(self) -> int:
         """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
@@ -325,13 +331,13 @@ class Combiner:
             if not work.records:
                 self._store.rollback()
                 return 0
-            head = self._append(work.records, {}, head.hash)
+            head, records = self._append(work.records, {}, head.hash)
             self._store.commit()
         except BaseException:
             self._store.rollback()
             raise
-        self.states.advance(head, work.records, work.accounts)
-        return len(work.records)
+        self.states.advance(head, records, work.accounts)
+        return len(records)
 
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
@@ -355,6 +361,18 @@ class Combiner:
 def _moves(record: Record) -> bool:
     """Whether there may be something to settle; a denial has nothing."""
     return bool(record.effects) or record.key[2] == "reverse"  # what it gives back may be over
+
+
+def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:
+    """The records, of which each names its policy where the one before it has another. What an outage left names its own
+    already; all else was made under the active one."""
+    if not records[0].policy:
+        return records if before == active else [replace(records[0], policy=active), *records[1:]]
+    policies = [before, *(record.policy for record in records)]
+    return [
+        replace(record, policy="") if record.policy == earlier else record
+        for record, earlier in zip(records, policies, strict=False)
+    ]
 
 
 def _given(record: Record) -> tuple[str, Written]:
