@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
-from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING, READABLE, Outage
+from overspill.runtime.outage import COMMIT_UNKNOWN, LOST, PASSING, READABLE, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
@@ -59,6 +60,16 @@ class Waiting(Struct, eq=False):
             raise self.failure
         assert self.written is not None
         return self.written
+
+
+class Committed(Struct, eq=False):
+    """What a batch came to: the answers in its order, and what is new behind them."""
+
+    answers: list[Written | Failure]
+    head: Head
+    records: Sequence[Record]
+    accounts: Mapping[str, Account]
+    forms: Mapping[str, Form]
 
 
 class Combiner:
@@ -155,23 +166,12 @@ class Combiner:
     def _batch(self, batch: list[Waiting]) -> None:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
-            if self._outage is not None:
-                self.come_back()
-            self._store.begin()
             try:
-                head = self.states.catch_up()
-                self._unknown.clear()
-                work, answers = self._decide(batch, head.seq)
-                forms = {id: form for id, form in work.forms.items() if id not in self._forms}
-                records: Sequence[Record] = work.records
-                if records:
-                    head, records = self._append(records, forms, head.hash)
-                    self._store.commit()
-                else:
-                    self._store.rollback()
-            except BaseException:
-                self._store.rollback()
-                raise
+                done = self._committed(batch)
+            except StoreFailure as lost:
+                if lost.code != LOST:
+                    raise
+                done = self._committed(batch)  # nothing has happened, and a new connection may be there at once
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
@@ -184,9 +184,9 @@ class Combiner:
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
-        self.states.advance(head, records, work.accounts)
-        self._forms.update(forms)
-        for waiting, answer in zip(batch, answers, strict=True):
+        self.states.advance(done.head, done.records, done.accounts)
+        self._forms.update(done.forms)
+        for waiting, answer in zip(batch, done.answers, strict=True):
             if isinstance(answer, Written):
                 waiting.written = answer
             else:
@@ -194,6 +194,27 @@ class Combiner:
             waiting.done = True
         if len(self.states.ids) >= SNAPSHOT_EVERY:
             self.snapshot()
+
+    def _committed(self, batch: list[Waiting]) -> Committed:
+        """Decides on the journal's end as it is, and commits. Raises StoreFailure."""
+        if self._outage is not None:
+            self.come_back()
+        self._store.begin()
+        try:
+            head = self.states.catch_up()
+            self._unknown.clear()
+            work, answers = self._decide(batch, head.seq)
+            forms = {id: form for id, form in work.forms.items() if id not in self._forms}
+            records: Sequence[Record] = work.records
+            if records:
+                head, records = self._append(records, forms, head.hash)
+                self._store.commit()
+            else:
+                self._store.rollback()
+        except BaseException:
+            self._store.rollback()
+            raise
+        return Committed(answers, head, records, work.accounts, forms)
 
     def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
         ids = [waiting.command.id for waiting in batch]

@@ -24,6 +24,8 @@ PASSING = ("busy", "disk_full", "read_only", "cannot_open", "unreachable")
 opened again, and what is only kept in memory would be lost."""
 READABLE = ("busy", "disk_full", "read_only")
 """Those of them behind which there is a store that can be read."""
+LOST = "unreachable"
+"""The store was lost before it could have committed."""
 COMMIT_UNKNOWN = "commit_unknown"
 """The store was lost while it committed, and cannot be asked yet. The same command again finds out."""
 
