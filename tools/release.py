@@ -41,6 +41,10 @@ FIGURES = {
     "machines": Figure(
         ("-m", "pytest", "tests/machines"), environment=(("MACHINE_EXAMPLES", "2000"), ("MACHINE_STEPS", "50"))
     ),
+    "processes": Figure(
+        ("-m", "pytest", "tests/store/test_histories.py", "tests/store/test_processes.py"),
+        environment=(("OVERSPILL_OPS", "20000"), ("OVERSPILL_KILLS", "5")),
+    ),
     "tests": Figure(("-m", "pytest")),
     "figures": Figure(("tools/bench",), quick=("--quick",)),
 }

@@ -12,17 +12,13 @@ import pytest
 
 from account.test_layers import ANA, HEAD, NOON, POOL
 from overspill import Decision, Engine, Failure, ManualClock, Request, StoreFailure
-from overspill.account.state import EMPTY, Account
-from overspill.records.journal import answered
 from overspill.records.sentences import explain
 from overspill.runtime.policies import Policies
-from overspill.step.commands import Consume, ConsumeAway, Grant
-from overspill.step.keys import identify
-from overspill.step.step import step
 from overspill.store.sqlite import SqliteStore
 from overspill.syntax.validate import problems
-from overspill.words.codec import convert, json_bytes, json_decoder, replace
+from overspill.words.codec import replace
 from overspill.words.instants import HOUR
+from support.replays import replayed
 
 LIMIT = "limit five { per user; unit credits; window w: 5h from first_use; capacity 100 credits; }"
 ALLOWED = "on unavailable allow up to 10 credits;"
@@ -127,27 +123,7 @@ def test_replaying_the_journal_gives_the_same_bytes() -> None:
     away.ask("a", 4), away.ask("b", 5)
     away.back()
     away.ask("c", 20)
-    accounts: dict[str, Account] = {}
-    agreed = []
-    for record in away.engine.records():
-        if record.key[2] == "grant":
-            command: Any = convert(json_decoder(object).decode(record.command), Grant)
-        else:
-            request = json_decoder(Request).decode(record.command)
-            plain = Consume(tenant="default", request=request)
-            command = plain if record.away is None else ConsumeAway(**_fields(plain), granted=record.away)
-        outcome = step(
-            away.engine.policies, lambda key: accounts.get(key, EMPTY), identify(command), record.at, record.seq
-        )
-        accounts.update(outcome.accounts)
-        made = answered(outcome.records[0], outcome.forms.__getitem__)
-        agreed.append(json_bytes(made) == json_bytes(replace(record, build=None)))
-    assert agreed == [True] * 5
-    assert accounts["default/user/ana"] == away.engine.account(ANA)
-
-
-def _fields(command: Consume) -> dict[str, Any]:
-    return {"tenant": command.tenant, "request": command.request}
+    assert replayed(away.engine.records(), away.engine.policies.of) == ([], 5)
 
 
 @pytest.mark.rule("L13")
@@ -283,6 +259,35 @@ def test_what_another_process_has_counted_meanwhile_is_not_lost(tmp_path: Path) 
     assert away.ask("a", 4).json == granted.json
     with Engine.open(_policy(), db=tmp_path / "x.db") as third:
         assert third.account(ANA) == away.engine.account(ANA)
+
+
+def _moved_on(path: Path) -> Away:
+    """An outage in which another process goes on with one account of two, and decides one of the same requests."""
+    away = Away(path=path)
+    away.ask("before", 3)
+    away.go()
+    away.ask("a", 4), away.ask("b", 1), away.ask("c", 2, BOB), away.ask("d", 5)
+    with Engine.open(_policy(), db=path, clock=ManualClock(NOON + HOUR)) as other:
+        other.decide(Request(id="o", account=ANA, meters={"credits": 20}))
+        other.decide(Request(id="b", account=ANA, meters={"credits": 1}))
+    away.back()
+    away.ask("e", 1)
+    return away
+
+
+@pytest.mark.rule("V2")
+@pytest.mark.rule("L13")
+def test_what_was_decided_on_states_that_nobody_else_knew_is_decided_again_on_them(tmp_path: Path) -> None:
+    away = _moved_on(tmp_path / "x.db")
+    records = list(away.engine.records())
+    met = {record.key[3]: list(record.met) for record in records if record.away is not None}
+    assert met == {"a": ["default/user/ana"], "c": [], "d": ["default/user/ana"]}
+    assert replayed(records, away.engine.policies.of) == ([], len(records))
+    forgotten = [replace(record, met={}) for record in records]
+    findings, _ = replayed(forgotten, away.engine.policies.of)
+    assert [(one.record, one.place) for one in findings] == [
+        (record.seq, "/answer/draws/0/windows/0/before") for record in records if record.met
+    ]
 
 
 WINDOWS = ["5h from first_use", "sliding 5h", "bucket 1 credits per 1h burst 100 credits", "calendar day in UTC"]

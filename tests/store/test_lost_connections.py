@@ -14,6 +14,7 @@ import pytest
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.store import postgres as module
+from overspill.store.attempt import Attempt
 from overspill.store.postgres import PostgresStore
 from overspill.words.instants import instant_from_text
 from store.places import ANA, POLICY, chain, put, segment
@@ -52,6 +53,7 @@ def direct(url: str) -> Iterator[PostgresStore]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ASKED_MAX", 2)
     monkeypatch.setattr(module, "ASKED_EVERY", 0.01)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 10)
 
 
 def _terminated(server: Server, store: PostgresStore) -> None:
@@ -98,6 +100,136 @@ def test_an_engine_goes_on_behind_lost_connections(postgres: Server, url: str) -
             assert engine.decide(_request(f"r{number}")).allowed
             _terminated(postgres, engine._store)  # type: ignore[arg-type]
             assert engine.account(ANA).pools["money"][0][1] == 99 - number
+
+
+def _at_first_append(engine: Engine, act: Callable[[], object]) -> None:
+    """Something happens as soon as the engine has decided, and before it appends."""
+    store: Any = engine._store
+    append = store.append
+
+    def appends(*arguments: Any, **more: Any) -> None:
+        store.append = append
+        act()
+        append(*arguments, **more)
+
+    store.append = appends
+
+
+@pytest.mark.rule("L13")
+def test_what_is_lost_before_the_commit_is_decided_again_on_a_new_connection(postgres: Server, url: str) -> None:
+    """On the state as it is by then, and not as if the store were away."""
+    with Engine.open(POLICY, db=url) as engine, Engine.open(POLICY, db=url) as other:
+        engine.grant(ANA, "money", "10", id="C1")
+
+        def lost() -> None:
+            _terminated(postgres, store)
+            assert other.decide(_request("other", 8)).allowed
+
+        store: Any = engine._store
+        _at_first_append(engine, lost)
+        answers = engine.decide_all([_request("a", 7), _request("b", 2), _request("a", 7)])
+        assert [(one.outcome, one.replayed) for one in answers if not isinstance(one, Failure)] == [
+            ("deny", False),
+            ("allow", False),
+            ("deny", True),
+        ]
+        assert [record.key[3] for record in engine.records()] == ["C1", "other", "a", "b"]
+        assert engine.account(ANA) == other.account(ANA)
+
+
+def test_a_server_that_loses_every_connection_is_tried_twice(postgres: Server, url: str) -> None:
+    with Engine.open(POLICY, db=url) as engine:
+        engine.grant(ANA, "money", "10", id="C1")
+        store: Any = engine._store
+        _at_first_append(
+            engine,
+            lambda: (_terminated(postgres, store), _at_first_append(engine, lambda: _terminated(postgres, store))),
+        )
+        with pytest.raises(StoreFailure) as failure:
+            engine.decide(_request("a", 7))
+        assert failure.value.code == "unreachable"
+        assert engine.decide(_request("a", 7)).allowed
+        assert [record.key[3] for record in engine.records()] == ["C1", "a"]
+
+
+# ---- a host that does not answer
+
+
+class Silent:
+    """Connections that are made when somebody says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers, self.asked = threading.Event(), 0
+        real = module.Session
+
+        def session(*arguments: Any, **more: Any) -> Any:
+            self.asked += 1
+            assert self.answers.wait(60)
+            return real(*arguments, **more)
+
+        monkeypatch.setattr(module, "FIRST_SECONDS", 0.01)
+        monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(module, "Session", session)
+
+
+@pytest.mark.rule("L13")
+def test_a_host_that_does_not_answer_is_asked_once_and_limits_grant_meanwhile(
+    postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine.open(LIMITED, db=url, clock=ManualClock(NOW)) as engine:
+        engine.decide(_request("before", 1))
+        store: Any = engine._store
+        store._patience = 0.01
+        silent = Silent(monkeypatch)
+        _terminated(postgres, store)
+        assert all(engine.decide(_request(f"r{number}")).allowed for number in range(10))
+        with pytest.raises(StoreFailure) as failure:
+            engine.decide(_request("more"))
+        assert (failure.value.code, silent.asked) == ("unavailable", 1)
+        silent.answers.set()
+        assert store._attempt._ended.wait(60)
+        assert engine.decide(_request("after", 89)).allowed
+        assert [record.away is None for record in engine.records()] == [True, *[False] * 10, True]
+        assert (engine.decide(_request("over")).outcome, silent.asked) == ("deny", 1)
+
+
+def test_a_store_that_is_closed_meanwhile_leaves_no_connection(
+    postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PostgresStore(url)
+    store._patience = 0.01
+    silent = Silent(monkeypatch)
+    _terminated(postgres, store)
+    for _ in range(3):
+        with pytest.raises(StoreFailure, match="does not answer"):
+            store.head()
+    attempt: Any = store._attempt
+    store.close()
+    silent.answers.set()
+    assert attempt._ended.wait(60)
+    assert attempt.result(0) is None
+    name = url.rpartition("/")[2]
+    left = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'overspill'"
+    _until(lambda: postgres.execute(left) == [(0,)])
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError
+
+
+def test_an_attempt_that_is_given_up_lets_go_of_what_it_made() -> None:
+    let_go: list[str] = []
+    done = Attempt(lambda: "made", let_go.append)
+    assert (done.result(10), let_go) == ("made", [])
+    done.give_up()
+    assert let_go == ["made"]
+    failed = Attempt(lambda: next(iter(())), let_go.append)
+    with pytest.raises(StopIteration):
+        failed.result(10)
 
 
 # ---- COMMIT and its reply

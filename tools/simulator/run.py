@@ -54,7 +54,7 @@ def _again(world: World, whole: bool) -> None:
     segments, form_of = world.disk.segments, world.disk.forms.__getitem__
     if whole:
         audit_again(world.auditor, segments, form_of)
-        replay(segments, form_of, world.decided_by)
+        replay(segments, form_of)
     else:
         read_again(world.auditor, segments, form_of)
 

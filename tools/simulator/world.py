@@ -61,8 +61,6 @@ class World:
         self.history: deque[tuple[object, ...]] = deque(maxlen=HISTORY)
         self.digest = sha256()
         self.version = 1
-        self.decided_by: dict[int, int] = {}
-        """First record of each segment → the version that was active."""
         self.sent: dict[str, Identified] = {}
         self.acknowledged: dict[str, bytes] = {}
         self.promised: dict[str, dict[Process, bytes]] = {}
@@ -164,8 +162,7 @@ class World:
         return process
 
     def stamped(self, process: Process) -> int:
-        """The instant of what the process writes next, by the version that is active in it."""
-        self.decided_by[self.auditor.seq + 1] = process.plans.version
+        """The instant of what the process writes next."""
         return max(self.time.passed + process.offset, self.auditor.at)
 
     def _deliver(self, number: int, commands: list[Identified]) -> None:

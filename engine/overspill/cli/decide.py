@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import IO, Any
 
@@ -24,6 +24,7 @@ from overspill.cli.io import (
     there,
 )
 from overspill.cli.operation import operation
+from overspill.cli.progress import Progress
 from overspill.records.answers import Decision, Receipt
 from overspill.records.request import Request
 from overspill.records.sentences import explain
@@ -33,7 +34,6 @@ from overspill.words.failures import Failure, StoreFailure
 from overspill.words.strict_json import BYTES_MAX, json_from_text
 
 CHUNK = 256
-PROGRESS_AFTER = 2000
 
 
 @click.command()
@@ -124,7 +124,8 @@ def _stream(
     requests: str, policy: str, db: str | None, sets: tuple[str, ...], how: str, fail_on_deny: bool, format_: str
 ) -> int:
     failed = denied = done = 0
-    with Engine.open(policy, db=db) as engine, _Progress(sys.stderr) as progress:
+    progress = Progress("requests decided", shown=not sys.stdout.isatty())
+    with Engine.open(policy, db=db) as engine, progress:
         ask_all = {"decide": engine.decide_all, "preview": engine.preview_all, "reserve": engine.reserve_all}[how]
         values = _values(requests)
         known: set[str] = set()
@@ -221,39 +222,3 @@ def _print(answer: Decision | Failure, format_: str) -> None:
 
         for line in explain(json.loads(answer.json)):
             out(line)
-
-
-class _Progress:
-    """A progress bar on a terminal's stderr, once there is something to wait for."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._shown = stream.isatty() and not sys.stdout.isatty()
-        self._update: Callable[[int], None] | None = None
-        self._bar: Any = None
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def update(self, done: int) -> None:
-        if not self._shown or done < PROGRESS_AFTER:
-            return
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            columns = SpinnerColumn(), TextColumn("{task.completed:,} requests decided"), TimeElapsedColumn()
-            # Left to itself rich would print what goes to stdout on its own console, which is stderr.
-            self._bar = Progress(
-                *columns,
-                console=Console(stderr=True),
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._bar.add_task("decide", total=None)
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done)

@@ -40,6 +40,7 @@ _COMMANDS = {
     "explain": "audit",
     "reconcile": "audit",
     "export": "export",
+    "replay": "replay",
     "diff": "audit",
 }
 """Command → the module of `overspill.cli` that has it, in the order of the help."""

@@ -48,6 +48,12 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
     away: Mapping[str, int] | None = None
     """Set where it was decided while the store was away: what the account had been granted in that outage before, in base
     steps by waterfall."""
+    met: Mapping[str, object] = {}
+    """With it the states that it was decided on, by account, as far as they are not those of the records before it
+    (shape in `account.state`)."""
+    policy: str = ""
+    """The digest of the policy that was active, where the record before it was not made under the same; then all are, up to
+    the next that names one."""
     drift: int = 0
     """Microseconds by which the wall clock stood ahead of the clock that `at` is by, where that was too much (LANGUAGE.md
     T3)."""

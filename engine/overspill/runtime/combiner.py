@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
-from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING, READABLE, Outage
+from overspill.runtime.outage import COMMIT_UNKNOWN, LOST, PASSING, READABLE, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
@@ -62,6 +63,16 @@ class Waiting(Struct, eq=False):
         return self.written
 
 
+class Committed(Struct, eq=False):
+    """What a batch came to: the answers in its order, and what is new behind them."""
+
+    answers: list[Written | Failure]
+    head: Head
+    records: Sequence[Record]
+    accounts: Mapping[str, Account]
+    forms: Mapping[str, Form]
+
+
 class Combiner:
     """One per process and store."""
 
@@ -80,7 +91,7 @@ class Combiner:
         self._writer = threading.Lock()
         self.announce: Callable[[], None] | None = None
         """Called when something was committed that is to be settled."""
-        self._announced = False
+        self._to_settle = False
 
     # ---- callers
 
@@ -162,23 +173,12 @@ class Combiner:
     def _batch(self, batch: list[Waiting]) -> None:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
-            if self._outage is not None:
-                self.come_back()
-            self._store.begin()
             try:
-                head = self.states.catch_up()
-                self._unknown.clear()
-                work, answers = self._decide(batch, head.seq)
-                forms = {id: form for id, form in work.forms.items() if id not in self._forms}
-                if work.records:
-                    head = self._append(work.records, forms, head.hash)
-                    self._store.commit()
-                    self._committed()
-                else:
-                    self._store.rollback()
-            except BaseException:
-                self._store.rollback()
-                raise
+                done = self._committed(batch)
+            except StoreFailure as lost:
+                if lost.code != LOST:
+                    raise
+                done = self._committed(batch)  # nothing has happened, and a new connection may be there at once
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
@@ -191,9 +191,9 @@ class Combiner:
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
             return
-        self.states.advance(head, work.records, work.accounts)
-        self._forms.update(forms)
-        for waiting, answer in zip(batch, answers, strict=True):
+        self.states.advance(done.head, done.records, done.accounts)
+        self._forms.update(done.forms)
+        for waiting, answer in zip(batch, done.answers, strict=True):
             if isinstance(answer, Written):
                 waiting.written = answer
             else:
@@ -201,6 +201,27 @@ class Combiner:
             waiting.done = True
         if len(self.states.ids) >= SNAPSHOT_EVERY:
             self.snapshot()
+
+    def _committed(self, batch: list[Waiting]) -> Committed:
+        """Decides on the journal's end as it is, and commits. Raises StoreFailure."""
+        if self._outage is not None:
+            self.come_back()
+        self._store.begin()
+        try:
+            head = self.states.catch_up()
+            self._unknown.clear()
+            work, answers = self._decide(batch, head.seq)
+            forms = {id: form for id, form in work.forms.items() if id not in self._forms}
+            records: Sequence[Record] = work.records
+            if records:
+                head, records = self._append(records, forms, head.hash)
+                self._commit()
+            else:
+                self._store.rollback()
+        except BaseException:
+            self._store.rollback()
+            raise
+        return Committed(answers, head, records, work.accounts, forms)
 
     def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
         ids = [waiting.command.id for waiting in batch]
@@ -276,11 +297,11 @@ class Combiner:
         self._store.begin()
         try:
             head = self.states.catch_up()
-            records, accounts = outage.journalled(head.seq)
+            kept, accounts = outage.journalled(head.seq)
+            records: Sequence[Record] = kept
             if records:
-                head = self._append(records, {}, head.hash)
-                self._store.commit()
-                self._committed()
+                head, records = self._append(records, {}, head.hash)
+                self._commit()
             else:
                 self._store.rollback()
         except BaseException:
@@ -310,20 +331,25 @@ class Combiner:
             )
         return drift
 
-    def _append(self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes) -> Head:
-        """A form is stored with the first answer that has it, and a drift of the clock with every record."""
+    def _append(
+        self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes
+    ) -> tuple[Head, Sequence[Record]]:
+        """(the end, the records as they stand there). A form is stored with the first answer that has it, a policy with the
+        first record that was made under it, and a drift of the clock with every record."""
         drift = self._drift()
         if drift:
             records = [replace(record, drift=drift) for record in records]
+        records = _naming(records, self.states.policy, self._plans.active().plan.digest)
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)
-        self._announced = any(map(_moves, records))
-        self._store.append(segment, has_events=self._announced)
-        return Head(segment.last_seq, segment.hash)
+        self._to_settle = any(map(_moves, records))
+        self._store.append(segment, has_events=self._to_settle)
+        return Head(segment.last_seq, segment.hash), records
 
-    def _committed(self) -> None:
-        if self._announced and self.announce is not None:
+    def _commit(self) -> None:
+        self._store.commit()
+        if self._to_settle and self.announce is not None:
             self.announce()
 
     def sweep(self) -> int:
@@ -339,14 +365,13 @@ class Combiner:
             if not work.records:
                 self._store.rollback()
                 return 0
-            head = self._append(work.records, {}, head.hash)
-            self._store.commit()
-            self._committed()
+            head, records = self._append(work.records, {}, head.hash)
+            self._commit()
         except BaseException:
             self._store.rollback()
             raise
-        self.states.advance(head, work.records, work.accounts)
-        return len(work.records)
+        self.states.advance(head, records, work.accounts)
+        return len(records)
 
     def snapshot(self) -> None:
         """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
@@ -370,6 +395,18 @@ class Combiner:
 def _moves(record: Record) -> bool:
     """Whether there may be something to settle; a denial has nothing."""
     return bool(record.effects) or record.key[2] == "reverse"  # what it gives back may be over
+
+
+def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:
+    """The records, of which each names its policy where the one before it has another. What an outage left names its own
+    already; all else was made under the active one."""
+    if not records[0].policy:
+        return records if before == active else [replace(records[0], policy=active), *records[1:]]
+    policies = [before, *(record.policy for record in records)]
+    return [
+        replace(record, policy="") if record.policy == earlier else record
+        for record, earlier in zip(records, policies, strict=False)
+    ]
 
 
 def _given(record: Record) -> tuple[str, Written]:

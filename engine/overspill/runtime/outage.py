@@ -6,14 +6,14 @@ stands in the journal, in order, under the ids that it was answered with. The ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from overspill.account.effects import Effect, apply
+from overspill.account.effects import apply, effects_in
 from overspill.account.state import Account
 from overspill.records.journal import Record
 from overspill.records.written import Written
 from overspill.runtime.states import States
-from overspill.step.away import Counted, counted_again
+from overspill.step.away import Counted, rebased
 from overspill.step.commands import Consume, ConsumeAway
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
@@ -24,12 +24,14 @@ PASSING = ("busy", "disk_full", "read_only", "cannot_open", "unreachable")
 opened again, and what is only kept in memory would be lost."""
 READABLE = ("busy", "disk_full", "read_only")
 """Those of them behind which there is a store that can be read."""
+LOST = "unreachable"
+"""The store was lost before it could have committed."""
 COMMIT_UNKNOWN = "commit_unknown"
 """The store was lost while it committed, and cannot be asked yet. The same command again finds out."""
 
 
 class Kept(Struct, frozen=True):
-    """A record that waits for the store, with the states that it was decided on."""
+    """A record that waits for the store, with the states of all accounts that it was decided on."""
 
     record: Record
     counts: tuple[Counted, ...]
@@ -65,8 +67,8 @@ class Outage:
             return None
         self._granted[granted.account] = {**sofar, granted.waterfall: granted.before + granted.base}
         [record] = work.records
-        before = {key: self.account(key) for key in record.effects}
-        self.kept.append(Kept(record, granted.counts, before))
+        record = replace(record, policy=self._plans.active().plan.digest)
+        self.kept.append(Kept(record, granted.counts, work.met))
         self.accounts.update(work.accounts)
         self.given[command.id] = (command.fingerprint, granted.written)
         self.at = now
@@ -77,17 +79,17 @@ class Outage:
         decided meanwhile."""
         known = self._states.ids.find([kept.record.id for kept in self.kept])
         accounts: dict[str, Account] = {}
+
+        def account_of(key: str) -> Account:
+            return accounts.get(key) or self._states.of(key)
+
         records: list[Record] = []
         for kept in self.kept:
             record = kept.record
             if record.id in known:
                 continue
-            effects: dict[str, Sequence[object]] = {}
-            for key, own in record.effects.items():
-                account = accounts.get(key) or self._states.of(key)
-                same = account == kept.before[key]
-                changed: Sequence[Effect] = own if same else counted_again(account, key, kept.counts, record.at)  # type: ignore[assignment]
-                effects[key] = changed
-                accounts[key] = apply(account, changed, record.at)
-            records.append(replace(record, seq=seq + len(records) + 1, effects=effects))
+            met = {key: before for key, before in kept.before.items() if account_of(key) != before}
+            effects = rebased(effects_in(record.effects), kept.counts, met, account_of, record.at)
+            accounts.update({key: apply(account_of(key), changed, record.at) for key, changed in effects.items()})
+            records.append(replace(record, seq=seq + len(records) + 1, effects=effects, met=met))
         return records, accounts

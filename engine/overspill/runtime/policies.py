@@ -48,18 +48,49 @@ def compiled(sources: Mapping[str, bytes]) -> Program:
             gc.enable()
 
 
-class Policies:
+class Published:
+    """The programs of the policies that were published to a store, each compiled when it is first asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._programs: dict[str, Program] = {}
+
+    def of(self, digest: str) -> Program:
+        """The program of a digest. Raises Failure `unknown_policy` for one that was never published here, StoreFailure
+        `changed_policy` for one whose files are no longer what they were."""
+        program = self._programs.get(digest)
+        if program is None:
+            stored = self._store.policy(digest)
+            if stored is None:
+                raise Failure("unknown_policy", f"no policy {digest[:19]}… was published to this store")
+            program = self._programs[digest] = _unchanged(digest, stored.sources)
+        return program
+
+
+def _unchanged(digest: str, sources: Mapping[str, bytes]) -> Program:
+    """The program of these sources, if they still are the policy of that digest."""
+    try:
+        program = compiled(sources)
+    except PolicyFaults:
+        program = None
+    if program is None or program.plan.digest != digest:
+        what = f"the files that are kept of the policy {digest[:19]}… are another policy's"
+        raise StoreFailure("changed_policy", what, help="restore the database from a backup")
+    return program
+
+
+class Policies(Published):
     """The programs of one engine: the active one, and older ones that holds still carry."""
 
     def __init__(self, store: Store, policy: str | os.PathLike[str] | Mapping[str, bytes]) -> None:
-        self._store = store
+        super().__init__(store)
         self.sources = dict(policy) if isinstance(policy, Mapping) else sources_of(policy)
         if not self.sources:
             raise Failure(
                 "no_policy", "no policy file is given", help="give the bytes of one by its name", pointer="/policy"
             )
         self._active = compiled(self.sources)
-        self._programs = {self._active.plan.digest: self._active}
+        self._programs[self._active.plan.digest] = self._active
 
     def active(self) -> Program:
         return self._active
@@ -75,13 +106,3 @@ class Policies:
             what = f"{name} is kept in {kept} here, and the policy has it in {measures[name]}"
             raise StoreFailure("unit_changed", what, help="give it another name, or use a new database")
         self._store.put_policy(StoredPolicy(plan.digest, plan.name, plan.version, self.sources))
-
-    def of(self, digest: str) -> Program:
-        """The program of a digest. Raises Failure `unknown_policy` for one that was never published here."""
-        program = self._programs.get(digest)
-        if program is None:
-            stored = self._store.policy(digest)
-            if stored is None:
-                raise Failure("unknown_policy", f"no policy {digest[:19]}… was published to this store")
-            program = self._programs[digest] = compiled(stored.sources)
-        return program

@@ -25,6 +25,7 @@ class Folded(Light, frozen=True):
     id: str
     ids: tuple[str, ...] = ()
     effects: Mapping[str, Sequence[Effect]] = {}
+    policy: str = ""
 
 
 _folded_in = json_decoder(Folded).decode_lines
@@ -42,6 +43,8 @@ class States:
         self.ids = Ids(store)
         self.topped_up: set[str] = set(store.topped_up())
         """Accounts that buy by themselves: time alone may give them something to do."""
+        self.policy = ""
+        """The policy that the last record was made under; empty where that is not known."""
         through = store.snapshots_through()
         self.head = Head(through, b"")
         self.last_at = 0
@@ -84,6 +87,7 @@ class States:
 
     def _fold(self, record: Folded) -> None:
         self.last_at = max(self.last_at, record.at)
+        self.policy = record.policy or self.policy
         self.ids.note(record)
         for key, effects in record.effects.items():
             known = key in self._live or key in self._packed
@@ -128,6 +132,7 @@ class States:
             return
         self.last_at = max(self.last_at, records[-1].at)
         for record in records:
+            self.policy = record.policy or self.policy
             self.ids.note(record)
         self.put(accounts)
 

@@ -6,7 +6,7 @@ was counted is then counted again, on what the account has become.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from overspill.account.effects import Effect, SetWindow
 from overspill.account.state import Account
@@ -22,6 +22,7 @@ from overspill.plan.plan import ROOT, WindowKind
 from overspill.plan.program import Program
 from overspill.records.written import Written
 from overspill.step.keys import Identified
+from overspill.step.plans import AccountOf
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Struct, replace
 from overspill.words.failures import StoreFailure
@@ -111,6 +112,17 @@ def _counts(decided: Decided, keys: tuple[str | None, ...]) -> Iterator[Counted]
             account = keys[kind]
             if account is not None:
                 yield Counted(account, key, kind_of(kinds[key.split("|", 1)[0]], facts), amount)
+
+
+def rebased(
+    effects: Mapping[str, Sequence[Effect]],
+    counts: Sequence[Counted],
+    met: Collection[str],
+    account_of: AccountOf,
+    at: int,
+) -> dict[str, Sequence[Effect]]:
+    """The effects of a grant on accounts of which those in `met` have become something else since it was decided."""
+    return {key: counted_again(account_of(key), key, counts, at) if key in met else own for key, own in effects.items()}
 
 
 def counted_again(account: Account, key: str, counts: Sequence[Counted], at: int) -> list[Effect]:

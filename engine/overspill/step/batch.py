@@ -124,6 +124,11 @@ class Batch:
         """The state that the command meets."""
         return self.accounts.get(key) or self._met.get(key) or self._look_up(key)
 
+    @property
+    def met(self) -> Mapping[str, Account]:
+        """The accounts that commands have met, as they were before."""
+        return self._met
+
     def _look_up(self, key: str) -> Account:
         account = self._met[key] = self._account_of(key)
         return account

@@ -119,6 +119,10 @@ _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, o
     Unpaid: ("unpaid", "unp", _of_unpaid),
 }
 """Command → (its kind in the key, the prefix of its id, command → (owner, the caller's id, what is fingerprinted))."""
+KINDS: Mapping[str, type[Command]] = {
+    kind: shape for shape, (kind, _, _) in _IDENTITY.items() if shape not in (Preview, ConsumeAway)
+}
+"""Kind in the key → the command that leaves a record of it."""
 
 
 def identify(command: Command) -> Identified:

@@ -31,6 +31,7 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
+from overspill.store.attempt import Attempt
 from overspill.store.postgres_ledger import PostgresLedger
 from overspill.store.postgres_schema import migrate
 from overspill.store.postgres_session import Session
@@ -40,6 +41,9 @@ from overspill.words.instants import NEVER
 
 T = TypeVar("T")
 
+FIRST_SECONDS, AGAIN_SECONDS = 5.0, 0.5
+"""So long a new connection is waited for when one was lost, and when the last attempt has failed: whoever asks while an
+attempt is under way is told at once that there is none yet, so that what a policy grants meanwhile is granted."""
 ASKED_MAX, ASKED_EVERY = 10, 0.5
 """So often, and in such a distance (seconds), a lost commit is asked about before it is called unknown."""
 PAGE, ROWS = 32, 512
@@ -113,6 +117,8 @@ class PostgresStore:
         """The journal's end inside a transaction."""
         self._appended: Segment | None = None
         """What the transaction appends."""
+        self._attempt: Attempt[tuple[Session, int]] | None = None
+        self._patience = FIRST_SECONDS
         self._session = Session(url, durable=durable)
         self.ledger = PostgresLedger(self._begin_settling, self._read, self._write)
         try:
@@ -155,6 +161,24 @@ class PostgresStore:
             return self._session
         if self._closed:
             raise StoreFailure("store_closed", f"{self.name} was closed", help="open the engine again")
+        seconds = 0.0  # for an attempt that somebody has waited for already
+        if self._attempt is None:
+            seconds, self._patience = self._patience, AGAIN_SECONDS
+            self._attempt = Attempt(self._connect, lambda made: made[0].close())
+        try:
+            made = self._attempt.result(seconds)
+        except Exception:
+            self._attempt = None
+            raise
+        if made is None:
+            what = f"{self.name} cannot be reached: it does not answer"
+            raise StoreFailure("unreachable", what, help="check the host, its network and that the server runs")
+        self._attempt, self._patience = None, FIRST_SECONDS
+        self._session, self._session_number = made
+        return self._session
+
+    def _connect(self) -> tuple[Session, int]:
+        """A new session in the place of the lost one, with its number."""
         session = Session(self._url, durable=self._durable)
         try:
             bump = (
@@ -167,8 +191,7 @@ class PostgresStore:
         except BaseException:
             session.close()
             raise
-        self._session, self._session_number = session, rows[0][0]
-        return session
+        return session, rows[0][0]
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows; outside a transaction a connection that turns out to be lost is made once more."""
@@ -423,6 +446,8 @@ class PostgresStore:
 
     def close(self) -> None:
         self._closed = True
+        if self._attempt is not None:
+            self._attempt.give_up()
         self._session.close()
 
 
