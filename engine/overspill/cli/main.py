@@ -41,6 +41,7 @@ _COMMANDS = {
     "reconcile": "audit",
     "export": "export",
     "diff": "audit",
+    "db": "db",
 }
 """Command → the module of `overspill.cli` that has it, in the order of the help."""
 

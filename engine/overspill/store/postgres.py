@@ -22,6 +22,7 @@ answer that was stored, or decides anew.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,9 +32,12 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
+from overspill.store import postgres_schema
+from overspill.store.anchor import Anchor
+from overspill.store.migrations import Migration
 from overspill.store.postgres_ledger import PostgresLedger
-from overspill.store.postgres_schema import migrate
 from overspill.store.postgres_session import Session
+from overspill.store.restores import Restores
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import NEVER
@@ -98,10 +102,13 @@ WHERE overspill = %(overspill)s AND kernel = %(kernel)s AND tzdata = %(tzdata)s"
 class PostgresStore:
     """The store in one database, in its schema `overspill`. Used by one thread at a time.
 
-    `durable=False` lets a server serve that could lose what it acknowledged, for tests of what needs no such promise.
+    `anchor` names a file that knows the journal's end beside it. `durable=False` lets a server serve that could lose what
+    it acknowledged, for tests of what needs no such promise. `migrate=False` is for looking only, whatever the schema is.
     """
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
+    def __init__(
+        self, url: str, *, anchor: str | os.PathLike[str] | None = None, durable: bool = True, migrate: bool = True
+    ) -> None:
         self._url, self._durable, self._closed = url, durable, False
         self._forms: dict[str, Form] = {}
         self._build: Build | None = None
@@ -113,10 +120,14 @@ class PostgresStore:
         """The journal's end inside a transaction."""
         self._appended: Segment | None = None
         """What the transaction appends."""
+        self._anchor = None if anchor is None else Anchor(os.fspath(anchor))
         self._session = Session(url, durable=durable)
         self.ledger = PostgresLedger(self._begin_settling, self._read, self._write)
+        self.restores = Restores(lambda query, values: self._read(query, *values), "overspill.", "%s")
+        if not migrate:
+            return
         try:
-            migrate(self._session)
+            postgres_schema.migrate(self._session)
             [(self.epoch,)] = self._session.execute("INSERT INTO overspill.writers DEFAULT VALUES RETURNING epoch")
             self._session_number = 1
             self._check_that_writers_wait()
@@ -221,6 +232,8 @@ class PostgresStore:
         self._ended()
         if appended is not None:
             self._seen = Head(appended.last_seq, appended.hash)
+            if self._anchor is not None:
+                self._anchor.note(self._seen)
 
     def rollback(self) -> None:
         self._ended()
@@ -271,6 +284,12 @@ class PostgresStore:
 
     def head(self) -> Head:
         return self._head or Head(*self._read("SELECT seq, hash FROM overspill.head")[0])
+
+    def hash_at(self, seq: int) -> bytes | None:
+        if seq == 0:
+            return GENESIS
+        rows = self._read("SELECT hash FROM overspill.segments WHERE last_seq = %s", seq)
+        return rows[0][0] if rows else None
 
     def segments(self, after: int) -> Iterator[Segment]:
         while rows := self._read(_SEGMENTS, after):
@@ -421,9 +440,29 @@ class PostgresStore:
         query = "SELECT name, value FROM overspill.facts WHERE name = ANY(%b::text[])"
         return {name: value for name, value in self._session.execute(query, (list(facts),)) if facts[name] != value}
 
+    # ---- what is known of the journal elsewhere
+
+    def anchored(self) -> Head | None:
+        return None if self._anchor is None else self._anchor.known()
+
+    def anchor(self) -> None:
+        if self._anchor is not None:
+            self._anchor.note(self.head())
+
+    # ---- for who looks after it
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._read(query, *values)
+
+    def lacks(self) -> tuple[Migration, ...]:
+        """The migrations that it lacks."""
+        return postgres_schema.lacks(self._session)
+
     def close(self) -> None:
         self._closed = True
         self._session.close()
+        if self._anchor is not None:
+            self._anchor.close()
 
 
 def _begun(session: Session) -> list[tuple[Any, ...]]:
