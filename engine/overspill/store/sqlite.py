@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
@@ -34,6 +35,7 @@ PAGE_BYTES = 8192
 _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
 
+_left_alone: list[sqlite3.Connection] = []
 _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 
 
@@ -141,7 +143,7 @@ class SqliteStore:
             try:
                 self._execute("ROLLBACK")
             except sqlite3.Error as error:  # the transaction is gone either way; what the disk said decides the rest
-                self._poisoned = str(error)
+                self._failure(error)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -331,9 +333,19 @@ class SqliteStore:
 
     def _failure(self, error: sqlite3.Error) -> StoreFailure:
         failure = failure_of(error, self.path)
-        if failure.code in ("disk_error", "store_error"):
+        if failure.code in ("disk_error", "store_error") and self._poisoned is None:
             self._poisoned = str(error)
+            self._leave_alone()
         return failure
+
+    def _leave_alone(self) -> None:
+        """The last connection of a file writes its log into it when it ends, on top of a sync that has failed. One that may
+        only read, and is there to the end of the process, is the last one instead."""
+        if self.path != ":memory:":
+            with suppress(sqlite3.Error):
+                reader = sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True, check_same_thread=False)
+                _left_alone.append(reader)
+                reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _policy(row: tuple[str, str, int, str]) -> StoredPolicy:
