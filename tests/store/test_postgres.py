@@ -393,6 +393,38 @@ def test_a_row_of_an_earlier_transaction_that_commits_later_is_read(store: Postg
         assert (by_number, first, list(reader.outbox(after))) == ([(2,)], [], [(1, 1), (2, 2)])
 
 
+def test_transactions_that_take_their_numbers_in_another_order_than_the_writers_place(
+    store: PostgresStore, url: str
+) -> None:
+    """The later row may be below the oldest open transaction while the earlier one is not yet: neither is given."""
+    with psycopg.connect(url) as open_one, closing(PostgresStore(url)) as early, closing(PostgresStore(url)) as reader:
+        early._session.execute("BEGIN")
+        early._session.execute("SELECT pg_current_xact_id()")
+        open_one.execute("SELECT pg_current_xact_id()")
+        put(store, has_events=True)
+        early.begin()
+        early.append(segment(early.head()), has_events=True)
+        early.commit()
+        numbers = [
+            int(number) for (number,) in _run(url, "SELECT written_by::text FROM overspill.outbox ORDER BY last_seq")
+        ]
+        assert numbers[0] > numbers[1]
+        assert list(reader.outbox(0)) == []
+        open_one.rollback()
+        assert list(reader.outbox(0)) == [(1, 2), (3, 4)]
+
+
+def test_a_fenced_store_settles_nothing(store: PostgresStore, url: str) -> None:
+    put(store, has_events=True)
+    _run(url, "UPDATE overspill.writers SET fenced = true")
+    with pytest.raises(StoreFailure, match="was fenced") as failure:
+        store.ledger.begin_settling()
+    assert failure.value.code == "fenced"
+    with closing(PostgresStore(url)) as other:
+        assert other.ledger.begin_settling().through == 0
+        other.rollback()
+
+
 # ---- what is behind
 
 

@@ -54,6 +54,9 @@ _decode_sources = json_decoder(dict[str, str]).decode
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT seq, hash FROM overspill.head FOR UPDATE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT seq, hash FROM overspill.head"
 _BEGIN_SETTLING = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT through FROM overspill.settlement FOR UPDATE"
+_HEAD = """
+SELECT seq, hash, EXISTS (SELECT FROM overspill.writers WHERE epoch = %s AND session = %s AND NOT fenced)
+FROM overspill.head"""
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 _APPEND = """
 WITH moved AS (
@@ -72,9 +75,8 @@ _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 _SEGMENTS = f"SELECT {_SEGMENT} FROM overspill.segments WHERE last_seq > %s ORDER BY last_seq LIMIT {PAGE}"
 _SEGMENT_AT = f"SELECT {_SEGMENT} FROM overspill.segments WHERE first_seq <= %s ORDER BY first_seq DESC LIMIT 1"
 _OUTBOX = f"""
-SELECT first_seq, last_seq FROM overspill.outbox
-WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY last_seq LIMIT {ROWS}"""
+SELECT first_seq, last_seq, written_by < pg_snapshot_xmin(pg_current_snapshot()) FROM overspill.outbox
+WHERE last_seq > %s ORDER BY last_seq LIMIT {ROWS}"""
 _DROP_OUTBOX = """
 WITH dropped AS (
   DELETE FROM overspill.outbox WHERE first_seq IN (
@@ -216,7 +218,10 @@ class PostgresStore:
     def _begin_settling(self) -> int:
         """The settler's place, which leaves the writer's to others; the number of the last record that is settled."""
         [(through,)] = self._once_more(_begun_settling)
-        [(seq, hash)] = self._session.execute("SELECT seq, hash FROM overspill.head")
+        [(seq, hash, is_writer)] = self._session.execute(_HEAD, (self.epoch, self._session_number))
+        if not is_writer:
+            self._session.roll_back()
+            raise self._fenced()
         self._head = Head(seq, hash)
         return int(through)
 
@@ -361,10 +366,14 @@ class PostgresStore:
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """Below the oldest transaction that is still open: no row is given while one with a smaller number may still come, so
-        that who remembers how far they came passes nothing over."""
+        """Up to the first row that is not below the oldest transaction which is still open: no row is given while one with a
+        smaller number may still come, so that who remembers how far they came passes nothing over. Transactions take their
+        numbers in another order than the writer's place."""
         while rows := self._read(_OUTBOX, after):
-            yield from rows  # type: ignore[misc]
+            for first, last, is_below in rows:
+                if not is_below:
+                    return
+                yield first, last
             if len(rows) < ROWS:
                 return
             after = rows[-1][1]
