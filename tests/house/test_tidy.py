@@ -150,7 +150,7 @@ DOORS = {
     "jsonschema": {"syntax/validate.py"},
     "duckdb": {"store/export_parquet.py"},
     "psycopg": {"store/postgres_session.py"},
-    "sqlite3": {"store/sqlite.py", "store/sqlite_ledger.py", "store/sqlite_schema.py"},
+    "sqlite3": {"store/sqlite.py", "store/sqlite_files.py", "store/sqlite_ledger.py", "store/sqlite_schema.py"},
     "z3": {"prove/paths.py", "prove/proof.py", "prove/solvers.py", "prove/terms.py"},
     "cvc5": {"prove/solvers.py"},
     "pydantic": set(),

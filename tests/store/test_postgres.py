@@ -58,10 +58,8 @@ def test_an_empty_database_that_many_open_at_once_is_migrated_once(url: str) -> 
         thread.join()
     assert failures == []
     assert sorted(store.epoch for store in stores) == [1, 2, 3, 4, 5, 6]
-    assert _run(url, "SELECT number, name FROM overspill.migrations") == [
-        (1, "0001_journal.sql"),
-        (2, "0002_ledger.sql"),
-    ]
+    applied = [(one.number, one.name) for one in migrations.shipped("postgres")]
+    assert _run(url, "SELECT number, name FROM overspill.migrations ORDER BY number") == applied
     for store in stores:
         put(store)
     assert len(chain(stores[0])) == 6
@@ -70,13 +68,14 @@ def test_an_empty_database_that_many_open_at_once_is_migrated_once(url: str) -> 
 
 
 def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = migrations.Migration(3, "0003_broken.sql", "CREATE TABLE more (a int); SELECT 1 / 0;")
     shipped = migrations.shipped("postgres")
+    number = shipped[-1].number + 1
+    broken = migrations.Migration(number, "9999_broken.sql", "CREATE TABLE more (a int); SELECT 1 / 0;")
     monkeypatch.setattr(migrations, "shipped", lambda _: (*shipped, broken))
     with pytest.raises(StoreFailure, match="division by zero"):
         PostgresStore(url)
     assert _run(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'overspill'") == [(0,)]
-    added = migrations.Migration(3, "0003_more.sql", "CREATE TABLE more (a int);")
+    added = migrations.Migration(number, "9999_more.sql", "CREATE TABLE more (a int);")
     for known in ((*shipped,), (*shipped, added), (*shipped, added)):
         monkeypatch.setattr(migrations, "shipped", lambda _, known=known: known)
         PostgresStore(url).close()
@@ -84,7 +83,7 @@ def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Mon
         (one.name,) for one in (*shipped, added)
     ]
     monkeypatch.setattr(migrations, "shipped", lambda _: shipped)
-    with pytest.raises(StoreFailure, match=r"newer version \(by 0003_more.sql") as failure:
+    with pytest.raises(StoreFailure, match=r"newer version \(by 9999_more.sql") as failure:
         PostgresStore(url)
     assert (failure.value.code, failure.value.help) == ("newer_version", "upgrade Overspill")
 
@@ -392,6 +391,38 @@ def test_a_row_of_an_earlier_transaction_that_commits_later_is_read(store: Postg
         slow.commit()
         after = max((last for _, last in first), default=0)
         assert (by_number, first, list(reader.outbox(after))) == ([(2,)], [], [(1, 1), (2, 2)])
+
+
+def test_transactions_that_take_their_numbers_in_another_order_than_the_writers_place(
+    store: PostgresStore, url: str
+) -> None:
+    """The later row may be below the oldest open transaction while the earlier one is not yet: neither is given."""
+    with psycopg.connect(url) as open_one, closing(PostgresStore(url)) as early, closing(PostgresStore(url)) as reader:
+        early._session.execute("BEGIN")
+        early._session.execute("SELECT pg_current_xact_id()")
+        open_one.execute("SELECT pg_current_xact_id()")
+        put(store, has_events=True)
+        early.begin()
+        early.append(segment(early.head()), has_events=True)
+        early.commit()
+        numbers = [
+            int(number) for (number,) in _run(url, "SELECT written_by::text FROM overspill.outbox ORDER BY last_seq")
+        ]
+        assert numbers[0] > numbers[1]
+        assert list(reader.outbox(0)) == []
+        open_one.rollback()
+        assert list(reader.outbox(0)) == [(1, 2), (3, 4)]
+
+
+def test_a_fenced_store_settles_nothing(store: PostgresStore, url: str) -> None:
+    put(store, has_events=True)
+    _run(url, "UPDATE overspill.writers SET fenced = true")
+    with pytest.raises(StoreFailure, match="was fenced") as failure:
+        store.ledger.begin_settling()
+    assert failure.value.code == "fenced"
+    with closing(PostgresStore(url)) as other:
+        assert other.ledger.begin_settling().through == 0
+        other.rollback()
 
 
 # ---- what is behind

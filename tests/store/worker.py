@@ -15,8 +15,8 @@ from store.places import ANA, POLICY, segment
 PASSING = ("unreachable", "commit_unknown", "busy")
 
 
-def decides(db: str, name: str, most: int) -> None:
-    engine = _patiently(db)
+def decides(db: str, name: str, most: int, settle: bool) -> None:
+    engine = _patiently(db, settle)
     print("ready", flush=True)
     for number in range(most):
         while True:
@@ -31,10 +31,10 @@ def decides(db: str, name: str, most: int) -> None:
     engine.close()
 
 
-def _patiently(db: str) -> Engine:
+def _patiently(db: str, settle: bool) -> Engine:
     while True:
         try:
-            return Engine.open(POLICY, db=db)
+            return Engine.open(POLICY, db=db, settle=settle)
         except StoreFailure as failure:
             if failure.code not in PASSING:
                 raise
@@ -65,4 +65,4 @@ if __name__ == "__main__":
 
         dies(opened(sys.argv[1]), sys.argv[3])
     else:
-        decides(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+        decides(sys.argv[1], sys.argv[2], int(sys.argv[3]), "unsettled" not in sys.argv)

@@ -42,6 +42,7 @@ _COMMANDS = {
     "export": "export",
     "replay": "replay",
     "diff": "audit",
+    "db": "db",
 }
 """Command → the module of `overspill.cli` that has it, in the order of the help."""
 

@@ -12,7 +12,9 @@ import click
 from overspill.cli.io import existing_db_option, format_option, out, out_json, say
 from overspill.ports.store import Store
 from overspill.runtime.clock import SystemClock
+from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING
 from overspill.runtime.settler import Settlement, Settler, settlement
+from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
 from overspill.words.failures import StoreFailure
 
@@ -31,12 +33,13 @@ def worker(db: str, once: bool, every: int, format_: str) -> int:
     """Post what was decided on the database: usage, its price, and the double entry.
 
     Any number of workers may run on one database, beside engines that settle by themselves. Each record is posted once,
-    whatever is killed when.
+    whatever is killed when. A store that is away is asked again; one that must be opened again, or was put back, ends it.
     """
     over = threading.Event()
     before = {one: signal.signal(one, _stopping(over)) for one in (signal.SIGTERM, signal.SIGINT)}
     store = opened(db)
     try:
+        refuse_restored(store)
         count = _work(store, db, over, once, every)
         last = settlement(store)
     finally:
@@ -65,19 +68,21 @@ def _work(store: Store, db: str, over: threading.Event, once: bool, every: int) 
         try:
             count = settler.run()
             failed = ""
+            total += count
+            if total - told >= TOLD_EVERY or (told < total and not count):
+                told = total
+                state = settlement(store)
+                say(
+                    f"{named(db)}: {total} settled, through {state.through}, {state.lag(clock.now()) // 1000} ms behind"
+                )
         except StoreFailure as failure:
-            if once:
+            if once or failure.code not in (*PASSING, COMMIT_UNKNOWN):
                 raise
             if failure.code != failed:  # told once for as long as it lasts
                 failed = failure.code
                 say(f"not settled: {failure}")
             over.wait(1)
             continue
-        total += count
-        if total - told >= TOLD_EVERY or (told < total and not count):
-            told = total
-            state = settlement(store)
-            say(f"{named(db)}: {total} settled, through {state.through}, {state.lag(clock.now()) // 1000} ms behind")
         if not count:
             if once:
                 break

@@ -42,7 +42,36 @@ class StoredPolicy(Struct, frozen=True):
     """File name → exact bytes, enough to compile the plan again."""
 
 
+class Restored(Struct, frozen=True):
+    """That a database was put back: where its journal ended, when (microseconds), from what; `known` is its end as it was
+    known before, where that is known."""
+
+    head: Head
+    at: int
+    source: str
+    known: Head | None = None
+
+
+class Restores(Protocol):
+    """What was put back. Whoever decides asks `pending` first."""
+
+    def pending(self) -> Restored | None:
+        """The last time that the database was put back, as long as nobody has accepted that."""
+        ...
+
+    def note(self, restored: Restored) -> None:
+        """From now on the database is one that was put back; inside a transaction."""
+
+    def accept(self, missing: str, at: int, actor: str) -> None:
+        """Somebody has accepted it: `missing` says which records are lost; inside a transaction."""
+
+
 class Store(Protocol):
+    @property
+    def name(self) -> str:
+        """The database for people."""
+        ...
+
     @property
     def ledger(self) -> Ledger: ...
 
@@ -58,6 +87,10 @@ class Store(Protocol):
         ...
 
     def head(self) -> Head: ...
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """The hash of the segment that ends with the record `seq`; None where none does."""
+        ...
 
     def segments(self, after: int) -> Iterator[Segment]:
         """Whole segments that hold records with a number above `after`, in order."""
@@ -124,5 +157,17 @@ class Store(Protocol):
     def policies(self) -> Iterable[StoredPolicy]:
         """All that were published, by digest."""
         ...
+
+    # ---- what is known of the journal elsewhere
+
+    def anchored(self) -> Head | None:
+        """The journal's end as the anchor outside of the database knows it; to be asked before `head`."""
+        ...
+
+    def anchor(self) -> None:
+        """The anchor knows no more than the journal, from now on."""
+
+    @property
+    def restores(self) -> Restores: ...
 
     def close(self) -> None: ...

@@ -32,6 +32,7 @@ from overspill.step.commands import (
     Reverse,
 )
 from overspill.step.keys import identified, owner_of
+from overspill.store.known import refuse_restored
 from overspill.store.opened import opened
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.ids import is_derived
@@ -81,19 +82,23 @@ class Engine(Operations):
         tenant: str = "default",
         clock: Clock | None = None,
         settle: bool = True,
+        anchor: str | os.PathLike[str] | None = None,
     ) -> Engine:
         """Opens an engine.
 
         `policy` is the name of a shipped policy, a policy file, a folder of them, or the files' bytes by name. `db` is
         an SQLite file, made when it is not there, or the `postgresql://` URL of a database; None keeps everything in
-        memory. `settle=False` leaves posting to `settle()` or to
-        `overspill worker`; else a thread of the engine's own does it. Raises PolicyFaults with all faults of the policy, StoreFailure for a database that cannot serve.
+        memory. `settle=False` leaves posting to `settle()` or to `overspill worker`; else a thread of the engine's own does
+        it. `anchor` names a file outside of the database that knows how far its journal was; one of SQLite has it beside
+        it. Raises PolicyFaults with all faults of the policy, StoreFailure for a database that cannot serve, also for one
+        that was put back and lacks what was decided since.
         """
         from overspill.runtime.build import build  # who imports the package has opened nothing yet
 
         _expect_openable(policy, db, tenant, clock)
-        store = opened(db)
+        store = opened(db, anchor=anchor)
         try:
+            refuse_restored(store)
             store.use_build(build())
             policies = Policies(store, policy)
             engine = cls(store, policies, clock or SystemClock(), tenant)

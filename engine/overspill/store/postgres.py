@@ -22,6 +22,7 @@ answer that was stored, or decides anew.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,10 +32,13 @@ from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
+from overspill.store import postgres_schema
+from overspill.store.anchor import Anchor
 from overspill.store.attempt import Attempt
+from overspill.store.migrations import Migration
 from overspill.store.postgres_ledger import PostgresLedger
-from overspill.store.postgres_schema import migrate
 from overspill.store.postgres_session import Session
+from overspill.store.restores import Restores
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import NEVER
@@ -54,6 +58,9 @@ _decode_sources = json_decoder(dict[str, str]).decode
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT seq, hash FROM overspill.head FOR UPDATE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT seq, hash FROM overspill.head"
 _BEGIN_SETTLING = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT through FROM overspill.settlement FOR UPDATE"
+_HEAD = """
+SELECT seq, hash, EXISTS (SELECT FROM overspill.writers WHERE epoch = %s AND session = %s AND NOT fenced)
+FROM overspill.head"""
 _END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 _APPEND = """
 WITH moved AS (
@@ -72,9 +79,8 @@ _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 _SEGMENTS = f"SELECT {_SEGMENT} FROM overspill.segments WHERE last_seq > %s ORDER BY last_seq LIMIT {PAGE}"
 _SEGMENT_AT = f"SELECT {_SEGMENT} FROM overspill.segments WHERE first_seq <= %s ORDER BY first_seq DESC LIMIT 1"
 _OUTBOX = f"""
-SELECT first_seq, last_seq FROM overspill.outbox
-WHERE last_seq > %s AND written_by < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY last_seq LIMIT {ROWS}"""
+SELECT first_seq, last_seq, written_by < pg_snapshot_xmin(pg_current_snapshot()) FROM overspill.outbox
+WHERE last_seq > %s ORDER BY last_seq LIMIT {ROWS}"""
 _DROP_OUTBOX = """
 WITH dropped AS (
   DELETE FROM overspill.outbox WHERE first_seq IN (
@@ -102,10 +108,13 @@ WHERE overspill = %(overspill)s AND kernel = %(kernel)s AND tzdata = %(tzdata)s"
 class PostgresStore:
     """The store in one database, in its schema `overspill`. Used by one thread at a time.
 
-    `durable=False` lets a server serve that could lose what it acknowledged, for tests of what needs no such promise.
+    `anchor` names a file that knows the journal's end beside it. `durable=False` lets a server serve that could lose what
+    it acknowledged, for tests of what needs no such promise. `migrate=False` is for looking only, whatever the schema is.
     """
 
-    def __init__(self, url: str, *, durable: bool = True) -> None:
+    def __init__(
+        self, url: str, *, anchor: str | os.PathLike[str] | None = None, durable: bool = True, migrate: bool = True
+    ) -> None:
         self._url, self._durable, self._closed = url, durable, False
         self._forms: dict[str, Form] = {}
         self._build: Build | None = None
@@ -119,10 +128,14 @@ class PostgresStore:
         """What the transaction appends."""
         self._attempt: Attempt[tuple[Session, int]] | None = None
         self._patience = FIRST_SECONDS
+        self._anchor = None if anchor is None else Anchor(os.fspath(anchor))
         self._session = Session(url, durable=durable)
         self.ledger = PostgresLedger(self._begin_settling, self._read, self._write)
+        self.restores = Restores(lambda query, values: self._read(query, *values), "overspill.", "%s")
+        if not migrate:
+            return
         try:
-            migrate(self._session)
+            postgres_schema.migrate(self._session)
             [(self.epoch,)] = self._session.execute("INSERT INTO overspill.writers DEFAULT VALUES RETURNING epoch")
             self._session_number = 1
             self._check_that_writers_wait()
@@ -228,7 +241,10 @@ class PostgresStore:
     def _begin_settling(self) -> int:
         """The settler's place, which leaves the writer's to others; the number of the last record that is settled."""
         [(through,)] = self._once_more(_begun_settling)
-        [(seq, hash)] = self._session.execute("SELECT seq, hash FROM overspill.head")
+        [(seq, hash, is_writer)] = self._session.execute(_HEAD, (self.epoch, self._session_number))
+        if not is_writer:
+            self._session.roll_back()
+            raise self._fenced()
         self._head = Head(seq, hash)
         return int(through)
 
@@ -244,6 +260,8 @@ class PostgresStore:
         self._ended()
         if appended is not None:
             self._seen = Head(appended.last_seq, appended.hash)
+            if self._anchor is not None:
+                self._anchor.note(self._seen)
 
     def rollback(self) -> None:
         self._ended()
@@ -294,6 +312,12 @@ class PostgresStore:
 
     def head(self) -> Head:
         return self._head or Head(*self._read("SELECT seq, hash FROM overspill.head")[0])
+
+    def hash_at(self, seq: int) -> bytes | None:
+        if seq == 0:
+            return GENESIS
+        rows = self._read("SELECT hash FROM overspill.segments WHERE last_seq = %s", seq)
+        return rows[0][0] if rows else None
 
     def segments(self, after: int) -> Iterator[Segment]:
         while rows := self._read(_SEGMENTS, after):
@@ -365,10 +389,14 @@ class PostgresStore:
         return form
 
     def outbox(self, after: int) -> Iterator[tuple[int, int]]:
-        """Below the oldest transaction that is still open: no row is given while one with a smaller number may still come, so
-        that who remembers how far they came passes nothing over."""
+        """Up to the first row that is not below the oldest transaction which is still open: no row is given while one with a
+        smaller number may still come, so that who remembers how far they came passes nothing over. Transactions take their
+        numbers in another order than the writer's place."""
         while rows := self._read(_OUTBOX, after):
-            yield from rows  # type: ignore[misc]
+            for first, last, is_below in rows:
+                if not is_below:
+                    return
+                yield first, last
             if len(rows) < ROWS:
                 return
             after = rows[-1][1]
@@ -444,11 +472,31 @@ class PostgresStore:
         query = "SELECT name, value FROM overspill.facts WHERE name = ANY(%b::text[])"
         return {name: value for name, value in self._session.execute(query, (list(facts),)) if facts[name] != value}
 
+    # ---- what is known of the journal elsewhere
+
+    def anchored(self) -> Head | None:
+        return None if self._anchor is None else self._anchor.known()
+
+    def anchor(self) -> None:
+        if self._anchor is not None:
+            self._anchor.note(self.head())
+
+    # ---- for who looks after it
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._read(query, *values)
+
+    def lacks(self) -> tuple[Migration, ...]:
+        """The migrations that it lacks."""
+        return postgres_schema.lacks(self._session)
+
     def close(self) -> None:
         self._closed = True
         if self._attempt is not None:
             self._attempt.give_up()
         self._session.close()
+        if self._anchor is not None:
+            self._anchor.close()
 
 
 def _begun(session: Session) -> list[tuple[Any, ...]]:

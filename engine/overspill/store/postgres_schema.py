@@ -30,14 +30,27 @@ def migrate(session: Session) -> None:
         session.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         missing = _missing(session)
         if missing is None:
-            session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            session.execute(_KEPT)
-        for migration in migrations.shipped("postgres") if missing is None else missing:
+            create(session)
+        for migration in missing or ():
             _apply(session, migration)
         session.execute("COMMIT")
     except BaseException:
         session.roll_back()
         raise
+
+
+def create(session: Session) -> None:
+    """All tables, where there are none; inside a transaction."""
+    session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    session.execute(_KEPT)
+    for migration in migrations.shipped("postgres"):
+        _apply(session, migration)
+
+
+def lacks(session: Session) -> tuple[Migration, ...]:
+    """The migrations that the database lacks. Raises StoreFailure for one that is not ours to serve."""
+    missing = _missing(session)
+    return migrations.shipped("postgres") if missing is None else missing
 
 
 def _apply(session: Session, migration: Migration) -> None:

@@ -8,7 +8,7 @@ and read back, whatever the server, the database or the role have as their own.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -122,6 +122,24 @@ class Session:
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description is not None else []
+        except psycopg.Error as error:
+            raise self._failure(error) from None
+
+    def stream(self, query: str, rows: int) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, so many at a time, inside a transaction."""
+        try:
+            with self._connection.cursor("stream", binary=True) as cursor:  # type: ignore[call-overload]
+                cursor.itersize = rows
+                yield from cursor.execute(query)
+        except psycopg.Error as error:
+            raise self._failure(error) from None
+
+    def copy_in(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Adds rows to `schema.table (column, …)`."""
+        try:
+            with self._cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
         except psycopg.Error as error:
             raise self._failure(error) from None
 

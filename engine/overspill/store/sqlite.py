@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
 from overspill.store import sqlite_schema
+from overspill.store.anchor import SUFFIX, Anchor
+from overspill.store.migrations import Migration
+from overspill.store.restores import Restores
 from overspill.store.sqlite_ledger import SqliteLedger
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
@@ -31,14 +35,27 @@ PAGE_BYTES = 8192
 _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
 
+_left_alone: list[sqlite3.Connection] = []
 _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
 
 
 class SqliteStore:
-    """The store in one file; `:memory:` keeps it in this process. Used by one thread at a time."""
+    """The store in one file; `:memory:` keeps it in this process. Used by one thread at a time.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    `anchor` names the file that knows the journal's end beside it; otherwise it is called like the database, with
+    `-anchor` behind it. `migrate=False` is for looking only, whatever the file's schema is.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, anchor: str | os.PathLike[str] | None = None, migrate: bool = True
+    ) -> None:
         self.path = os.fspath(path)
+        self._migrates = migrate
+        beside = None if self.path == ":memory:" else f"{self.path}{SUFFIX}"
+        named = beside if anchor is None else os.fspath(anchor)
+        self._anchor = None if named is None else Anchor(named)
+        self._appended: Head | None = None
+        """What the transaction appends."""
         self._poisoned: str | None = None
         self._forms: dict[str, Form] = {}
         self._build: Build | None = None
@@ -49,6 +66,11 @@ class SqliteStore:
         self._connection = self._opened()
         self._execute = self._connection.execute
         self.ledger = SqliteLedger(self._connection, self.begin, self._do)
+        self.restores = Restores(lambda query, values: self.rows(query, *values))
+
+    @property
+    def name(self) -> str:
+        return self.path
 
     # ---- opening
 
@@ -89,12 +111,16 @@ class SqliteStore:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         sqlite_schema.check(connection, self.path)
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode=WAL")
+        [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        if mode != "wal" and self.path != ":memory:":  # SQLite says so, and goes on in the other mode
+            what = f"{self.path} cannot have a write-ahead log beside it"
+            raise StoreFailure("disk_error", what, help="check the disk, then open it again")
         connection.execute("PRAGMA synchronous=FULL")
         # A checkpoint stalls one commit; at this size fewer than one commit in a hundred meets one.
         connection.execute("PRAGMA wal_autocheckpoint=8000")
         connection.execute("PRAGMA cache_size=-65536")
-        sqlite_schema.migrate(connection, self.path)
+        if self._migrates:
+            sqlite_schema.migrate(connection, self.path)
         # A process that was killed between a write and its sync leaves a commit that is there and not durable yet: what is
         # read from here on must be.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -107,17 +133,21 @@ class SqliteStore:
         self._do(self._execute, "BEGIN IMMEDIATE")
 
     def commit(self) -> None:
+        appended, self._appended = self._appended, None
         self._do(self._execute, "COMMIT")
         self._build_is_new = False
+        if appended is not None and self._anchor is not None:
+            self._anchor.note(appended)
 
     def rollback(self) -> None:
+        self._appended = None
         if self._build_is_new:
             self._build_number, self._build_is_new = None, False
         if self._connection.in_transaction:
             try:
                 self._execute("ROLLBACK")
             except sqlite3.Error as error:  # the transaction is gone either way; what the disk said decides the rest
-                self._poisoned = str(error)
+                self._failure(error)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -132,6 +162,13 @@ class SqliteStore:
     def head(self) -> Head:
         row = self._do(self._execute, "SELECT last_seq, hash FROM segments ORDER BY first_seq DESC LIMIT 1").fetchone()
         return Head(0, GENESIS) if row is None else Head(*row)
+
+    def hash_at(self, seq: int) -> bytes | None:
+        if seq == 0:
+            return GENESIS
+        query = "SELECT last_seq, hash FROM segments WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1"
+        row = self._do(self._execute, query, (seq,)).fetchone()
+        return None if row is None or row[0] != seq else bytes(row[1])
 
     def segments(self, after: int) -> Iterator[Segment]:
         query = f"SELECT {_SEGMENT} FROM segments WHERE last_seq > ? ORDER BY first_seq"
@@ -148,6 +185,7 @@ class SqliteStore:
         if has_events:
             row = (segment.first_seq, segment.last_seq)
             self._do(self._execute, "INSERT INTO outbox VALUES (?, ?)", row)
+        self._appended = Head(segment.last_seq, segment.hash)
 
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
         found: list[tuple[int, int]] = []
@@ -260,8 +298,34 @@ class SqliteStore:
         kept = self._do(self._execute, query, (json_bytes(list(facts)).decode(),))
         return {name: value for name, value in kept if facts[name] != value}
 
+    # ---- what is known of the journal elsewhere
+
+    def anchored(self) -> Head | None:
+        return None if self._anchor is None else self._anchor.known()
+
+    def anchor(self) -> None:
+        if self._anchor is not None:
+            self._anchor.note(self.head())
+
+    # ---- for who looks after it
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._do(self._execute, query, values).fetchall()
+
+    def each_row(self, query: str) -> Iterator[tuple[Any, ...]]:
+        return iter(self._do(self._execute, query))
+
+    def put_rows(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._do(self._connection.executemany, statement, rows)
+
+    def lacks(self) -> tuple[Migration, ...]:
+        """The migrations that it lacks."""
+        return sqlite_schema.check(self._connection, self.path)
+
     def close(self) -> None:
         self._connection.close()
+        if self._anchor is not None:
+            self._anchor.close()
 
     # ---- failures
 
@@ -272,14 +336,20 @@ class SqliteStore:
             raise self._failure(error) from None
 
     def _failure(self, error: sqlite3.Error) -> StoreFailure:
-        text = str(error)
-        for part, (code, what, help) in _FAILURES.items():
-            if part in text:
-                if code == "disk_error":
-                    self._poisoned = text
-                return StoreFailure(code, f"{self.path} {what}", help=help)
-        self._poisoned = text
-        return StoreFailure("store_error", f"{self.path}: {text}", help="open it again")
+        failure = failure_of(error, self.path)
+        if failure.code in ("disk_error", "store_error") and self._poisoned is None:
+            self._poisoned = str(error)
+            self._leave_alone()
+        return failure
+
+    def _leave_alone(self) -> None:
+        """The last connection of a file writes its log into it when it ends, on top of a sync that has failed. One that may
+        only read, and is there to the end of the process, is the last one instead."""
+        if self.path != ":memory:":
+            with suppress(sqlite3.Error):
+                reader = sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True, check_same_thread=False)
+                _left_alone.append(reader)
+                reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _policy(row: tuple[str, str, int, str]) -> StoredPolicy:
@@ -287,10 +357,21 @@ def _policy(row: tuple[str, str, int, str]) -> StoredPolicy:
     return StoredPolicy(digest, name, version, {file: text.encode() for file, text in _decode_sources(sources).items()})
 
 
+def failure_of(error: sqlite3.Error, path: str) -> StoreFailure:
+    """What SQLite says of the file, and what it means here."""
+    name = getattr(error, "sqlite_errorname", "")
+    for part, (code, what, help) in _FAILURES.items():
+        if part == name or part in str(error):
+            return StoreFailure(code, f"{path} {what}", help=help)
+    return StoreFailure("store_error", f"{path}: {error}", help="open it again")
+
+
+_DISK_FULL = ("disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id")
 _FAILURES = {
     "file is not a database": ("not_a_database", "is not an SQLite database", "name a new file, or the right one"),
     "readonly": ("read_only", "is read-only", "make it writable, or name another file"),
-    "is full": ("disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id"),
+    "is full": _DISK_FULL,
+    "SQLITE_IOERR_SHMSIZE": _DISK_FULL,  # the memory that processes share of the log: before anything is written
     "locked": ("busy", f"was locked by another process for {LOCK_SECONDS} s", "try again, or find who holds it"),
     "disk I/O error": ("disk_error", "had a disk error", "check the disk, then open it again"),
     "unable to open": ("cannot_open", "cannot be opened", "check the path and its permissions"),
@@ -298,4 +379,4 @@ _FAILURES = {
     "CHECK constraint failed": ("refused", "refuses a balance on the wrong side", "reconcile it, and report it"),
     "malformed": ("corrupt", "is damaged", "restore it from a backup"),
 }
-"""What SQLite says, and what it means here."""
+"""What SQLite says, as its code or in its message, and what it means here."""

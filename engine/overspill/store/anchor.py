@@ -1,0 +1,46 @@
+"""An anchor: a small file outside of the database that knows how far its journal was, so that an older copy is recognised.
+
+It is written after each commit and never synced: it may lag behind the journal, and is never ahead of what was durable.
+So a database that ends before its anchor, or has another hash there, is not the one that was decided on last. Who puts
+back both together is not found out; nor is who takes the anchor away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+from overspill.ports.store import Head
+
+SUFFIX = "-anchor"
+_TEXT = re.compile(rb"overspill 1 ([0-9]{19}) ([0-9a-f]{64})\n")
+
+
+class Anchor:
+    """The file at `path`, made with the first commit. What cannot be written is left for the next commit."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file: int | None = None
+
+    def known(self) -> Head | None:
+        """What it says; None where there is no such file, or a torn one."""
+        try:
+            with open(self.path, "rb") as file:
+                match = _TEXT.fullmatch(file.read(256))
+        except OSError:
+            return None
+        return None if match is None else Head(int(match[1]), bytes.fromhex(match[2].decode()))
+
+    def note(self, head: Head) -> None:
+        """The journal ends here, durably."""
+        with suppress(OSError):
+            if self._file is None:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            os.pwrite(self._file, b"overspill 1 %019d %s\n" % (head.seq, head.hash.hex().encode()), 0)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

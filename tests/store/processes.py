@@ -1,0 +1,83 @@
+"""Processes on one database, and what must hold of it whatever became of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from book.folds import Fold
+from overspill import Engine
+from overspill.book.check import check
+from overspill.ports.store import Store
+from overspill.records.journal import Record
+from overspill.records.postings import Posted, posted_from
+from store.places import ANA, POLICY, chain
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+def start(db: str | None, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(WORKER), str(db), *arguments]
+    paths = os.pathsep.join([str(WORKER.parents[1]), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths})
+
+
+def lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
+    """(id, outcome) of each answer, and no half line of one that was killed."""
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            if line.endswith("\n") and line != "ready\n":
+                yield line.split()
+
+
+def funded(db: str | None, credits: int) -> None:
+    with Engine.open(POLICY, db=db) as engine:
+        engine.grant(ANA, "money", str(credits), id="C1")
+
+
+def checked(db: str | None, granted: int, acknowledged: set[str]) -> int:
+    """How many decisions the journal has, when everything about it holds."""
+    with Engine.open(POLICY, db=db, settle=False) as engine:
+        chain(engine._store)
+        records = list(engine.records())
+        assert [record.seq for record in records] == list(range(1, len(records) + 1))
+        assert acknowledged <= {record.id for record in records}
+        assert len({record.id for record in records}) == len(records)
+        allowed = sum(b'"outcome":"allow"' in bytes(record.answer) for record in records[1:])
+        left = sum(lot[1] for lot in engine.account(ANA).pools["money"])
+        assert left == granted - allowed >= 0
+        engine.settle()
+        _settled_once(engine._store, records)
+        return len(records) - 1
+
+
+def _settled_once(store: Store, records: list[Record]) -> None:
+    """What is posted is the fold of the journal, posted by nobody else."""
+    fold = Fold()
+    expected = [(record.seq, fold.post(record)) for record in records]
+    posted = [(seq, posted_from(body)) for seq, body in store.ledger.postings(0)]
+    assert posted == [(seq, one) for seq, one in expected if one != Posted()]
+    assert {(one.account, one.asset): one.amount for one in store.ledger.balances()} == fold.book.balances
+    assert store.ledger.parked() == []
+    rows = (row for _, one in posted for row in one.rows)
+    assert check((one.transaction for _, one in posted if one.transaction), rows) == []
+
+
+def started_worker(db: str | None) -> subprocess.Popen[bytes]:
+    """Settles until it is killed, or until something is wrong that does not pass by itself."""
+    command = [sys.executable, "-m", "overspill", "worker", "--db", str(db), "--every", "5"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def wait(for_it: object) -> None:
+    assert callable(for_it)
+    for _ in range(1200):
+        if for_it():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the engines do not go on")

@@ -1,0 +1,126 @@
+"""Disks that are really full: decisions are refused with one clear failure, nothing is half written, and they go on when there
+is space again."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from overspill import Engine, Request, StoreFailure
+from store.places import ANA, POLICY, chain
+from system.tools import Disk, disk, started, worker
+
+WORKER = Path(__file__).parent / "worker.py"
+GRANTED = 100_000
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Disk]:
+    with disk(tmp_path / "small", 1536) as mounted:
+        yield mounted
+
+
+def _open(small: Disk) -> Engine:
+    return Engine.open(POLICY, db=small.folder / "x.db")
+
+
+def _request(number: int) -> Request:
+    return Request(id=f"r{number}", account=ANA, meters={"credits": 1})
+
+
+def _until_full(engine: Engine, number: int) -> int:
+    """Decides from `number` on; the first one that was refused."""
+    while True:
+        try:
+            engine.decide(_request(number))
+        except StoreFailure as failure:
+            assert (failure.code, failure.help) == ("disk_full", "free some space and ask again with the same id")
+            return number
+        number += 1
+
+
+def _fill(small: Disk) -> Path:
+    """Takes all that is left."""
+    filler = small.folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return filler
+    raise AssertionError("the disk has no end")
+
+
+def _left(engine: Engine) -> int:
+    return sum(lot[1] for lot in engine.account(ANA).pools["money"])
+
+
+def test_a_full_disk_refuses_until_there_is_space_again(small: Disk) -> None:
+    engine, number = _open(small), 0
+    engine.grant(ANA, "money", str(GRANTED), id="C1")
+    for _ in range(3):
+        number = _until_full(engine, number)
+        before = engine.account(ANA)
+        for _ in range(3):
+            assert _until_full(engine, number) == number
+        assert (engine.account(ANA), _left(engine)) == (before, GRANTED - number)
+        assert engine.decide(_request(0)).replayed
+        assert chain(engine._store)[-1] == number + 1
+        small.grow(512)
+        assert not engine.decide(_request(number)).replayed
+        number += 1
+    engine.close()
+    with _open(small) as again:
+        assert _left(again) == GRANTED - number
+        assert all(again.decide(_request(one)).replayed for one in range(number))
+
+
+def test_what_was_killed_on_a_full_disk_lost_nothing(small: Disk) -> None:
+    db = small.folder / "x.db"
+    with _open(small) as engine:
+        engine.grant(ANA, "money", str(GRANTED), id="C1")
+    process = started(worker(WORKER, db, "w", 100_000))
+    assert process.stdout is not None
+    acknowledged = []
+    for line in process.stdout:
+        if line == "! disk_full\n":
+            process.send_signal(signal.SIGKILL)
+            break
+        acknowledged.append(line.strip())
+    process.communicate()
+    _fill(small)
+    with pytest.raises(StoreFailure) as failure:
+        _open(small)
+    assert failure.value.code == "disk_full"
+    small.grow(2048)
+    with _open(small) as engine:
+        assert set(acknowledged[1:]) <= {record.id for record in engine.records()}
+        assert engine.decide(_request(1)).outcome == "allow"
+        chain(engine._store)
+
+
+def test_a_file_that_cannot_be_made_is_made_when_there_is_space(small: Disk) -> None:
+    filler = _fill(small)
+    for _ in range(2):
+        with pytest.raises(StoreFailure) as failure:
+            _open(small)
+        assert failure.value.code == "disk_full"
+    filler.unlink()
+    with _open(small) as engine:
+        engine.grant(ANA, "money", "1", id="C1")
+        assert engine.decide(_request(1)).outcome == "allow"
+
+
+def test_a_disk_that_is_read_only_is_named(small: Disk) -> None:
+    with _open(small) as engine:
+        engine.grant(ANA, "money", "1", id="C1")
+    small.read_only(True)
+    with pytest.raises(StoreFailure) as failure:
+        _open(small)
+    assert failure.value.code == "read_only"
+    small.read_only(False)
+    with _open(small) as engine:
+        assert engine.decide(_request(1)).outcome == "allow"
