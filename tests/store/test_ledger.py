@@ -328,6 +328,8 @@ def test_workers_end_when_they_are_told_to(shared: Place) -> None:
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
         ]
         try:
+            for worker in workers:
+                assert worker.stderr is not None and worker.stderr.readline().startswith("settling ")
             for first in range(0, 600, 20):
                 _asked(engine, first, 20)
             while engine.settlement().waiting:

@@ -63,6 +63,7 @@ def _stopping(over: threading.Event) -> Callable[[int, FrameType | None], None]:
 def _work(store: Store, db: str, over: threading.Event, once: bool, every: int) -> int:
     """How many records were settled."""
     clock = SystemClock()
+    say(f"settling {named(db)}")
     settler, total, told, failed = Settler(store, clock.now), 0, 0, ""
     while not over.is_set():
         try:
