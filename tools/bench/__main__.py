@@ -21,6 +21,7 @@ from in_process import decisions
 from on_postgres import on_postgres
 from peers import peers
 from policy_tests import policy_tests
+from settling import settling
 from starts import starts
 from table import ROWS, shown
 
@@ -38,6 +39,7 @@ def main() -> int:
     accounts(rounds, count)
     growth(rounds, count, arguments.quick)
     durable(seconds, 2 if arguments.quick else 30)
+    settling(*((1, 50_000) if arguments.quick else (4, 1_000_000)))
     policy_tests(1000)
     starts(3 if arguments.quick else 20)
     if arguments.postgres:

@@ -28,8 +28,8 @@ RECORD_BYTES = 850
 """What a decision adds to the journal."""
 
 
-def _open(folder: Path) -> Engine:
-    engine = Engine.open(db=folder / "x.db")
+def filled(engine: Engine) -> Engine:
+    """With accounts of a plan and of credits."""
     for number in range(ACCOUNTS):
         engine.set_attributes(
             {"user": f"u_{number:06d}"}, {"plan": "pro"}, id="s"
@@ -51,7 +51,7 @@ def durable(seconds: float, rounds: int) -> None:
     """One caller for some seconds, 64 callers in rounds; the floors write as many bytes and decide nothing."""
     errors = 0
     with folder() as at:
-        engine = _open(at)
+        engine = filled(Engine.open(db=at / "x.db", settle=False))
         p50s, rates, floors, number = [], [], [], 0
         for _ in range(TURNS):  # in turns, for the disk has its moods
             found, wrong = _alone(engine, number, seconds / TURNS)

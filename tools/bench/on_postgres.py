@@ -34,7 +34,7 @@ def _measured(url: str, bare_url: str, rounds: int) -> None:
     import psycopg
 
     figures: dict[str, list[tuple[float, float, float]]] = {"users": [], "floor": [], "spread": [], "hot": []}
-    with Engine.open(db=url) as engine, psycopg.connect(bare_url, autocommit=True) as connection:
+    with Engine.open(db=url, settle=False) as engine, psycopg.connect(bare_url, autocommit=True) as connection:
         _fill(engine)
         connection.execute("CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)")
         connection.execute("ALTER TABLE t ALTER COLUMN body SET STORAGE EXTERNAL")

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from overspill.runtime.explanations import Explained
     from overspill.runtime.settler import Settlement, Settler
 
-SETTLED_AT_ONCE = 128
-"""Records that one of the engine's own batches of settlement holds at least: decisions wait for it."""
+SETTLED_BESIDE, SETTLED_AT_ONCE = 128, 1024
+"""Records that a batch of settlement holds at least: beside decisions, which wait for it, and when it is asked for."""
 SETTLED_AT_LAST = 8
 """Batches that are settled when an engine is closed."""
 
@@ -152,7 +152,7 @@ class Engine(Operations):
     def settle(self) -> int:
         """Posts everything that waits to be posted: how many records that were. Raises StoreFailure."""
         total = 0
-        while count := self._settle_next():
+        while count := self._settle_next(SETTLED_AT_ONCE):
             total += count
         return total
 
@@ -162,21 +162,21 @@ class Engine(Operations):
 
         return self._combiner.exclusively(lambda: settlement(self._store))
 
-    def _settle_next(self) -> int:
-        return self._combiner.exclusively(self._settle_batch)
+    def _settle_next(self, most: int = SETTLED_BESIDE) -> int:
+        return self._combiner.exclusively(lambda: self._settle_batch(most))
 
-    def _settle_batch(self) -> int:
+    def _settle_batch(self, most: int) -> int:
         if self._settler is None:
             from overspill.runtime.settler import Settler  # who only previews never settles
 
             self._settler = Settler(self._store, self._combiner.now)
-        return self._settler.run(SETTLED_AT_ONCE)
+        return self._settler.run(most)
 
     def _settle_the_rest(self) -> None:
         """What a short-lived process has left, and no more: somebody else's arrears hold up nobody's end."""
         with suppress(StoreFailure):  # it stays in the outbox
             for _ in range(SETTLED_AT_LAST):
-                if not self._settle_next():
+                if not self._settle_next(SETTLED_AT_ONCE):
                     return
 
     # ---- requests
