@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from overspill.account.state import Account
-from overspill.book.chart import LotKey
+from overspill.audit.auditing import Bounds, Given, audited
+from overspill.audit.findings import Finding, Findings
+from overspill.audit.shapes import Balance
+from overspill.audit.streams import Stored
+from overspill.book.amounts import decimal_text
+from overspill.book.chart import LotKey, owner_of
 from overspill.book.post import post
 from overspill.book.state import Book
 from overspill.plan.shapes import LOT_ID, LOT_LEFT
-from overspill.records.journal import FormOf, Record, answered, decode_stored, records_of
+from overspill.records.journal import GENESIS, FormOf, Record, answered, decode_stored, records_of, segment_of
 from overspill.records.postings import Posted, Row, Transaction
 from overspill.words.amounts import SCALE_MAX
 from overspill.words.codec import json_bytes
+from overspill.words.instants import NEVER
 from simulator.disk import Disk
 from simulator.wiring import wired
 from simulator.world import World
@@ -26,6 +32,8 @@ class Fold:
         self.book = Book()
         self.transactions: list[Transaction] = []
         self.rows: list[Row] = []
+        self._records: list[Record] = []
+        self._posted: list[tuple[int, bytes]] = []
         for record in records:
             self.post(record)
 
@@ -34,7 +42,30 @@ class Fold:
         assert isinstance(posted, Posted), posted
         self.transactions += [] if posted.transaction is None else [posted.transaction]
         self.rows += posted.rows
+        self._records.append(record)
+        self._posted.append((record.seq, json_bytes(posted)))
         return posted
+
+    def findings(self) -> list[Finding]:
+        """What an audit of the journal and of all that was posted finds, at every prefix; nobody sweeps here."""
+        found = Findings()
+        segment = segment_of(self._records, GENESIS)
+        given = Given(
+            segments=lambda: [segment],
+            form_of={}.__getitem__,
+            source=Stored((one for one in self._posted if one[1] != b"{}"), found),
+            settled_through=segment.last_seq,
+            balances=sorted(self._balances(), key=lambda one: (one.owner, one.account, one.asset)),
+            parked=(),
+            bounds=Bounds(sweep_within=NEVER),
+        )
+        return audited(given, found).findings
+
+    def _balances(self) -> list[Balance]:
+        return [
+            Balance("/".join(filter(None, ["default", owner_of(account)])), account, asset, decimal_text(amount))
+            for (account, asset), amount in self.book.balances.items()
+        ]
 
 
 def as_read(record: Record, form_of: FormOf) -> Record:

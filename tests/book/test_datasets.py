@@ -12,7 +12,6 @@ import pytest
 from book.folds import Fold, simulated
 from book.scenes import Scene
 from overspill.book.amounts import billionths
-from overspill.book.check import check
 from overspill.records.balances import BalanceUpdate
 from overspill.records.journal import Record
 from overspill.records.monetization import MonetizationEvent
@@ -87,7 +86,7 @@ def test_what_was_absorbed_of_a_stream_that_turns_out_cheaper_is_written_off_no_
     assert [(one.base, one.amount) for one in absorbed] == [("1", "2"), ("-1", "-2")]
     assert fold.book.balance("writeoff:overshoot", "credits") == 0
     assert fold.book.balance("usage:w", "credits") == 14 * 10**9
-    assert check(fold.transactions, fold.rows) == []
+    assert fold.findings() == []
 
 
 # (layers, hundredths, kind) → (reason, charge, layers that covered)

@@ -11,7 +11,6 @@ from book.scenes import NOON, POLICY, Scene, shown
 from overspill import Engine, ManualClock
 from overspill.account import state
 from overspill.book.amounts import billionths, decimal_text, share
-from overspill.book.check import check
 from overspill.book.effects import (
     COUNT_GENERATION,
     COUNT_KEY,
@@ -122,7 +121,7 @@ def test_a_lot_of_a_pool_that_is_no_more_expires_with_what_holds_have_of_it(tmp_
         "expire_lot P\n  2 credits: lot:ana/promo/P → breakage:promotional\n"
         "  2 credits: hold:HOLD:lot:ana/promo/P → breakage:promotional"
     )
-    assert check(fold.transactions, fold.rows) == []
+    assert fold.findings() == []
 
 
 def test_the_places_of_effects_are_the_accounts() -> None:

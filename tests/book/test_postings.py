@@ -12,7 +12,6 @@ import pytest
 
 from book.folds import Fold
 from book.scenes import ANA, BOB, Scene
-from overspill.book.check import check
 from overspill.words.instants import HOUR, MINUTE
 
 ENDS_SOON = "2026-10-05T12:05:00Z"
@@ -417,4 +416,4 @@ def test_a_scene_posts(run: Run, layers: tuple[str, ...], expected: str) -> None
     run(scene)
     assert scene.posted() == expected.strip("\n")
     fold = Fold(scene.engine.records())
-    assert check(fold.transactions, fold.rows) == []
+    assert fold.findings() == []

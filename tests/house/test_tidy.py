@@ -15,7 +15,20 @@ import overspill
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "engine" / "overspill"
 FILES = sorted(ENGINE.rglob("*.py"))
-PURE = ("words", "patterns", "check", "compile", "plan", "account", "decide", "step", "records", "book", "review")
+PURE = (
+    "words",
+    "patterns",
+    "check",
+    "compile",
+    "plan",
+    "account",
+    "decide",
+    "step",
+    "records",
+    "book",
+    "audit",
+    "review",
+)
 FILE_LINES_MAX = 470
 FUNCTION_LINES_MAX = 60
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
+from overspill.book.check import check
 
 from book.folds import Fold, simulated_disk
 from overspill import Engine, ManualClock, Request
 from overspill.book.chart import owner_of
-from overspill.book.check import check
 from overspill.cli.main import run
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.ports.store import Head, Store

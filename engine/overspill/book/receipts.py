@@ -7,11 +7,19 @@ finding.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from overspill.book.recount import Finding
 from overspill.records.journal import Record
 from overspill.words.codec import json_decoder
+
+
+class Finding(NamedTuple):
+    """`stated` is what the journal says, `counted` what the provider charged."""
+
+    what: str
+    stated: str
+    counted: str
+
 
 _decode = json_decoder(dict[str, Any]).decode
 NOTHING = "nothing"

@@ -1,21 +1,17 @@
-"""`explain`, `reconcile`, `diff`: why, whether it adds up, and what a policy change changes."""
+"""`explain`, `diff`: why, and what a policy change changes."""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from overspill.book.recount import Finding, LotKey, Recount, differences, recount
-from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option, say, sources
-from overspill.plan.shapes import LOT_ID, LOT_LEFT
+from overspill.cli.io import existing_db_option, format_option, out, out_json, policy_option, sources
 from overspill.records.sentences import choices
 from overspill.records.sentences import explain as sentences
 from overspill.runtime.engine import Engine
 from overspill.store.opened import named
-from overspill.words.amounts import text_from_steps
 from overspill.words.failures import Failure, PolicyFaults
 
 if TYPE_CHECKING:
@@ -65,39 +61,6 @@ def _lines(answer: dict[str, Any], candidates: list[dict[str, Any]]) -> list[str
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-@click.command()
-@policy_option
-@existing_db_option
-@format_option("text", "json")
-def reconcile(policy: str, db: str, format_: str) -> int:
-    """Count every lot again from the answers alone, and compare with the balances. Exit 1 on any difference."""
-    with Engine.open(policy, db=db) as engine:
-        counted, findings = reconciled(engine)
-    if format_ == "json":
-        out_json(
-            {"decisions": counted.decisions, "entries": counted.entries, "findings": [f._asdict() for f in findings]}
-        )
-    else:
-        for finding in findings:
-            out(f"{finding.what}: the state says {finding.stated}, the answers add up to {finding.counted}")
-        say(f"{counted.decisions} decisions, {counted.entries} entries, {len(findings)} differences")
-    return 1 if findings else 0
-
-
-def reconciled(engine: Engine) -> tuple[Recount, list[Finding]]:
-    """What the journal's answers add up to, and every lot on which the states say otherwise."""
-    counted = recount(engine.records())
-    plan = engine.policies.active().plan
-    scales = {pool.name: pool.unit.scale for pool in plan.pools.values()}
-    stated: dict[LotKey, Decimal] = {}
-    for account in sorted({account for account, _, _ in counted.lots}):
-        for pool, lots in engine.account(account_of(account)).pools.items():
-            for lot in lots:
-                left = text_from_steps(lot[LOT_LEFT], scales.get(pool.split("|")[0], 0))
-                stated[(account, pool, lot[LOT_ID])] = Decimal(left)
-    return counted, differences(counted, stated)
 
 
 def _side(path: str) -> Side:

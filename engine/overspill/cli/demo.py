@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import click
 
-from overspill.cli.audit import reconciled
 from overspill.cli.io import colored, format_option, out
+from overspill.cli.reconcile import of_database
 from overspill.records.answers import Decision, Draw
 from overspill.records.request import Request
 from overspill.runtime.clock import ManualClock
@@ -60,8 +60,14 @@ def demo(db: str | None, format_: str) -> int:
     with _file(db) as path:
         clock = ManualClock(_at("09:00"))
         with Engine.open("codex_sora", db=path, clock=clock) as engine:
-            differences = (_run_json if format_ == "json" else _run)(engine, clock, None if db is None else path)
-    return 1 if differences else 0
+            split = (_run_json if format_ == "json" else _run)(engine, clock)
+            engine.settle()
+        verdict = of_database(path)
+        if format_ == "text":
+            told = "balances reconcile ✓" if verdict.is_clean else f"{len(verdict.findings)} findings ✗"
+            out(f"\n{len(_SCRIPT)} decisions · {verdict.entries} ledger entries · {told}")
+            _next(split, db)
+    return 0 if verdict.is_clean else 1
 
 
 @contextmanager
@@ -93,15 +99,15 @@ def _decide(engine: Engine, clock: ManualClock, turn: _Turn) -> Decision:
     return engine.decide(Request(id=turn.id, account=ANA, fields=turn.fields, meters=turn.meters))
 
 
-def _run_json(engine: Engine, clock: ManualClock, _: str | None) -> int:
+def _run_json(engine: Engine, clock: ManualClock) -> None:
     """The day's decisions, one a line."""
     _prepare(engine)
     for turn in _SCRIPT:
         out(_decide(engine, clock, turn).json.decode())
-    return len(reconciled(engine)[1])
 
 
-def _run(engine: Engine, clock: ManualClock, kept: str | None) -> int:
+def _run(engine: Engine, clock: ManualClock) -> Decision | None:
+    """The day, printed; gives the decision that was split."""
     plan = engine.policies.active().plan
     _prepare(engine)
     layers = sum(len(waterfall.layers) for waterfall in plan.waterfalls)
@@ -113,11 +119,7 @@ def _run(engine: Engine, clock: ManualClock, kept: str | None) -> int:
         _show(turn, decision)
         if len(decision.draws) > 2:
             split = decision
-    counted, findings = reconciled(engine)
-    verdict = "balances reconcile ✓" if not findings else f"{len(findings)} differences ✗"
-    out(f"\n{counted.decisions} decisions · {counted.entries} ledger entries · {verdict}")
-    _next(split, kept)
-    return len(findings)
+    return split
 
 
 def _show(turn: _Turn, decision: Decision) -> None:
@@ -168,7 +170,7 @@ def _next(split: Decision | None, kept: str | None) -> None:
     out("\nnext:")
     if kept is not None and split is not None:
         out(f"  overspill explain {split.id} --db {kept}   why that request was split")
-        out(f"  overspill reconcile --db {kept}   every lot counted again")
+        out(f"  overspill reconcile --db {kept}   every unit explained")
         out(f"  overspill account show u_ana --db {kept}")
     else:
         out("  overspill demo --db demo.db   keep the database, then explain and reconcile it")

@@ -38,7 +38,7 @@ _COMMANDS = {
     "sweep": "operate",
     "worker": "worker",
     "explain": "audit",
-    "reconcile": "audit",
+    "reconcile": "reconcile",
     "export": "export",
     "replay": "replay",
     "diff": "audit",

@@ -1,0 +1,48 @@
+"""Amounts as the audit counts them: whole billionths of a unit, read from canonical decimal text and from nothing else."""
+
+from __future__ import annotations
+
+from overspill.words.kept import kept
+
+SCALE = 10**9
+Amounts = dict[str, int]
+"""Asset → billionths."""
+
+
+def text_of(amount: int) -> str:
+    """11625000000 → `11.625`."""
+    whole, rest = divmod(abs(amount), SCALE)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
+
+
+def _amount(text: str) -> int:
+    whole, _, rest = text.partition(".")
+    found = int(whole) * SCALE + int(rest.ljust(9, "0") or "0") * (-1 if text[:1] == "-" else 1)
+    if text_of(found) != text:
+        raise ValueError(f"`{text[:60]}` is no amount as the journal writes them")
+    return found
+
+
+amount_of = kept(_amount)
+"""`11.625` → 11625000000. Raises ValueError for anything that is not exactly how that amount is written."""
+amount_text = kept(text_of)
+
+
+def part_of(cost: int, amount: int, whole: int) -> int:
+    """What `amount` of a `whole` costs, to the nearest billionth, half to even. Nothing is negative."""
+    double, rest = divmod(2 * cost * amount, whole)
+    near, odd = divmod(double + 1, 2)
+    return near - (near & 1) if odd == 0 and rest == 0 else near
+
+
+def add(to: Amounts, asset: str, amount: int) -> None:
+    to[asset] = to.get(asset, 0) + amount
+
+
+def worth(unit: str, amount: str) -> list[tuple[str, int]]:
+    """What a row tells of, by asset, where that can be read."""
+    try:
+        return [(unit, amount_of(amount))]
+    except ValueError:
+        return []

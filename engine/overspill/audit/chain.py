@@ -1,0 +1,148 @@
+"""The chain: segments → records, each with the exact bytes of its answer (LED5, LED10).
+
+Every byte of the journal is in a hash, every hash is its predecessor's; record numbers have no gap; every record's id is
+derived from its key and is there once, so no key has two records.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+
+from overspill.audit.findings import Findings
+from overspill.records.journal import GENESIS, FormOf, Record, Segment, answered, segment_hash, stored_records
+from overspill.words.codec import JsonFault
+from overspill.words.ids import derived_id, key_text
+
+PREFIXES = {
+    "consume": "dec",
+    "reserve": "dec",
+    "capture": "cap",
+    "extend": "ext",
+    "release": "rel",
+    "expire": "exp",
+    "expire_lot": "exl",
+    "grant": "grt",
+    "set": "set",
+    "void": "vod",
+    "refund": "rfd",
+    "transfer": "trf",
+    "reset": "rst",
+    "grant_reset": "grr",
+    "redeem": "rdm",
+    "reverse": "rvs",
+    "set_top_up": "stu",
+    "top_up": "top",
+    "purchase": "paid",
+    "unpaid": "unp",
+}
+"""Kind of command → how the ids of its records begin."""
+PARTS = 256
+
+
+class Ids:
+    """Which ids were there, eight bytes each: those that may be there twice are looked for again in the end."""
+
+    def __init__(self) -> None:
+        self._parts = [array("q") for _ in range(PARTS)]
+
+    def add(self, id: str) -> None:
+        number = hash(id)
+        self._parts[number % PARTS].append(number)
+
+    def again(self) -> set[int]:
+        """The hashes of those that seem to be there more than once."""
+        found: set[int] = set()
+        for part in self._parts:
+            if len(set(part)) != len(part):
+                seen: set[int] = set()
+                found |= {number for number in part if number in seen or seen.add(number)}  # type: ignore[func-returns-value]
+        return found
+
+
+class Chain:
+    """Reads the journal once; `hash` and `seq` are those behind what was read."""
+
+    def __init__(self, segments: Callable[[], Iterable[Segment]], form_of: FormOf, found: Findings) -> None:
+        self._segments, self._form_of, self._found = segments, form_of, found
+        self.seq, self.at, self.hash = 0, 0, GENESIS
+        self._ids = Ids()
+
+    def records(self) -> Iterator[tuple[Record, bool]]:
+        """The records that can be read, in order, each with whether its answer is written in a form."""
+        found = self._found
+        for segment in self._segments():
+            found.about = (segment.first_seq, "")
+            if segment.previous_hash != self.hash:
+                found.add("chain", "LED10", f"segment {segment.first_seq}", "does not continue the one before it")
+            self.hash = segment_hash(segment.previous_hash, segment.body)
+            if self.hash != segment.hash:
+                found.add("chain", "LED10", f"segment {segment.first_seq}", "has another hash than its bytes")
+                self.hash = segment.hash
+            try:
+                records = stored_records(segment)
+            except (JsonFault, UnicodeDecodeError) as fault:
+                self._unread(segment, fault)
+                continue
+            numbers = [record.seq for record in records]
+            if numbers != list(range(segment.first_seq, segment.last_seq + 1)) or segment.first_seq != self.seq + 1:
+                what = (
+                    f"has records {numbers[:1]} to {numbers[-1:]} behind record {self.seq}, each must follow the last"
+                )
+                found.add("chain", "LED10", f"segment {segment.first_seq}", what)
+            self.seq = segment.last_seq
+            for record in records:
+                found.about = (record.seq, " ".join(record.key))
+                whole = self._checked(record)
+                if whole is not None:
+                    yield whole, bool(record.form)
+        found.about = (0, "")
+        self._twice()
+
+    def _unread(self, segment: Segment, fault: Exception) -> None:
+        what = f"cannot be read: {str(fault)[:200]}"
+        entries = max(segment.last_seq - segment.first_seq + 1, 1)
+        self._found.add("malformed", "LED10", f"segment {segment.first_seq}", what, entries=entries)
+        self.seq = segment.last_seq
+
+    def _checked(self, record: Record) -> Record | None:
+        found, kind = self._found, record.key[2]
+        prefix = PREFIXES.get(kind)
+        if prefix is None:
+            found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
+            return None
+        if record.id != derived_id(key_text(*record.key), prefix):
+            found.add("chain", "LED5", record.id, "is not the id that its key gives")
+        self._ids.add(record.id)
+        for id in record.ids:
+            self._ids.add(id)
+        if record.at < self.at and record.away is None:
+            found.add("chain", "LED10", record.id, "is earlier than the record before it")
+        self.at = max(self.at, record.at)
+        if not record.form:
+            return record
+        try:
+            return answered(record, self._form_of)
+        except (KeyError, ValueError, TypeError, IndexError) as fault:
+            what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
+            found.add("missing", "LED10", record.id, what)
+            return None
+
+    def _twice(self) -> None:
+        again = self._ids.again()
+        if not again:
+            return
+        counts: dict[str, list[int]] = {}
+        for segment in self._segments():
+            try:
+                records = stored_records(segment)
+            except (JsonFault, UnicodeDecodeError):
+                continue
+            for record in records:
+                for id in (record.id, *record.ids):
+                    if hash(id) in again:
+                        counts.setdefault(id, []).append(record.seq)
+        for id, numbers in counts.items():
+            if len(numbers) > 1:
+                what = f"is there {len(numbers)} times, in records {', '.join(map(str, numbers[:5]))}"
+                self._found.add("duplicate", "LED5", id, what, seq=numbers[-1])

@@ -1,0 +1,209 @@
+"""`reconcile`: whether every unit is explained, by a database or by an export alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from overspill.audit.amounts import text_of
+from overspill.audit.auditing import BOUNDS, Bounds, Given, Verdict, audited
+from overspill.audit.findings import Finding, Findings
+from overspill.audit.folder import given_of
+from overspill.audit.shapes import Balance, Parked
+from overspill.audit.snapshots import Snapshots
+from overspill.audit.streams import Stored
+from overspill.cli.io import format_option, out, out_json, say, there
+from overspill.ports.store import Store
+from overspill.records.export import MANIFEST
+from overspill.runtime.clock import SystemClock
+from overspill.store.opened import opened
+from overspill.words.failures import Failure
+from overspill.words.instants import MINUTE
+
+T = TypeVar("T")
+BLOCK = 1 << 20
+"""Bytes that are read at once."""
+SEGMENTS_PAGE, POSTINGS_PAGE = 32, 4096
+SHOWN_MAX = 50
+"""Findings that are shown as text."""
+
+
+@click.command()
+@click.option("--db", type=click.Path(), help="The database: a file, or a postgresql:// URL.")
+@click.option("--export", "folder", type=click.Path(), help="A folder that `overspill export` has written.")
+@click.option(
+    "--late-after", type=click.IntRange(1), default=5, show_default=True, help="Minutes until a record must be settled."
+)
+@click.option(
+    "--sweep-within",
+    type=click.IntRange(1),
+    default=1440,
+    show_default=True,
+    help="Minutes until a hold that is too late for any capture must be over.",
+)
+@format_option("text", "json")
+def reconcile(db: str | None, folder: str | None, late_after: int, sweep_within: int, format_: str) -> int:
+    """Explain every unit, by --db or by --export: the journal, the postings, the three datasets and the balances are counted
+    against each other by a program of its own. Exit 1 on any finding.
+
+    \b
+    overspill reconcile --db x.db
+    overspill reconcile --export march --format json
+    """
+    if (db is None) == (folder is None):
+        raise click.UsageError("name one of --db and --export")
+    bounds = Bounds(late_after=late_after * MINUTE, sweep_within=sweep_within * MINUTE)
+    verdict = of_folder(Path(folder), bounds) if folder is not None else of_database(str(db), bounds)
+    if format_ == "json":
+        out_json(_object(verdict))
+    else:
+        _tell(verdict)
+    return 0 if verdict.is_clean else 1
+
+
+# ---- what is audited
+
+
+def of_database(db: str, bounds: Bounds = BOUNDS) -> Verdict:
+    """Raises StoreFailure for what is no database that can serve."""
+    store = opened(there(db))
+    try:
+        return of_store(store, SystemClock().now(), bounds)
+    finally:
+        store.close()
+
+
+def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
+    """A store as it is now, its snapshots of accounts included; engines and workers may go on."""
+    with store.reading():
+        through = store.ledger.settled().through
+        balances = [Balance(one.owner, one.account, one.asset, text_of(one.amount)) for one in store.ledger.balances()]
+        parked = [
+            Parked(one.parked.record, one.seq, one.at, one.parked.reason, one.parked.of, None)
+            for one in store.ledger.parked()
+        ]
+        head = store.head().seq
+    found = Findings()
+    postings = _paged(store.ledger.postings, lambda one: one[0], POSTINGS_PAGE, through)
+    given = Given(
+        segments=lambda: _paged(store.segments, lambda one: one.last_seq, SEGMENTS_PAGE, head),
+        form_of=store.form,
+        source=Stored(postings, found),
+        settled_through=through,
+        balances=balances,
+        parked=parked,
+        now=now,
+        bounds=bounds,
+        snapshots=Snapshots(lambda key: _snapshot_of(store, key)),
+        policies={one.digest for one in store.policies()},
+    )
+    return _quickly(lambda: audited(given, found))
+
+
+def _paged(read: Callable[[int], Iterator[T]], number: Callable[[T], int], page: int, last: int) -> Iterator[T]:
+    """What `read` gives, a page at a time, up to what was there in the beginning."""
+    after = 0
+    while found := list(islice(read(after), page)):
+        for one in found:
+            if number(one) > last:
+                return
+            yield one
+        after = number(found[-1])
+
+
+def _snapshot_of(store: Store, key: str) -> tuple[int, bytes] | None:
+    found = store.snapshot(key)
+    return None if found is None else (found.seq, found.state)
+
+
+def of_folder(folder: Path, bounds: Bounds = BOUNDS) -> Verdict:
+    """Raises Failure for what is no export, or a part of one."""
+    try:
+        data = (folder / MANIFEST).read_bytes()
+        names = [path.name for path in folder.iterdir() if path.is_file()]
+    except OSError as error:
+        what = f"{folder} is no export: {MANIFEST} cannot be read ({error.strerror})"
+        raise Failure("no_export", what, help="name a folder that `overspill export` has written") from None
+    found = Findings()
+    given = given_of(data, lambda name: _blocks(folder / name), names, found, bounds=bounds)
+    return _quickly(lambda: audited(given, found))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                yield block
+    except OSError as error:
+        raise Failure("unreadable", f"{path}: {error.strerror}", help="check its permissions") from None
+
+
+def _quickly(work: Callable[[], Verdict]) -> Verdict:
+    """Without the collector: nothing here stands in a cycle, and it would look through all accounts again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return work()
+    finally:
+        if was_on:
+            gc.enable()
+
+
+# ---- what is told
+
+
+def _object(verdict: Verdict) -> dict[str, object]:
+    return {
+        "clean": verdict.is_clean,
+        "entries": verdict.entries,
+        "records": verdict.records,
+        "legs": verdict.legs,
+        "rows": verdict.rows,
+        "balances": verdict.balances,
+        "settled_through": verdict.settled_through,
+        "pending": verdict.pending,
+        "explained": verdict.explained,
+        "unexplained": verdict.unexplained,
+        "counts": verdict.counts,
+        "findings": verdict.findings,
+    }
+
+
+def _tell(verdict: Verdict) -> None:
+    for finding in verdict.findings[:SHOWN_MAX]:
+        out(_line(finding))
+    count = sum(verdict.counts.values())
+    if count > SHOWN_MAX:
+        say(f"and {count - SHOWN_MAX} more: `--format json` has them")
+    out(
+        f"{verdict.entries} entries: {verdict.records} records, {verdict.legs} legs, {verdict.rows} rows, "
+        f"{verdict.balances} balances"
+    )
+    waiting = f", {verdict.pending} pending" if verdict.pending else ""
+    out(f"settled through record {verdict.settled_through}{waiting}")
+    out(
+        f"explained {verdict.explained}, unexplained: {_amounts(verdict.unexplained.items()) or 'nothing'}{_found(verdict)}"
+    )
+
+
+def _found(verdict: Verdict) -> str:
+    if verdict.is_clean:
+        return ""
+    return "; findings: " + ", ".join(f"{count} {klass}" for klass, count in verdict.counts.items())
+
+
+def _line(finding: Finding) -> str:
+    where = f"record {finding.seq} ({finding.key})" if finding.key else f"record {finding.seq}" if finding.seq else "-"
+    amounts = _amounts(finding.unexplained.items())
+    return (
+        f"{finding.klass:<9} {finding.code:<5} {where}: {finding.id} {finding.what}{f' [{amounts}]' if amounts else ''}"
+    )
+
+
+def _amounts(amounts: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{amount} {asset}" for asset, amount in amounts)
