@@ -9,13 +9,13 @@ from overspill.runtime.settler import Settler
 
 def copied(seed: int, store: Store, steps: int = 5000) -> Store:
     """The store with the journal of a simulated world, nothing of it settled."""
-    found = simulated_disk(seed, steps)
+    disk = simulated_disk(seed, steps)
     store.begin()
-    for form in found.forms.values():
+    for form in disk.forms.values():
         store.put_form(form)
-    for policy in found.policies.values():
+    for policy in disk.policies.values():
         store.put_policy(policy)
-    for segment in found.segments:
+    for segment in disk.segments:
         store.append(segment, has_events=True)
     store.commit()
     return store
@@ -23,8 +23,9 @@ def copied(seed: int, store: Store, steps: int = 5000) -> Store:
 
 def settled(store: Store, through: int | None = None) -> Store:
     """The store, settled through the segment of that record."""
-    last = store.head().seq if through is None else through
     settler = Settler(store, lambda: 0)
-    while store.ledger.settled().through < last and settler.run(1):
-        pass
+    while store.ledger.settled().through < (store.head().seq if through is None else through):
+        if not settler.run(1 if through is not None else 256):
+            break
+    assert store.ledger.parked() == []
     return store

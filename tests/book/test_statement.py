@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from book.folds import Fold, simulated
-from book.scenes import NOON, Scene, short
+from book.scenes import ANA, NOON, Scene, short
 from book.settled import copied, settled
 from overspill.book import chart
 from overspill.book.amounts import billionths, decimal_text
@@ -31,8 +31,8 @@ ACCOUNTS = ("user/ana", "user/bob", "user/cem", "workspace/red", "workspace/blue
 
 def _statement(scene: Scene, since: int | None = None, until: int | None = None) -> str:
     texts = [None if at is None else instant_text_micros(at) for at in (since, until)]
-    store = settled(scene.engine._store)
-    found = "\n".join(lines(statement(store, "default", "user/ana", *texts)))
+    scene.engine.settle()
+    found = "\n".join(lines(scene.engine.statement(ANA, since=texts[0], as_of=texts[1])))
     return short(found).replace("2026-10-05T", "").replace(".000000Z", "")
 
 

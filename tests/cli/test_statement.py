@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from book.scenes import ANA, NOON, Scene
-from book.settled import settled
 from cli.test_commands import run
 from overspill.store.opened import opened
 from overspill.syntax.validate import problems
@@ -18,16 +17,14 @@ from overspill.words.instants import HOUR
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    """Ana's credits, some used at noon and some an hour later, none of it settled by whoever decided."""
+    """Ana's credits, some used at noon and some an hour later."""
     scene = Scene("money", db=str(tmp_path / "x.db"))
     scene.grant("money", "10", "C")
     scene.consume(300)
     scene.clock.advance(HOUR)
     scene.consume(200)
+    scene.engine.settle()
     scene.engine.close()
-    store = opened(tmp_path / "x.db")
-    settled(store)
-    store.close()
     return "x.db"
 
 
@@ -79,7 +76,7 @@ def test_what_cannot_be_told_is_one_error(db: str, tmp_path: Path, arguments: li
 def test_an_engine_has_it_too() -> None:
     scene = Scene("money")
     scene.grant("money", "10", "C")
-    settled(scene.engine._store)
+    scene.engine.settle()
     found = scene.engine.statement(ANA, as_of="2026-10-05T12:00:01Z")
     assert [(one.pool, one.settled) for one in found.closing] == [("money", "10")]
     assert scene.engine.statement(ANA, as_of="2026-10-05T12:00:00Z").closing == ()

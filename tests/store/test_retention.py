@@ -63,6 +63,20 @@ def test_many_rows_are_forgotten_a_few_at_a_time(store: Store, monkeypatch: pyte
     assert list(store.outbox(0)) == []
 
 
+@pytest.mark.rule("I1")
+def test_settling_goes_on_behind_it(store: Store) -> None:
+    """Settled in parts, and compacted after each: the book is that of a store which forgets nothing."""
+    expected = settled(copied(1, opened(None), 1500))
+    copied(1, store, 1500)
+    for through in (40, 41, 150, store.head().seq):
+        settled(store, through)
+        compact(store)
+    assert list(store.outbox(0)) == []
+    assert list(store.ledger.postings(0)) == list(expected.ledger.postings(0))
+    assert list(store.ledger.balances()) == list(expected.ledger.balances())
+    expected.close()
+
+
 def test_what_is_not_committed_is_not_forgotten(store: Store) -> None:
     settled(copied(1, store, 400))
     rows = list(store.outbox(0))
@@ -121,8 +135,7 @@ def test_a_replay_after_compaction_is_answered_as_before(shared: Place) -> None:
 
 
 def _compacted(place: Place) -> None:
-    store = place.open()
-    settled(store)
+    store = settled(place.open())
     assert compact(store) > 0
     store.close()
     assert place.db is not None
