@@ -13,8 +13,8 @@ from book.folds import Fold
 from overspill import Engine
 from overspill.book.check import check
 from overspill.ports.store import Store
-from overspill.records.journal import Record
 from overspill.records.postings import Posted, posted_from
+from overspill.store.described import described
 from store.places import ANA, POLICY, chain
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -51,13 +51,14 @@ def checked(db: str | None, granted: int, acknowledged: set[str]) -> int:
         allowed = sum(b'"outcome":"allow"' in bytes(record.answer) for record in records[1:])
         left = sum(lot[1] for lot in engine.account(ANA).pools["money"])
         assert left == granted - allowed >= 0
-        engine.settle()
-        _settled_once(engine._store, records)
+        settled_once(engine)
         return len(records) - 1
 
 
-def _settled_once(store: Store, records: list[Record]) -> None:
-    """What is posted is the fold of the journal, posted by nobody else."""
+def settled_once(engine: Engine) -> None:
+    """What is posted, when nothing waits any more, is the fold of the journal, posted by nobody else."""
+    store, records = engine._store, list(engine.records())
+    wait(lambda: not engine.settle() and not _waiting(store))
     fold = Fold()
     expected = [(record.seq, fold.post(record)) for record in records]
     posted = [(seq, posted_from(body)) for seq, body in store.ledger.postings(0)]
@@ -66,6 +67,13 @@ def _settled_once(store: Store, records: list[Record]) -> None:
     assert store.ledger.parked() == []
     rows = (row for _, one in posted for row in one.rows)
     assert check((one.transaction for _, one in posted if one.transaction), rows) == []
+
+
+def _waiting(store: Store) -> int:
+    """Also those that a server does not give yet, as long as somebody else's transaction is open on it."""
+    settling = described(store).settling  # type: ignore[arg-type]
+    assert settling is not None
+    return settling.behind
 
 
 def started_worker(db: str | None) -> subprocess.Popen[bytes]:

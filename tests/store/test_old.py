@@ -26,6 +26,7 @@ from overspill.store.opened import looked_into, opened
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import instant_from_text
 from store.places import chain
+from store.processes import settled_once
 
 OLD = Path(__file__).parent / "old"
 NAMES = sorted(path.stem for path in OLD.glob("*.sql"))
@@ -76,7 +77,7 @@ def old(request: pytest.FixtureRequest) -> Old:
 
 
 def _open(db: str) -> Engine:
-    return Engine.open("codex_sora", db=db, clock=ManualClock(LATER))
+    return Engine.open("codex_sora", db=db, clock=ManualClock(LATER), settle=False)
 
 
 def _request(id: str, tokens: int) -> Request:
@@ -85,7 +86,7 @@ def _request(id: str, tokens: int) -> Request:
 
 
 def _goes_on(old: Old) -> None:
-    """Every answer is known, the open hold is captured, and more is decided."""
+    """Every answer is known, the open hold is captured, more is decided, and all of it is settled."""
     with _open(old.db) as engine:
         before = len(chain(engine._store))
         for number in range(6):
@@ -99,6 +100,7 @@ def _goes_on(old: Old) -> None:
         assert engine.decide(_request("new", 8000)).outcome == "allow"
         assert len(chain(engine._store)) == before + 2
         assert engine.status(ANA).accounts[0].pools
+        settled_once(engine)
     assert run(["reconcile", "--db", old.db]) == 0
 
 

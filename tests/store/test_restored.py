@@ -21,9 +21,12 @@ from overspill.cli.main import run
 from overspill.runtime.build import build
 from overspill.store.backups import backup, restore
 from overspill.store.opened import opened
+from overspill.store.postgres_copies import OWN, TABLES
+from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_from_text
 from store.places import ANA, POLICY, Place, chain
+from store.processes import settled_once
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 
@@ -253,6 +256,45 @@ def test_a_file_moves_to_a_server_and_back(url: str, tmp_path: Path) -> None:
     assert _left(back) == _left(url) == 61
 
 
+def test_an_export_brings_back_what_a_backup_lacks(
+    shared: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _decided(shared.db, 1, 10)
+    made = _backup(shared.db, tmp_path)
+    _decided(shared.db, 11, 25)
+    with _open(shared.db) as engine:
+        engine.settle()
+    export = tmp_path / "export"
+    assert _cli("export", "--db", shared.db, "--out", export) == 0
+    _restore(made, shared.db, replace=True)
+    capsys.readouterr()
+    assert _cli("db", "recover", "--db", shared.db, "--from", export, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["added"] == 15
+    assert _cli("db", "recover", "--db", shared.db, "--from", export) == 0
+    _refused(shared.db, "restored")
+    assert _cli("db", "accept", "--db", shared.db, "--known", export) == 0
+    with _open(shared.db) as engine:
+        assert all(
+            engine.decide(Request(id=f"r{number}", account=ANA, meters={"credits": 1})).replayed
+            for number in range(2, 26)
+        )
+        settled_once(engine)
+    assert _left(shared.db) == 76
+
+
+def test_an_export_of_another_journal_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db, other, export = str(tmp_path / "x.db"), str(tmp_path / "o.db"), tmp_path / "export"
+    _decided(db, 1, 3)
+    _decided(other, 2, 9)
+    assert _cli("export", "--db", other, "--out", export) == 0
+    assert _cli("db", "recover", "--db", db, "--from", export) == 3
+    assert "error[other_history]" in capsys.readouterr().err
+    assert _cli("export", "--db", other, "--out", tmp_path / "part", "--from", "6") == 0
+    assert _cli("db", "recover", "--db", db, "--from", tmp_path / "part") == 3
+    assert "error[records_missing]" in capsys.readouterr().err
+    assert _left(db) == 98
+
+
 # ---- copies that are put back by hand
 
 
@@ -343,3 +385,21 @@ def test_what_is_no_manifest_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "error[unreadable]" in capsys.readouterr().err
     assert _cli("db", "accept", "--db", db) == 2
     assert "error[not_restored]" in capsys.readouterr().err
+
+
+def test_every_table_of_both_stores_is_copied(url: str, tmp_path: Path) -> None:
+    """A table that is added is added to `postgres_copies.TABLES`, or is said to be each store's own."""
+    known = {table.name: set(table.columns.split(", ")) for table in TABLES}
+    with closing(opened(tmp_path / "x.db")) as file, closing(opened(url)) as server:
+        assert isinstance(file, SqliteStore)
+        for name, columns in known.items():
+            assert {column for (column,) in file.rows(f"SELECT name FROM pragma_table_info('{name}')")} == columns
+        in_file = {name for (name,) in file.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        on_server = {
+            name
+            for (name,) in server.rows(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'overspill'::regnamespace AND relkind = 'r'"
+            )
+        }
+    assert in_file - OWN == set(known)
+    assert on_server - OWN == set(known)

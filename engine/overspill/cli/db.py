@@ -217,3 +217,32 @@ def accept(db: str, files: tuple[Path, ...], missing: str | None, actor: str, fo
     else:
         out(f"{named(db)}  accepted at record {head.seq}, " + (f"without {lost}" if lost else "nothing is missing"))
     return 0
+
+
+@db.command()
+@existing_db_option
+@click.option(
+    "--from",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The folder of an export that knows later records.",
+)
+@format_option("text", "json")
+def recover(db: str, folder: Path, format_: str) -> int:
+    """Add to a database that was put back the records that an export has and it lacks.
+
+    \b
+    overspill db recover --db x.db --from exports/november
+    overspill db accept --db x.db --known exports/november
+    """
+    from overspill.store.recovering import recovered
+
+    with closing(opened(db)) as store:
+        count = recovered(store, folder)
+        head = store.head()
+    if format_ == "json":
+        out_json({"added": count, "to": head.seq, "head": head.hash.hex()})
+    else:
+        out(f"{named(db)}  {count} records added, {head.seq} in one chain")
+    return 0
