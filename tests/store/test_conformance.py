@@ -43,6 +43,27 @@ def test_a_segment_is_the_new_end(store: Store) -> None:
     assert chain(store) == [2, 3]
 
 
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+@pytest.mark.parametrize("first", ["append", "write"])
+def test_where_the_end_is_known_a_transaction_is_the_same(store: Store, first: str, ends: str) -> None:
+    kept = put(store)
+    store.begin(store.head())
+    assert store.head() == Head(2, kept.hash)
+    if first == "write":
+        store.put_form(FORM)
+    store.append(segment(store.head()), has_events=True)
+    if first == "append":
+        store.put_form(FORM)
+    store.append(segment(store.head(), 1), has_events=False)
+    assert store.head().seq == 5
+    getattr(store, ends)()
+    done = ends == "commit"
+    assert (chain(store), list(store.outbox(0))) == (([2, 4, 5], [(3, 4)]) if done else ([2], []))
+    store.begin(store.head())
+    store.rollback()
+    put(store)
+
+
 def test_the_end_moves_within_the_transaction(store: Store) -> None:
     store.begin()
     first = segment(store.head())

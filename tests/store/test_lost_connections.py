@@ -14,6 +14,7 @@ import pytest
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.store import postgres as module
+from overspill.store import postgres_writer as writer
 from overspill.store.attempt import Attempt
 from overspill.store.postgres import PostgresStore
 from overspill.words.instants import instant_from_text
@@ -53,7 +54,7 @@ def direct(url: str) -> Iterator[PostgresStore]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ASKED_MAX", 2)
     monkeypatch.setattr(module, "ASKED_EVERY", 0.01)
-    monkeypatch.setattr(module, "AGAIN_SECONDS", 10)
+    monkeypatch.setattr(writer, "AGAIN_SECONDS", 10)
 
 
 def _terminated(server: Server, store: PostgresStore) -> None:
@@ -160,16 +161,16 @@ class Silent:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.answers, self.asked = threading.Event(), 0
-        real = module.Session
+        real = writer.Session
 
         def session(*arguments: Any, **more: Any) -> Any:
             self.asked += 1
             assert self.answers.wait(60)
             return real(*arguments, **more)
 
-        monkeypatch.setattr(module, "FIRST_SECONDS", 0.01)
-        monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
-        monkeypatch.setattr(module, "Session", session)
+        monkeypatch.setattr(writer, "FIRST_SECONDS", 0.01)
+        monkeypatch.setattr(writer, "AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(writer, "Session", session)
 
 
 @pytest.mark.rule("L13")
@@ -179,7 +180,7 @@ def test_a_host_that_does_not_answer_is_asked_once_and_limits_grant_meanwhile(
     with Engine.open(LIMITED, db=url, clock=ManualClock(NOW)) as engine:
         engine.decide(_request("before", 1))
         store: Any = engine._store
-        store._patience = 0.01
+        store._writer._patience = 0.01
         silent = Silent(monkeypatch)
         _terminated(postgres, store)
         assert all(engine.decide(_request(f"r{number}")).allowed for number in range(10))
@@ -187,7 +188,7 @@ def test_a_host_that_does_not_answer_is_asked_once_and_limits_grant_meanwhile(
             engine.decide(_request("more"))
         assert (failure.value.code, silent.asked) == ("unavailable", 1)
         silent.answers.set()
-        assert store._attempt._ended.wait(60)
+        assert store._writer._attempt._ended.wait(60)
         assert engine.decide(_request("after", 89)).allowed
         assert [record.away is None for record in engine.records()] == [True, *[False] * 10, True]
         assert (engine.decide(_request("over")).outcome, silent.asked) == ("deny", 1)
@@ -197,13 +198,13 @@ def test_a_store_that_is_closed_meanwhile_leaves_no_connection(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = PostgresStore(url)
-    store._patience = 0.01
+    store._writer._patience = 0.01
     silent = Silent(monkeypatch)
     _terminated(postgres, store)
     for _ in range(3):
         with pytest.raises(StoreFailure, match="does not answer"):
             store.head()
-    attempt: Any = store._attempt
+    attempt: Any = store._writer._attempt
     store.close()
     silent.answers.set()
     assert attempt._ended.wait(60)
@@ -269,7 +270,7 @@ def test_a_commit_that_arrives_while_its_fate_is_asked_for_is_waited_for(
     way: Proxy, store: PostgresStore, direct: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the old connection cannot be ended, the row's lock says when it is over."""
-    monkeypatch.setattr(module, "_END", "SELECT %s, %s")
+    monkeypatch.setattr(writer, "_END", "SELECT %s, %s")
     way.at_commit = "late"
     threading.Timer(0.5, way.arrived.set).start()
     put(store)

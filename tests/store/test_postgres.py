@@ -15,6 +15,7 @@ import pytest
 
 from overspill import Engine
 from overspill.ports.store import Snapshot
+from overspill.records.written import Hole, form_of
 from overspill.runtime.states import States
 from overspill.store import migrations, opened
 from overspill.store.postgres import PostgresStore
@@ -245,7 +246,7 @@ def test_a_role_that_owns_nothing_else_is_enough(postgres: Server) -> None:
     with closing(PostgresStore(f"postgresql://app:{QUOTED}@{host}/{named}")) as store:
         put(store)
         store.begin()  # a connection that the client gave up, while the server goes on with it
-        lost, store._session = store._session, Session(store._url)
+        lost, store._writer.session = store._session, Session(store._writer._url)
         store._session.close()
         store._session.backend = lost.backend
         store.rollback()
@@ -293,6 +294,81 @@ def test_the_database_itself_keeps_the_chain_whole(store: PostgresStore, url: st
     assert chain(store) == [2]
 
 
+def test_who_knows_the_end_takes_the_place_with_the_commit(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store)
+    sent: list[str] = []
+    real = Session.execute
+
+    def execute(self: Session, statement: str, values: Any = None) -> Any:
+        sent.append(statement.split()[0])
+        return real(self, statement, values)
+
+    monkeypatch.setattr(Session, "execute", execute)
+    for _ in range(3):
+        store.begin(store._seen)
+        store.append(segment(store.head()), has_events=True)
+        store.commit()
+    assert sent == ["WITH"] * 3
+    store.begin(store._seen)
+    store.commit()
+    store.begin(store._seen)
+    store.rollback()
+    assert sent == ["WITH"] * 3
+
+
+def test_who_is_overtaken_changes_nothing_and_takes_the_place_first_for_a_while(
+    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overspill.store.postgres.CROWDED", 2)
+    with closing(PostgresStore(url)) as other:
+        put(store)
+        known = store.head()
+        put(other, 1)
+        for write in (
+            store.commit,
+            lambda: store.put_form(form_of(("a", "b", "c"), (Hole(5, "int"), Hole(6, "int")))),
+        ):
+            store._crowded = 0
+            store.begin(known)
+            store.append(segment(store.head()), has_events=True)
+            with pytest.raises(StoreFailure) as failure:
+                write()
+            store.rollback()
+            assert (failure.value.code, bool(failure.value.help), chain(other)) == ("overtaken", True, [2, 3])
+        for taken_first in (True, True, False):
+            known = store.head()
+            store.begin(known)
+            assert (store._at is None) == taken_first
+            store.append(segment(store.head(), 1), has_events=False)
+            store.commit()
+        assert chain(other) == [2, 3, 4, 5, 6]
+
+
+def test_who_is_fenced_or_not_durable_is_told_so_at_the_commit(store: PostgresStore, url: str) -> None:
+    put(store)
+    for statement, code in (
+        ("SET synchronous_commit = off", "not_durable"),
+        ("SET synchronous_commit = on; UPDATE overspill.writers SET fenced = true", "fenced"),
+    ):
+        store._session.execute(statement)
+        store.begin(store._seen)
+        store.append(segment(store.head()), has_events=True)
+        with pytest.raises(StoreFailure) as failure:
+            store.commit()
+        store.rollback()
+        assert (failure.value.code, chain(store)) == (code, [2])
+
+
+def test_a_good_bye_is_heard_before_anything_is_sent(store: PostgresStore, postgres: Server) -> None:
+    put(store)
+    assert store._session.is_there()
+    postgres.execute(f"SELECT pg_terminate_backend({store._session.backend[0]}, 5000)")
+    assert not store._session.is_there()
+    assert store._session.is_lost
+
+
 def test_a_fenced_writer_appends_nothing_more(store: PostgresStore, url: str) -> None:
     with closing(PostgresStore(url)) as other:
         put(store)
@@ -311,17 +387,17 @@ def test_a_fenced_writer_appends_nothing_more(store: PostgresStore, url: str) ->
 
 def test_a_session_that_comes_late_is_fenced_by_the_one_that_took_its_place(store: PostgresStore) -> None:
     put(store)
-    late, number = store._session, store._session_number
-    store._session = Session(store._url)
+    late, number = store._session, store._writer.number
+    store._writer.session = Session(store._writer._url)
     store._session.execute("UPDATE overspill.writers SET session = session + 1")
-    store._session_number += 1
+    store._writer.number += 1
     put(store)
     newer = store._session
-    store._session, store._session_number = late, number
+    store._writer.session, store._writer.number = late, number
     with pytest.raises(StoreFailure, match="was fenced"):
         put(store)
     late.close()
-    store._session, store._session_number = newer, number + 1
+    store._writer.session, store._writer.number = newer, number + 1
     put(store)
     assert chain(store) == [2, 4, 6]
 

@@ -35,7 +35,7 @@ class SimulatedStore:
 
     # ---- transactions
 
-    def begin(self) -> None:
+    def begin(self, at: Head | None = None) -> None:
         if self.dead:
             raise StoreFailure("store_stopped", "the disk had an error", help="open it again")
         if self._hazard("begin") == "busy":

@@ -75,8 +75,13 @@ class Store(Protocol):
     @property
     def ledger(self) -> Ledger: ...
 
-    def begin(self) -> None:
-        """Takes the writer's place; waits a bounded time for another process."""
+    def begin(self, at: Head | None = None) -> None:
+        """Takes the writer's place; waits a bounded time for another process.
+
+        With `at` whoever begins knows the journal to end there, and can begin again if it does not: a store that is far
+        away may take the place with the commit only, and say `overtaken` then, or at the first thing that is written, if
+        another process has written meanwhile.
+        """
 
     def commit(self) -> None: ...
 
@@ -142,7 +147,7 @@ class Store(Protocol):
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
         """Stores states, the numbers of ids with those of their records, and which accounts buy by themselves; what they
-        leave out stands in the journal after `through`."""
+        leave out stands in the journal after `through`. Of records up to where the last one went all numbers are there."""
 
     def snapshots_through(self) -> int: ...
 

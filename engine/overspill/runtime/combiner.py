@@ -19,7 +19,7 @@ from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
-from overspill.runtime.outage import COMMIT_UNKNOWN, LOST, PASSING, READABLE, Outage
+from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.keys import Identified
@@ -174,11 +174,11 @@ class Combiner:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
             try:
-                done = self._committed(batch)
-            except StoreFailure as lost:
-                if lost.code != LOST:
+                done = self._committed(batch, self.states.head)
+            except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
+                if passing.code not in AT_ONCE:
                     raise
-                done = self._committed(batch)  # nothing has happened, and a new connection may be there at once
+                done = self._committed(batch)
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
@@ -202,11 +202,12 @@ class Combiner:
         if len(self.states.ids) >= SNAPSHOT_EVERY:
             self.snapshot()
 
-    def _committed(self, batch: list[Waiting]) -> Committed:
-        """Decides on the journal's end as it is, and commits. Raises StoreFailure."""
+    def _committed(self, batch: list[Waiting], at: Head | None = None) -> Committed:
+        """Decides on the journal's end, which is taken to be `at`, and commits. Raises StoreFailure."""
         if self._outage is not None:
             self.come_back()
-        self._store.begin()
+            at = None
+        self._store.begin(at)
         try:
             head = self.states.catch_up()
             self._unknown.clear()

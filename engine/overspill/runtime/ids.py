@@ -2,8 +2,8 @@
 
 Ids are random, so indexing each in its own commit would write a page for every one of them: the record that holds an id
 is its durable form, and the index follows with the snapshots. Almost every id asked about is new, and to learn that from
-the index costs a walk down its tree. A filter says so sooner: a table with a mark at the place of every known id. An
-empty place is proof; at a mark the index is asked.
+the index costs a walk down its tree, and the way to a server. A filter says so sooner: a table of bits with a mark at the
+place of every known id. No mark is proof; at a mark the index is asked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from overspill.words.ids import id_number
 PLACES = (2**22 - 1, 2**26 - 1)
 """Sizes of the filter's table, in bytes: 2^k - 1, so that all of a number tells in its remainder."""
 SPARSE = 16
-"""With fewer places an id the next larger table is taken; beyond the largest the filter only tells less and less."""
+"""With fewer bytes an id the next larger table is taken, so that of 128 ids that are new one is asked about; beyond the
+largest the filter only tells less and less."""
 FILLED_AT_ONCE = 1024
 """So many of the index's ids are marked at each call, until all are: nobody waits for a large index to be read."""
 
@@ -66,7 +67,7 @@ class Ids:
                 self._doubles.append((number, seq))
             else:
                 recent[number] = seq
-                self._table[number % len(self._table)] = 1
+                self._table[number % len(self._table)] |= 1 << (number >> 8 & 7)
                 self._marks += 1
 
     def recent(self) -> Iterator[tuple[int, int]]:
@@ -87,7 +88,7 @@ class Ids:
         numbers = [id_number(id) for id in ids]
         table, places = self._table, len(self._table)
         if self._filled_to is None:
-            numbers = [number for number in numbers if table[number % places]]
+            numbers = [number for number in numbers if table[number % places] >> (number >> 8 & 7) & 1]
         else:
             self._fill(self._filled_to)
         return self._records(numbers, ids) if numbers else {}
@@ -96,7 +97,7 @@ class Ids:
         found = self._store.numbers(after, FILLED_AT_ONCE)
         table, places = self._table, len(self._table)
         for number in found:
-            table[number % places] = 1
+            table[number % places] |= 1 << (number >> 8 & 7)
         self._marks += len(found)
         self._filled_to = found[-1] if len(found) == FILLED_AT_ONCE else None
 

@@ -24,8 +24,9 @@ PASSING = ("busy", "disk_full", "read_only", "cannot_open", "unreachable")
 opened again, and what is only kept in memory would be lost."""
 READABLE = ("busy", "disk_full", "read_only")
 """Those of them behind which there is a store that can be read."""
-LOST = "unreachable"
-"""The store was lost before it could have committed."""
+AT_ONCE = ("unreachable", "overtaken")
+"""The failures behind which nothing has happened, and the same may be done at once: the store was lost before it could have
+committed, or another process has written what was not decided on."""
 COMMIT_UNKNOWN = "commit_unknown"
 """The store was lost while it committed, and cannot be asked yet. The same command again finds out."""
 

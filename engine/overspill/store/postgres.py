@@ -3,6 +3,11 @@
 The journal is one chain, so whoever writes holds its end: `begin` locks the row of `head`, waits a bounded time for
 another writer, and the transaction of a batch ends with that lock. In it everything is read as of the last commit.
 
+Who has written last, mostly writes next. `begin` told where the journal is known to end sends nothing: the batch is
+decided, and the statement that appends is a transaction by itself, which takes the lock and commits, in one way to the
+server and back. Has another process written meanwhile, it changes nothing, the store says `overtaken`, and for some
+batches (`CROWDED`) the lock comes first.
+
 Three things keep a writer from adding to a journal that it has not read to its end. The row's lock; the statement that
 appends, which moves the head only from the very record and hash that the batch was decided on, and else changes
 nothing; and the chain itself, a foreign key from each segment to the one before it.
@@ -13,7 +18,7 @@ session is over as soon as the store has made another connection, so that a stat
 up that cannot be asked to stop, `UPDATE overspill.writers SET fenced = true WHERE epoch = …` makes sure that it appends
 nothing more, however late it comes back; its store says `fenced` until it is opened again.
 
-A connection that is lost before COMMIT was sent: the server rolls back, nothing has happened. After that, what became
+A connection that is lost before a commit was sent: the server rolls back, nothing has happened. After that, what became
 of the commit is not known from here, and is found out: on a new connection the old one is ended, the row's lock is
 taken (so that nothing of the old one is under way any more), and the segment's hash is read at its first record. Is it
 there, then the commit has succeeded. Can nobody be asked, the failure is `commit_unknown`: the same id again gives the
@@ -24,7 +29,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -33,11 +38,12 @@ from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form, form_of
 from overspill.store import postgres_schema
+from overspill.store import postgres_sql as sql
 from overspill.store.anchor import Anchor
-from overspill.store.attempt import Attempt
 from overspill.store.migrations import Migration
 from overspill.store.postgres_ledger import PostgresLedger
-from overspill.store.postgres_session import Session
+from overspill.store.postgres_session import Session, Values
+from overspill.store.postgres_writer import Writer
 from overspill.store.restores import Restores
 from overspill.words.codec import json_bytes, json_decoder
 from overspill.words.failures import StoreFailure
@@ -45,64 +51,12 @@ from overspill.words.instants import NEVER
 
 T = TypeVar("T")
 
-FIRST_SECONDS, AGAIN_SECONDS = 5.0, 0.5
-"""So long a new connection is waited for when one was lost, and when the last attempt has failed: whoever asks while an
-attempt is under way is told at once that there is none yet, so that what a policy grants meanwhile is granted."""
+CROWDED = 64
+"""Batches. Whoever was overtaken by another process takes the writer's place before deciding, so many times at least."""
 ASKED_MAX, ASKED_EVERY = 10, 0.5
 """So often, and in such a distance (seconds), a lost commit is asked about before it is called unknown."""
-PAGE, ROWS = 32, 512
-"""Segments, and rows of the outbox, that are read at once."""
 _decode_form = json_decoder(Form).decode
 _decode_sources = json_decoder(dict[str, str]).decode
-
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT seq, hash FROM overspill.head FOR UPDATE"
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT seq, hash FROM overspill.head"
-_BEGIN_SETTLING = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT through FROM overspill.settlement FOR UPDATE"
-_HEAD = """
-SELECT seq, hash, EXISTS (SELECT FROM overspill.writers WHERE epoch = %s AND session = %s AND NOT fenced)
-FROM overspill.head"""
-_END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
-_APPEND = """
-WITH moved AS (
-  UPDATE overspill.head SET seq = %(last)s, hash = %(hash)b
-  WHERE seq = %(first)s - 1 AND hash = %(previous)b AND current_setting('synchronous_commit') IN ('on', 'remote_apply')
-    AND EXISTS (SELECT FROM overspill.writers WHERE epoch = %(epoch)s AND session = %(session)s AND NOT fenced)
-  RETURNING seq),
-put AS (
-  INSERT INTO overspill.segments (first_seq, last_seq, previous_hash, hash, body, build, epoch)
-  SELECT %(first)s, %(last)s, %(previous)b, %(hash)b, %(body)b, %(build)s, %(epoch)s FROM moved),
-announced AS (
-  INSERT INTO overspill.outbox (first_seq, last_seq, written_by)
-  SELECT %(first)s, %(last)s, pg_current_xact_id() FROM moved WHERE %(has_events)s)
-SELECT count(*) FROM moved"""
-_SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
-_SEGMENTS = f"SELECT {_SEGMENT} FROM overspill.segments WHERE last_seq > %s ORDER BY last_seq LIMIT {PAGE}"
-_SEGMENT_AT = f"SELECT {_SEGMENT} FROM overspill.segments WHERE first_seq <= %s ORDER BY first_seq DESC LIMIT 1"
-_OUTBOX = f"""
-SELECT first_seq, last_seq, written_by < pg_snapshot_xmin(pg_current_snapshot()) FROM overspill.outbox
-WHERE last_seq > %s ORDER BY last_seq LIMIT {ROWS}"""
-_DROP_OUTBOX = """
-WITH dropped AS (
-  DELETE FROM overspill.outbox WHERE first_seq IN (
-    SELECT first_seq FROM overspill.outbox WHERE last_seq <= %s ORDER BY first_seq LIMIT %s)
-  RETURNING 1)
-SELECT count(*) FROM dropped"""
-_SNAPSHOTS = """
-INSERT INTO overspill.accounts (key, seq, state, due_at)
-SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bigint[])
-ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, state = excluded.state, due_at = excluded.due_at
-WHERE accounts.seq <= excluded.seq"""
-_IDS = """
-INSERT INTO overspill.ids (number, seq) SELECT * FROM unnest(%s::bigint[], %s::bigint[]) ON CONFLICT DO NOTHING"""
-_POLICIES = "SELECT digest, name, version, sources FROM overspill.policies"
-_TOPPED_UP = "INSERT INTO overspill.topped_up (key) SELECT * FROM unnest(%b::text[]) ON CONFLICT DO NOTHING"
-_BUILD = """
-WITH put AS (
-  INSERT INTO overspill.builds (overspill, kernel, tzdata) VALUES (%(overspill)s, %(kernel)s, %(tzdata)s)
-  ON CONFLICT DO NOTHING RETURNING number)
-SELECT number FROM put UNION ALL
-SELECT number FROM overspill.builds
-WHERE overspill = %(overspill)s AND kernel = %(kernel)s AND tzdata = %(tzdata)s"""
 
 
 class PostgresStore:
@@ -115,10 +69,11 @@ class PostgresStore:
     def __init__(
         self, url: str, *, anchor: str | os.PathLike[str] | None = None, durable: bool = True, migrate: bool = True
     ) -> None:
-        self._url, self._durable, self._closed = url, durable, False
         self._forms: dict[str, Form] = {}
         self._build: Build | None = None
         self._build_number: int | None = None
+        """The number of `_build`, once it is known; as long as its row is not committed, `_build_is_new`."""
+        self._build_is_new = False
         self._builds: dict[int | None, Build | None] = {None: None}
         self._seen = Head(0, GENESIS)
         """The latest end of the journal that was ever seen here under its lock, or committed."""
@@ -126,110 +81,62 @@ class PostgresStore:
         """The journal's end inside a transaction."""
         self._appended: Segment | None = None
         """What the transaction appends."""
-        self._attempt: Attempt[tuple[Session, int]] | None = None
-        self._patience = FIRST_SECONDS
+        self._at: Head | None = None
+        """Where the journal was taken to end, inside a transaction whose place is taken with the commit only."""
+        self._waiting: Values = None
+        """What its statement appends."""
+        self._crowded = 0
+        """So many batches more take the place before they decide."""
         self._anchor = None if anchor is None else Anchor(os.fspath(anchor))
-        self._session = Session(url, durable=durable)
+        self._writer = Writer(url, durable=durable)
         self.ledger = PostgresLedger(self._begin_settling, self._read, self._write)
         self.restores = Restores(lambda query, values: self._read(query, *values), "overspill.", "%s")
         if not migrate:
             return
         try:
             postgres_schema.migrate(self._session)
-            [(self.epoch,)] = self._session.execute("INSERT INTO overspill.writers DEFAULT VALUES RETURNING epoch")
-            self._session_number = 1
-            self._check_that_writers_wait()
+            self._writer.enrol()
         except BaseException:
-            self._session.close()
+            self._writer.close()
             raise
+
+    @property
+    def epoch(self) -> int:
+        return self._writer.epoch
+
+    @property
+    def _session(self) -> Session:
+        return self._writer.session
 
     @property
     def name(self) -> str:
         """The database for people, without its password."""
         return self._session.name
 
-    def _check_that_writers_wait(self) -> None:
-        """What all of this stands on: who asks for a row that another transaction has locked does not get it. Shown on the
-        store's own row, where it is in nobody's way."""
-        lock = f"SELECT FROM overspill.writers WHERE epoch = {self.epoch} FOR UPDATE"
-        second = Session(self._url, durable=self._durable)
-        try:
-            self._session.execute(f"BEGIN; {lock}")
-            second.execute(f"BEGIN; {lock} NOWAIT")
-        except StoreFailure as failure:
-            if failure.code != "busy":
-                raise
-        else:
-            what = f"{self.name} lets a second writer in while a first one holds the place"
-            raise StoreFailure("not_isolated", what, help="connect to PostgreSQL itself, or by a pooler of sessions")
-        finally:
-            second.close()
-            self._session.roll_back()
-
-    # ---- the connection
-
-    def _connected(self) -> Session:
-        """The session; a new one where it was lost, after which nothing comes from the lost one any more."""
-        if not self._session.is_lost:
-            return self._session
-        if self._closed:
-            raise StoreFailure("store_closed", f"{self.name} was closed", help="open the engine again")
-        seconds = 0.0  # for an attempt that somebody has waited for already
-        if self._attempt is None:
-            seconds, self._patience = self._patience, AGAIN_SECONDS
-            self._attempt = Attempt(self._connect, lambda made: made[0].close())
-        try:
-            made = self._attempt.result(seconds)
-        except Exception:
-            self._attempt = None
-            raise
-        if made is None:
-            what = f"{self.name} cannot be reached: it does not answer"
-            raise StoreFailure("unreachable", what, help="check the host, its network and that the server runs")
-        self._attempt, self._patience = None, FIRST_SECONDS
-        self._session, self._session_number = made
-        return self._session
-
-    def _connect(self) -> tuple[Session, int]:
-        """A new session in the place of the lost one, with its number."""
-        session = Session(self._url, durable=self._durable)
-        try:
-            bump = (
-                "UPDATE overspill.writers SET session = session + 1 WHERE epoch = %s AND NOT fenced RETURNING session"
-            )
-            rows = session.execute(bump, (self.epoch,))
-            if not rows:
-                raise self._fenced()
-            session.execute(_END, self._session.backend)
-        except BaseException:
-            session.close()
-            raise
-        return session, rows[0][0]
+    # ---- statements
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows; outside a transaction a connection that turns out to be lost is made once more."""
         if self._head is not None:
             return self._session.execute(query, values)
-        return self._once_more(lambda session: session.execute(query, values))
+        return self._writer.once_more(lambda session: session.execute(query, values))
 
-    def _write(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _write(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
+        """Rows of a statement that changes something, in a transaction that has its place."""
+        if self._at is not None:
+            self._take_place()
         return self._session.execute(statement, values)
-
-    def _once_more(self, act: Callable[[Session], T]) -> T:
-        was_lost = self._session.is_lost
-        session = self._connected()
-        try:
-            return act(session)
-        except StoreFailure:
-            if was_lost or not session.is_lost:
-                raise
-        return act(self._connected())
 
     # ---- transactions
 
-    def begin(self) -> None:
-        [(seq, hash)] = self._once_more(_begun)
+    def begin(self, at: Head | None = None) -> None:
+        if at is not None and at.hash and not self._crowded and self._session.is_there():
+            self._head = self._at = at
+            return
+        [(seq, hash)] = self._writer.once_more(_begun)
         self._head = Head(seq, hash)
+        if at is not None:
+            self._crowded = CROWDED if at.hash and self._head != at else max(self._crowded - 1, 0)
         if seq < self._seen.seq:
             self.rollback()
             what = f"the journal of {self.name} ends at record {seq}, and record {self._seen.seq} was there before"
@@ -240,24 +147,43 @@ class PostgresStore:
 
     def _begin_settling(self) -> int:
         """The settler's place, which leaves the writer's to others; the number of the last record that is settled."""
-        [(through,)] = self._once_more(_begun_settling)
-        [(seq, hash, is_writer)] = self._session.execute(_HEAD, (self.epoch, self._session_number))
+        [(through,)] = self._writer.once_more(_begun_settling)
+        [(seq, hash, is_writer)] = self._session.execute(sql.HEAD, (self.epoch, self._writer.number))
         if not is_writer:
             self._session.roll_back()
-            raise self._fenced()
+            raise self._writer.fenced()
         self._head = Head(seq, hash)
         return int(through)
+
+    def _take_place(self) -> None:
+        """The place that was assumed so far, for what has more to write than one segment. Raises StoreFailure `overtaken`."""
+        appended, waiting, assumed = self._appended, self._waiting, self._at
+        self._at = None
+        [(seq, hash)] = _begun(self._session)
+        if Head(seq, hash) != assumed:
+            raise self._overtaken()
+        if appended is not None:
+            self._add(appended, waiting)
+
+    def _overtaken(self) -> StoreFailure:
+        self._crowded = CROWDED
+        what = f"another process has written to {self.name} meanwhile"
+        return StoreFailure("overtaken", what, help="ask again with the same id")
 
     def commit(self) -> None:
         appended = self._appended
         try:
-            self._session.commit()
+            if self._at is None:
+                self._session.commit()
+            elif appended is not None:
+                self._add(appended, self._waiting)  # by itself a transaction, that takes the place and commits
         except StoreFailure as failure:
             if appended is None or not self._session.is_lost:
                 raise
             self._ended()
             self._find_out(appended, failure)
         self._ended()
+        self._build_is_new = False
         if appended is not None:
             self._seen = Head(appended.last_seq, appended.hash)
             if self._anchor is not None:
@@ -265,20 +191,21 @@ class PostgresStore:
 
     def rollback(self) -> None:
         self._ended()
-        self._build_number = None
+        if self._build_is_new:
+            self._build_number, self._build_is_new = None, False
         self._session.roll_back()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """On one connection: who loses it begins again."""
-        self._head = Head(*self._once_more(_begun_reading)[0])
+        self._head = Head(*self._writer.once_more(_begun_reading)[0])
         try:
             yield
         finally:
             self.rollback()
 
     def _ended(self) -> None:
-        self._head = self._appended = None
+        self._head = self._appended = self._at = self._waiting = None
 
     def _find_out(self, segment: Segment, failure: StoreFailure) -> None:
         """Whether the commit of a segment has succeeded, of which no answer came. Raises StoreFailure where it has not, or
@@ -300,7 +227,7 @@ class PostgresStore:
 
     def _hash_at(self, first_seq: int) -> bytes | None:
         """Under the writer's lock, when whatever was under way is decided."""
-        session = self._connected()
+        session = self._writer.connected()
         try:
             _begun(session)
             rows = session.execute("SELECT hash FROM overspill.segments WHERE first_seq = %s", (first_seq,))
@@ -320,13 +247,15 @@ class PostgresStore:
         return rows[0][0] if rows else None
 
     def segments(self, after: int) -> Iterator[Segment]:
-        while rows := self._read(_SEGMENTS, after):
+        while rows := self._read(sql.SEGMENTS, after):
             yield from map(self._segment, rows)
-            if len(rows) < PAGE:
+            if len(rows) < sql.PAGE:
                 return
             after = rows[-1][1]
 
     def append(self, segment: Segment, *, has_events: bool) -> None:
+        if self._at is not None and self._appended is not None:
+            self._take_place()
         values = {
             "first": segment.first_seq,
             "last": segment.last_seq,
@@ -335,27 +264,30 @@ class PostgresStore:
             "body": segment.body,
             "build": self._number(),
             "epoch": self.epoch,
-            "session": self._session_number,
+            "session": self._writer.number,
             "has_events": has_events,
         }
-        if self._session.execute(_APPEND, values) != [(1,)]:
-            raise self._refused(segment)
+        if self._at is not None:
+            self._waiting = values
+        else:
+            self._add(segment, values)
         self._appended = segment
         self._head = Head(segment.last_seq, segment.hash)
+
+    def _add(self, segment: Segment, values: Values) -> None:
+        if self._session.execute(sql.APPEND, values) != [(1,)]:
+            raise self._refused(segment)
 
     def _refused(self, segment: Segment) -> StoreFailure:
         """Why the head did not move."""
         [(seq, hash)] = self._session.execute("SELECT seq, hash FROM overspill.head")
         if (seq, hash) == (segment.first_seq - 1, segment.previous_hash):
-            return (
-                self._fenced() if self._session.commits_durably() else self._session.not_durable("synchronous_commit")
-            )
+            durable = self._session.commits_durably()
+            return self._writer.fenced() if durable else self._session.not_durable("synchronous_commit")
+        if self._at is not None:
+            return self._overtaken()
         what = f"the journal of {self.name} ends at record {seq}, and not where the batch was decided on"
         return StoreFailure("head_moved", what, help="open the engine again")
-
-    def _fenced(self) -> StoreFailure:
-        what = f"writer {self.epoch} of {self.name} was fenced"
-        return StoreFailure("fenced", what, help="if this process is to write all the same, open the engine again")
 
     def find(self, numbers: Sequence[int]) -> Sequence[tuple[int, int]]:
         query = "SELECT number, seq FROM overspill.ids WHERE number = ANY(%b::bigint[])"
@@ -366,7 +298,7 @@ class PostgresStore:
         return [number for (number,) in self._read(query, after, most)]
 
     def record(self, seq: int) -> Record:
-        [row] = self._read(_SEGMENT_AT, seq)
+        [row] = self._read(sql.SEGMENT_AT, seq)
         return record_of(self._segment(row), seq, self.form)
 
     def _segment(self, row: tuple[Any, ...]) -> Segment:
@@ -375,7 +307,7 @@ class PostgresStore:
 
     def put_form(self, form: Form) -> None:
         put = "INSERT INTO overspill.forms VALUES (%s, %b) ON CONFLICT DO NOTHING"
-        self._session.execute(put, (form.id, json_bytes(form)))
+        self._write(put, (form.id, json_bytes(form)))
 
     def form(self, id: str) -> Form:
         form = self._forms.get(id)
@@ -392,17 +324,17 @@ class PostgresStore:
         """Up to the first row that is not below the oldest transaction which is still open: no row is given while one with a
         smaller number may still come, so that who remembers how far they came passes nothing over. Transactions take their
         numbers in another order than the writer's place."""
-        while rows := self._read(_OUTBOX, after):
+        while rows := self._read(sql.OUTBOX, after):
             for first, last, is_below in rows:
                 if not is_below:
                     return
                 yield first, last
-            if len(rows) < ROWS:
+            if len(rows) < sql.ROWS:
                 return
             after = rows[-1][1]
 
     def drop_outbox(self, through: int, most: int) -> int:
-        return int(self._session.execute(_DROP_OUTBOX, (through, most))[0][0])
+        return int(self._session.execute(sql.DROP_OUTBOX, (through, most))[0][0])
 
     # ---- builds
 
@@ -413,7 +345,7 @@ class PostgresStore:
         """The number of the build that appends, whose row is put with its first segment."""
         if self._build_number is None and self._build is not None:
             values = {"overspill": self._build.overspill, "kernel": self._build.kernel, "tzdata": self._build.tzdata}
-            self._build_number = self._session.execute(_BUILD, values)[0][0]
+            self._build_number, self._build_is_new = self._write(sql.BUILD, values)[0][0], True
         return self._build_number
 
     def _build_of(self, number: int | None) -> Build | None:
@@ -440,14 +372,14 @@ class PostgresStore:
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
         rows = sorted((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
-        numbers, keys = sorted(ids), sorted(topped_up)
+        numbers, keys = sorted(set(ids)), sorted(topped_up)
         if rows:
-            self._session.execute(_SNAPSHOTS, [list(column) for column in zip(*rows, strict=True)])
+            self._write(sql.SNAPSHOTS, [list(column) for column in zip(*rows, strict=True)])
         if numbers:  # many: as text they are made, sent and read in a tenth of the time
-            self._session.execute(_IDS, [f"{{{','.join(map(str, column))}}}" for column in zip(*numbers, strict=True)])
+            self._write(sql.IDS, [f"{{{','.join(map(str, column))}}}" for column in zip(*numbers, strict=True)])
         if keys:
-            self._session.execute(_TOPPED_UP, [keys])
-        self._session.execute("UPDATE overspill.head SET snapshots_through = %s", (through,))
+            self._write(sql.TOPPED_UP, [keys])
+        self._write("UPDATE overspill.head SET snapshots_through = %s", (through,))
 
     def snapshots_through(self) -> int:
         return int(self._read("SELECT snapshots_through FROM overspill.head")[0][0])
@@ -457,18 +389,18 @@ class PostgresStore:
     def put_policy(self, policy: StoredPolicy) -> None:
         sources = json_bytes({name: data.decode("utf-8") for name, data in policy.sources.items()}).decode()
         put = "INSERT INTO overspill.policies VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-        self._session.execute(put, (policy.digest, policy.name, policy.version, sources))
+        self._write(put, (policy.digest, policy.name, policy.version, sources))
 
     def policy(self, digest: str) -> StoredPolicy | None:
-        rows = self._read(f"{_POLICIES} WHERE digest = %s", digest)
+        rows = self._read(f"{sql.POLICIES} WHERE digest = %s", digest)
         return _policy(rows[0]) if rows else None
 
     def policies(self) -> Iterable[StoredPolicy]:
-        return map(_policy, self._read(f"{_POLICIES} ORDER BY digest"))
+        return map(_policy, self._read(f"{sql.POLICIES} ORDER BY digest"))
 
     def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
         put = "INSERT INTO overspill.facts SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
-        self._session.execute(put, (list(facts), list(facts.values())))
+        self._write(put, (list(facts), list(facts.values())))
         query = "SELECT name, value FROM overspill.facts WHERE name = ANY(%b::text[])"
         return {name: value for name, value in self._session.execute(query, (list(facts),)) if facts[name] != value}
 
@@ -491,25 +423,22 @@ class PostgresStore:
         return postgres_schema.lacks(self._session)
 
     def close(self) -> None:
-        self._closed = True
-        if self._attempt is not None:
-            self._attempt.give_up()
-        self._session.close()
+        self._writer.close()
         if self._anchor is not None:
             self._anchor.close()
 
 
 def _begun(session: Session) -> list[tuple[Any, ...]]:
     """The writer's place: the journal's end, locked."""
-    return _locked(session, _BEGIN)
+    return _locked(session, sql.BEGIN)
 
 
 def _begun_reading(session: Session) -> list[tuple[Any, ...]]:
-    return _locked(session, _BEGIN_READING)
+    return _locked(session, sql.BEGIN_READING)
 
 
 def _begun_settling(session: Session) -> list[tuple[Any, ...]]:
-    return _locked(session, _BEGIN_SETTLING)
+    return _locked(session, sql.BEGIN_SETTLING)
 
 
 def _locked(session: Session, begin: str) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ and read back, whatever the server, the database or the role have as their own.
 from __future__ import annotations
 
 import contextlib
+import selectors
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -165,6 +166,18 @@ class Session:
     def is_lost(self) -> bool:
         return self._connection.closed or self._connection.pgconn.status != ConnStatus.OK
 
+    def is_there(self) -> bool:
+        """Whether an idle connection still is, as far as can be told without asking: what the other side has said by itself is
+        read, and it mostly is good-bye."""
+        connection = self._connection.pgconn
+        try:
+            while not self.is_lost and _can_be_read(connection.socket):
+                connection.consume_input()
+                connection.is_busy()
+        except psycopg.Error:
+            self.close()
+        return not self.is_lost
+
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):
             self._connection.close()
@@ -173,6 +186,12 @@ class Session:
         if error.diag.severity_nonlocalized in ("FATAL", "PANIC"):  # the server says good-bye
             self.close()
         return _unreachable(error, self.name) if self.is_lost else _failure_of(error, self.name)
+
+
+def _can_be_read(socket: int) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(socket, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _parts(url: str) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class SqliteStore:
 
     # ---- transactions
 
-    def begin(self) -> None:
+    def begin(self, at: Head | None = None) -> None:
         if self._poisoned is not None:
             raise StoreFailure("store_stopped", f"{self.path} had a disk error: {self._poisoned}", help="open it again")
         self._do(self._execute, "BEGIN IMMEDIATE")
