@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from overspill import Engine
 
 if TYPE_CHECKING:
+    from support import nats as nats_server
     from support.postgres import Server
 
 settings.register_profile(
@@ -52,6 +53,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server, started when the first test asks for it."""
     from support.postgres import Server
+
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[nats_server.Server]:
+    """A NATS server with JetStream, started when the first test asks for it."""
+    from support.nats import Server
 
     with Server() as server:
         yield server

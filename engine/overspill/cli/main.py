@@ -11,7 +11,7 @@ import click
 
 from overspill.cli.io import report, report_json
 from overspill.words.diagnostics import did_you_mean
-from overspill.words.failures import Failure, PolicyFaults, StoreFailure
+from overspill.words.failures import Failure, PolicyFaults, StoreFailure, StreamFailure
 
 _COMMANDS = {
     "demo": "demo",
@@ -37,6 +37,7 @@ _COMMANDS = {
     "top-up": "top_ups",
     "sweep": "operate",
     "worker": "worker",
+    "relay": "streaming",
     "explain": "audit",
     "reconcile": "reconcile",
     "export": "export",
@@ -121,7 +122,7 @@ def run(arguments: list[str]) -> int:
         else:
             error.show()
         return 2
-    except StoreFailure as failure:
+    except (StoreFailure, StreamFailure) as failure:
         show(failure)
         return 3
     except (PolicyFaults, Failure) as failure:

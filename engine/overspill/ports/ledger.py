@@ -58,6 +58,14 @@ class ParkedRecord(Struct, frozen=True):
     body: bytes = b""
 
 
+class Relayed(Struct, frozen=True):
+    """How far the outbox is relayed into a stream: through the record of this number, whose message, or a later one, stands
+    at `position` there."""
+
+    through: int = 0
+    position: int = 0
+
+
 class Ledger(Protocol):
     """Raises StoreFailure, as the store it is a part of does."""
 
@@ -96,4 +104,11 @@ class Ledger(Protocol):
 
     def parked(self) -> Sequence[ParkedRecord]:
         """What waits for somebody to look, the earliest first."""
+        ...
+
+    def relayed(self, stream: str) -> Relayed: ...
+
+    def relay(self, stream: str, before: Relayed, now: Relayed) -> bool:
+        """Remembers, durably and outside of any transaction, how far a stream is; False, and nothing, where it is no longer as
+        `before`: another relay went on."""
         ...

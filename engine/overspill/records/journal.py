@@ -65,6 +65,11 @@ class Record(Light, frozen=True, kw_only=True, omit_defaults=True):
         """SHA-256 of the command, in hex: tells a repetition from another payload under one key."""
         return sha256(self.command).hexdigest()
 
+    @property
+    def moves(self) -> bool:
+        """Whether there may be something to settle; a denial has nothing."""
+        return bool(self.effects) or self.key[2] == "reverse"  # what it gives back may be over
+
 
 class Segment(msgspec.Struct, frozen=True):
     """The records of one durable commit: `first_seq` to `last_seq`, as lines of JSON; `build` is by which program they

@@ -344,7 +344,7 @@ class Combiner:
         for form in forms.values():
             self._store.put_form(form)
         segment = segment_of(records, previous_hash)
-        self._to_settle = any(map(_moves, records))
+        self._to_settle = any(record.moves for record in records)
         self._store.append(segment, has_events=self._to_settle)
         return Head(segment.last_seq, segment.hash), records
 
@@ -391,11 +391,6 @@ class Combiner:
         except StoreFailure:
             return
         self.states.snapshotted()
-
-
-def _moves(record: Record) -> bool:
-    """Whether there may be something to settle; a denial has nothing."""
-    return bool(record.effects) or record.key[2] == "reverse"  # what it gives back may be over
 
 
 def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:

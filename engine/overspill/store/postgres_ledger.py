@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled
 from overspill.records.postings import Parked
 
 PAGE, BALANCES_PAGE = 512, 4096
@@ -38,6 +38,11 @@ _ALL = f"SELECT seq, body::text FROM overspill.postings WHERE seq > %s ORDER BY 
 _OF = f"""
 SELECT seq, body::text FROM overspill.entries JOIN overspill.postings USING (seq)
 WHERE owner = %s AND seq > %s AND seq <= %s ORDER BY seq LIMIT {PAGE}"""
+
+_RELAY = """
+INSERT INTO overspill.relays VALUES (%s, %s, %s)
+ON CONFLICT (stream) DO UPDATE SET through = excluded.through, position = excluded.position
+WHERE (relays.through, relays.position) = (%s, %s) RETURNING true"""
 
 
 class PostgresLedger:
@@ -116,6 +121,14 @@ class PostgresLedger:
     def parked(self) -> Sequence[ParkedRecord]:
         query = "SELECT record, reason, of_what, seq, at, body FROM overspill.parked ORDER BY seq, record"
         return [ParkedRecord(Parked(record, reason, of), *rest) for record, reason, of, *rest in self._read(query)]
+
+    def relayed(self, stream: str) -> Relayed:
+        rows = self._read("SELECT through, position FROM overspill.relays WHERE stream = %s", stream)
+        return Relayed(*rows[0]) if rows else Relayed()
+
+    def relay(self, stream: str, before: Relayed, now: Relayed) -> bool:
+        values = (stream, now.through, now.position, before.through, before.position)
+        return bool(self._read(_RELAY, *values))
 
 
 def _balance(row: tuple[Any, ...]) -> Balance:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from sqlite3 import Connection, Cursor
 from typing import cast
 
-from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled
 from overspill.records.postings import Parked, ParkedReason
 from overspill.words.codec import json_bytes
 
@@ -15,6 +15,11 @@ _OWNED = " WHERE owner IN (SELECT value FROM json_each(?))"
 _BALANCE = "INSERT INTO balances VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET amount = excluded.amount"
 _OF = """
 SELECT seq, body FROM entries JOIN postings USING (seq) WHERE owner = ? AND seq > ? AND seq <= ? ORDER BY seq"""
+
+_RELAY = """
+INSERT INTO relays VALUES (?, ?, ?)
+ON CONFLICT (stream) DO UPDATE SET through = excluded.through, position = excluded.position
+WHERE (relays.through, relays.position) = (?, ?)"""
 
 
 class SqliteLedger:
@@ -89,6 +94,14 @@ class SqliteLedger:
         return [
             ParkedRecord(Parked(record, cast("ParkedReason", reason), of), *rest) for record, reason, of, *rest in rows
         ]
+
+    def relayed(self, stream: str) -> Relayed:
+        row = self._all("SELECT through, position FROM relays WHERE stream = ?", stream).fetchone()
+        return Relayed() if row is None else Relayed(*row)
+
+    def relay(self, stream: str, before: Relayed, now: Relayed) -> bool:
+        values = (stream, now.through, now.position, before.through, before.position)
+        return self._all(_RELAY, *values).rowcount > 0
 
 
 def _balance(row: tuple[str, str, str, str]) -> Balance:

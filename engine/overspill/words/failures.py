@@ -38,3 +38,7 @@ class PolicyFaults(Failure):
 
 class StoreFailure(Failure):
     """The store refused or is not what it should be; the operation has changed nothing."""
+
+
+class StreamFailure(Failure):
+    """The server of a stream refused or is not there. What it was to be told stands in the outbox."""

@@ -1,0 +1,80 @@
+"""`relay`, and what the commands that speak to a NATS server share: their options, and an end that a signal asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from typing import TypeVar
+
+import click
+
+from overspill.cli.io import existing_db_option, out, say
+from overspill.runtime.clock import SystemClock
+from overspill.store.opened import named, opened
+from overspill.stream.opened import broker_at
+from overspill.stream.work import Work
+
+T = TypeVar("T")
+
+_NATS = "The server: nats://USER:PASSWORD@HOST:4222, several with commas; better in the environment, as NATS_URL."
+nats_option = click.option("--nats", "url", envvar="NATS_URL", metavar="URL", help=_NATS)
+needed_nats_option = click.option("--nats", "url", envvar="NATS_URL", metavar="URL", required=True, help=_NATS)
+stream_option = click.option(
+    "--stream", default="overspill", show_default=True, help="The stream, and the first word of its subjects."
+)
+
+
+def until_stopped(act: Callable[[Work], Awaitable[T]]) -> T:
+    """Runs it; SIGTERM and SIGINT ask for the end of its work."""
+
+    async def ran() -> T:
+        work = Work()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, work.stop)
+        try:
+            return await act(work)
+        finally:
+            work.close()
+
+    return asyncio.run(ran())
+
+
+@click.command()
+@existing_db_option
+@needed_nats_option
+@stream_option
+@click.option("--from", "begin", type=click.IntRange(min=1), help="Publish again from the record of this number on.")
+@click.option(
+    "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Of the stream, where it is made."
+)
+@click.option("--once", is_flag=True, help="End when everything that is there is published.")
+def relay(db: str, url: str, stream: str, begin: int | None, replicas: int, once: bool) -> int:
+    """Publish what is to be settled to a stream of NATS JetStream, as it comes, until stopped.
+
+    \b
+    overspill relay --db postgresql://… --nats nats://127.0.0.1:4222
+    """
+    broker = broker_at(url, stream)
+
+    async def relayed(work: Work) -> int:
+        from overspill.stream.relay import Relay
+
+        with closing(opened(db)) as store:
+            try:
+                await broker.connect()
+                one = Relay(store, broker, stream, SystemClock(), work, begin=begin, replicas=replicas)
+                say(f"relaying {named(db)} into the stream {stream} of {broker.name}")
+                more = await one.step()  # what is wrong from the start is said at once
+                while once and more and not work.stopped:
+                    more = await one.step()
+                if not once:
+                    await work.run(one.step)
+                return one.published
+            finally:
+                await broker.close()
+
+    count = until_stopped(relayed)
+    out(f"{count} {'message' if count == 1 else 'messages'} published")
+    return 0

@@ -1,0 +1,7 @@
+-- How far the outbox is relayed into a stream: through which record, and where in the stream the last message stands.
+
+CREATE TABLE relays (
+  stream text COLLATE "C" PRIMARY KEY,
+  through bigint NOT NULL DEFAULT 0 CHECK (through >= 0),
+  position bigint NOT NULL DEFAULT 0 CHECK (position >= 0)
+) WITH (fillfactor = 10);

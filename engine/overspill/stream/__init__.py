@@ -1,0 +1,1 @@
+"""Settlement over NATS JetStream: the relay from the outbox into a stream, and the settler that a stream wakes."""
