@@ -10,44 +10,20 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
-from overspill.book.check import check
 
-from book.folds import Fold, simulated_disk
+from book.folds import simulated_disk
 from overspill import Engine, ManualClock, Request
-from overspill.book.chart import owner_of
+from overspill.book.check import check
 from overspill.cli.main import run
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.ports.store import Head, Store
 from overspill.records.journal import GENESIS, Record, records_of, segment_of
-from overspill.records.postings import Parked, Posted, posted_from
+from overspill.records.postings import Parked
 from overspill.runtime.settler import Settler, settlement
 from overspill.words.codec import Raw, replace
 from overspill.words.failures import StoreFailure
+from store.ledgers import SEED, expected, same_as_the_fold, settled, written
 from store.places import ANA, POLICY, Place
-
-SEED = 11
-
-
-def _written(store: Store, seed: int = SEED) -> list[Record]:
-    """The journal of a simulated world, in the store."""
-    disk = simulated_disk(seed)
-    store.begin()
-    for form in disk.forms.values():
-        store.put_form(form)
-    for segment in disk.segments:
-        store.append(segment, has_events=True)
-    store.commit()
-    return list(records_of(disk.segments, store.form))
-
-
-def _settled(store: Store) -> list[tuple[int, Posted]]:
-    return [(seq, posted_from(body)) for seq, body in store.ledger.postings(0)]
-
-
-def _expected(records: list[Record]) -> list[tuple[int, Posted]]:
-    fold = Fold()
-    posted = [(record.seq, fold.post(record)) for record in records]
-    return [(seq, one) for seq, one in posted if one != Posted()]
 
 
 def _quiet(*_: object, **__: object) -> None:
@@ -65,21 +41,11 @@ def _all(store: Store, most: int = 256) -> int:
     return total
 
 
-def _same_as_the_fold(store: Store, records: list[Record]) -> None:
-    assert _settled(store) == _expected(records)
-    fold = Fold(records)
-    balances = {(one.account, one.asset): one.amount for one in store.ledger.balances()}
-    assert balances == fold.book.balances
-    for one in store.ledger.balances():
-        assert one.owner == ("default/" + owner_of(one.account)).rstrip("/")
-    assert store.ledger.parked() == []
-
-
 @pytest.mark.rule("S6")
 @pytest.mark.parametrize("most", [1, 50, 100_000])
 def test_what_is_settled_is_the_fold_of_the_journal(store: Store, most: int) -> None:
     """In batches of any size, each by a settler that knows nothing from before."""
-    records = _written(store)
+    records = written(store)
     before = settlement(store)
     assert (before.through, before.waiting, before.oldest_at) == (0, len(records), records[0].at)
     assert before.lag(records[0].at + 7) == 7
@@ -88,11 +54,11 @@ def test_what_is_settled_is_the_fold_of_the_journal(store: Store, most: int) -> 
             pass
     else:
         assert _all(store, most) == len(records)
-    _same_as_the_fold(store, records)
+    same_as_the_fold(store, records)
     after = settlement(store)
     assert (after.through, after.waiting, after.oldest_at, after.parked) == (records[-1].seq, 0, None, 0)
     assert (_all(store), after.lag(0)) == (0, 0)
-    posted = [posted for _, posted in _settled(store)]
+    posted = [posted for _, posted in settled(store)]
     assert (
         check((one.transaction for one in posted if one.transaction), (row for one in posted for row in one.rows)) == []
     )
@@ -101,7 +67,7 @@ def test_what_is_settled_is_the_fold_of_the_journal(store: Store, most: int) -> 
 @pytest.mark.rule("S6")
 def test_many_settlers_settle_each_record_once(shared: Place) -> None:
     store = shared.open()
-    records = _written(store)
+    records = written(store)
     failures: list[BaseException] = []
 
     def settle() -> None:
@@ -119,7 +85,7 @@ def test_many_settlers_settle_each_record_once(shared: Place) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    _same_as_the_fold(store, records)
+    same_as_the_fold(store, records)
     store.close()
 
 
@@ -130,7 +96,7 @@ class _Crash(Exception):
 @pytest.mark.rule("S6")
 def test_a_settler_that_fails_has_settled_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it fails, and then goes on itself."""
-    records, chance, settler = _written(store), Random(1), _settler(store)
+    records, chance, settler = written(store), Random(1), _settler(store)
     commit, settle = store.commit, store.ledger.settle
     failed = done = 0
 
@@ -145,15 +111,15 @@ def test_a_settler_that_fails_has_settled_nothing(store: Store, monkeypatch: pyt
     monkeypatch.setattr(store, "commit", fails(commit))
     monkeypatch.setattr(store.ledger, "settle", fails(settle))
     while done < len(records):
-        before = len(_settled(store))
+        before = len(settled(store))
         try:
             done += settler.run(60)
         except _Crash:
             failed += 1
-            assert len(_settled(store)) == before
+            assert len(settled(store)) == before
     assert failed > 3
     monkeypatch.undo()
-    _same_as_the_fold(store, records)
+    same_as_the_fold(store, records)
 
 
 # ---- what cannot be posted
@@ -188,7 +154,7 @@ def test_what_cannot_be_posted_is_parked_and_stops_nothing_else(store: Store) ->
     assert [one["record"] for one in told] == [one.parked.record for one in parked]
     assert settlement(store).through == records[-1].seq
     waits = {one.parked.record for one in parked}
-    assert len(_settled(store)) == len(_expected(records)) - len(waits)
+    assert len(settled(store)) == len(expected(records)) - len(waits)
 
 
 # ---- the port
@@ -315,7 +281,7 @@ def test_a_worker_settles_what_engines_leave(
     assert run(["worker", "--db", str(shared.db), "--once", "--format", format_]) == 0
     assert told in capsys.readouterr().out
     store = shared.open()
-    assert len(_settled(store)) == 41
+    assert len(settled(store)) == 41
     store.close()
 
 
@@ -341,7 +307,7 @@ def test_workers_end_when_they_are_told_to(shared: Place) -> None:
     assert [worker.returncode for worker in workers] == [0, 0], told
     assert sum(int(out.split()[0]) for out, _ in told) == 601
     store = shared.open()
-    _same_as_the_fold(store, list(records_of(store.segments(0), store.form)))
+    same_as_the_fold(store, list(records_of(store.segments(0), store.form)))
     store.close()
 
 
@@ -358,14 +324,14 @@ def test_a_settler_waits_for_no_writer_of_the_journal(url: str, closing: list[St
     """On a server the two have places of their own."""
     writer, settler = Place("postgres", url).open(), Place("postgres", url).open()
     closing += [writer, settler]
-    records = _written(writer)
+    records = written(writer)
     writer.begin()
     assert _all(settler) == len(records)
     writer.rollback()
 
 
 def test_head_is_as_it_was(store: Store) -> None:
-    records = _written(store)
+    records = written(store)
     head = store.head()
     _all(store)
     assert store.head() == head == Head(records[-1].seq, head.hash)

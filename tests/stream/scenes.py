@@ -15,10 +15,12 @@ from overspill.ports.store import Store
 from overspill.records.journal import Record, records_of
 from overspill.runtime.clock import SystemClock
 from overspill.store.opened import opened
-from overspill.stream.broker import Broker
+from overspill.stream.broker import CONSUMER, Broker, _parsed
 from overspill.stream.relay import Relay
+from overspill.stream.settler import StreamSettler
 from overspill.stream.work import Work
 from overspill.words.failures import StreamFailure
+from store.ledgers import same_as_the_fold
 from store.places import POLICY
 from support.nats import Server
 
@@ -28,7 +30,7 @@ Alarms = list[tuple[str, dict[str, Any]]]
 
 def decided(db: str, name: str = "a", rounds: int = 4) -> None:
     """Five accounts: a grant each, then requests in turn. The last round of all is denied, and has nothing to settle."""
-    with Engine.open(POLICY, db=db) as engine:
+    with Engine.open(POLICY, db=db, settle=False) as engine:
         for account in NAMES:
             engine.grant({"user": account}, "money", str(3 * rounds), id=f"{name}_C")
         for round in range(rounds):
@@ -56,9 +58,9 @@ def to_settle(db: str) -> list[tuple[int, str]]:
 
 
 @asynccontextmanager
-async def connected(server: Server, stream: str = "") -> AsyncIterator[JetStreamContext]:
+async def connected(server: Server, secret: str = "") -> AsyncIterator[JetStreamContext]:
     client = Client()
-    await client.connect(server.url())
+    await client.connect(server.url(), **_parsed(server.url(secret))[1])
     yield client.jetstream()
     await client.close()
 
@@ -74,6 +76,45 @@ async def relaying(url: str, db: str, stream: str, **options: Any) -> AsyncItera
         finally:
             await broker.close()
             work.close()
+
+
+@asynccontextmanager
+async def settling(url: str, db: str, stream: str, every: float = 0.2, **options: Any) -> AsyncIterator[StreamSettler]:
+    """A settler of its own store and connection, which finds out soon that there are no more messages."""
+    work, broker = Work(), Broker(url)
+    with opened_store(db) as store:
+        try:
+            await broker.connect()
+            yield StreamSettler(store, broker, stream, lambda: 7, work, every=every, **options)
+        finally:
+            await broker.close()
+            work.close()
+
+
+async def settled(server: Server, db: str, stream: str, **options: Any) -> int:
+    """All messages, by a settler that then ends: how many records it settled."""
+    async with settling(server.url(), db, stream, **options) as settler:
+        await all_of(settler.step)
+        return settler.settled
+
+
+async def acknowledged(server: Server, stream: str, secret: str = "") -> bool:
+    """Whether no message waits for a settler."""
+    async with connected(server, secret) as context:
+        info = await context.consumer_info(stream, CONSUMER)
+        return (info.num_pending, info.num_ack_pending) == (0, 0)
+
+
+async def all_acknowledged(server: Server, stream: str, secret: str = "") -> None:
+    """The server counts acknowledgements when it comes to it."""
+    while not await acknowledged(server, stream, secret):
+        pass
+
+
+def holds(db: str, unknown: int = 0) -> None:
+    """What is settled is the fold of the journal, whole and once."""
+    with opened_store(db) as store:
+        same_as_the_fold(store, list(records_of(store.segments(0), store.form)), unknown)
 
 
 async def all_of(step: Callable[[], Awaitable[bool]]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from stream.scenes import decided, messages, relayed, run, to_settle
+from stream.scenes import all_acknowledged, decided, messages, relayed, run, to_settle
 from support.nats import Server
 
 SECRET = "p%ss w@rd"
@@ -63,9 +65,24 @@ def overspill(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 
 def test_the_permissions_of_the_manual_suffice_for_a_relay(guarded: Server, file: str) -> None:
-    done = overspill("relay", "--db", file, "--once", NATS_URL=guarded.url(f"relay:{QUOTED}"))
+    done = overspill("relay", "--db", file, "--once", OVERSPILL_NATS_URL=guarded.url(f"relay:{QUOTED}"))
     assert (done.stdout, done.returncode) == ("25 messages published\n", 0)
     assert f"into the stream overspill of nats://127.0.0.1:{guarded.port}" in done.stderr
+
+
+def test_the_permissions_of_the_manual_suffice_for_a_worker(guarded: Server, file: str, tmp_path: Path) -> None:
+    overspill("relay", "--db", file, "--once", OVERSPILL_NATS_URL=guarded.url(f"relay:{QUOTED}"))
+    db = shutil.copy(file, tmp_path / "copy.db")
+    done = overspill("worker", "--db", db, "--once", OVERSPILL_NATS_URL=guarded.url(f"settler:{QUOTED}"))
+    assert (done.stdout, done.returncode) == ("25 records settled, through 25\n", 0)
+    run(lambda: all_acknowledged(guarded, "overspill", f"all:{QUOTED}"))
+
+
+def test_a_worker_that_may_not_pull_says_so(guarded: Server, file: str, tmp_path: Path) -> None:
+    overspill("relay", "--db", file, "--once", OVERSPILL_NATS_URL=guarded.url(f"relay:{QUOTED}"))
+    db = shutil.copy(file, tmp_path / "copy.db")
+    done = overspill("worker", "--db", db, "--nats", guarded.url(f"no_pull:{QUOTED}"))
+    _said(done, "stream_not_allowed", "$JS.API.CONSUMER.MSG.NEXT.overspill.settler")
 
 
 class Wrong(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from nats.js.api import StreamConfig
@@ -117,6 +118,34 @@ def test_who_finds_that_another_relay_went_on_waits(nats: Server, file: str, str
             assert not await slow.step()  # its mark is an old one: it has published for nothing
             assert not await slow.step()
             assert slow.published == 25 + 10
+
+    run(test)
+
+
+def test_a_relay_that_works_meanwhile_is_no_rewind(
+    nats: Server, file: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks, at the mark and at the stream, both may be somewhere else."""
+    decided(file)
+    alarms: Alarms = []
+
+    async def test() -> None:
+        async with relaying(
+            nats.url(), file, stream, alarm=lambda event, **facts: alarms.append((event, facts))
+        ) as slow:
+            stands = slow._broker.stream
+
+            async def late(*arguments: Any) -> Any:
+                found = await stands(*arguments)
+                await relayed(nats, file, stream)
+                return found
+
+            monkeypatch.setattr(slow._broker, "stream", late)
+            await all_of(slow.step)
+            monkeypatch.undo()
+            await all_of(slow.step)
+        assert alarms == []
+        assert set(_told(await messages(nats, stream))) == set(to_settle(file))
 
     run(test)
 

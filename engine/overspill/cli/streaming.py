@@ -12,15 +12,20 @@ import click
 
 from overspill.cli.io import existing_db_option, out, say
 from overspill.runtime.clock import SystemClock
+from overspill.runtime.settler import Settlement, settlement
+from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
 from overspill.stream.opened import broker_at
-from overspill.stream.work import Work
+from overspill.stream.work import PASSING, Work
+from overspill.words.failures import StreamFailure
 
 T = TypeVar("T")
 
-_NATS = "The server: nats://USER:PASSWORD@HOST:4222, several with commas; better in the environment, as NATS_URL."
-nats_option = click.option("--nats", "url", envvar="NATS_URL", metavar="URL", help=_NATS)
-needed_nats_option = click.option("--nats", "url", envvar="NATS_URL", metavar="URL", required=True, help=_NATS)
+_NATS = "nats://USER:PASSWORD@HOST:4222, several with commas; better in the environment, as OVERSPILL_NATS_URL."
+nats_option = click.option("--nats", "url", envvar="OVERSPILL_NATS_URL", metavar="URL", help=f"Be woken by: {_NATS}")
+needed_nats_option = click.option(
+    "--nats", "url", envvar="OVERSPILL_NATS_URL", metavar="URL", required=True, help=f"The server: {_NATS}"
+)
 stream_option = click.option(
     "--stream", default="overspill", show_default=True, help="The stream, and the first word of its subjects."
 )
@@ -39,6 +44,40 @@ def until_stopped(act: Callable[[Work], Awaitable[T]]) -> T:
             work.close()
 
     return asyncio.run(ran())
+
+
+def settled_from_stream(db: str, url: str, stream: str, once: bool, every: int) -> tuple[int, Settlement]:
+    """What `worker --nats` does: how many records it settled, and how settlement then stands."""
+    broker = broker_at(url, stream)
+
+    async def settled(work: Work) -> tuple[int, Settlement]:
+        from overspill.stream.settler import StreamSettler
+
+        with closing(opened(db)) as store:
+            one = StreamSettler(store, broker, stream, SystemClock().now, work, every=1 if once else every / 1000)
+            try:
+                refuse_restored(store)
+                await broker.connect()
+                say(f"settling {named(db)}, woken by the stream {stream} of {broker.name}")
+                await _stepped(work, one.step, once)
+            finally:
+                await broker.close()
+            return one.settled, settlement(store)
+
+    return until_stopped(settled)
+
+
+async def _stepped(work: Work, step: Callable[[], Awaitable[bool]], once: bool) -> None:
+    """Until it is stopped; `once`: until nothing is left. What is wrong from the start and will stay so is said at once."""
+    try:
+        more = await step()
+        while once and more and not work.stopped:
+            more = await step()
+    except StreamFailure as failure:
+        if once or failure.code not in PASSING:
+            raise
+    if not once:
+        await work.run(step)
 
 
 @click.command()
@@ -66,11 +105,7 @@ def relay(db: str, url: str, stream: str, begin: int | None, replicas: int, once
                 await broker.connect()
                 one = Relay(store, broker, stream, SystemClock(), work, begin=begin, replicas=replicas)
                 say(f"relaying {named(db)} into the stream {stream} of {broker.name}")
-                more = await one.step()  # what is wrong from the start is said at once
-                while once and more and not work.stopped:
-                    more = await one.step()
-                if not once:
-                    await work.run(one.step)
+                await _stepped(work, one.step, once)
                 return one.published
             finally:
                 await broker.close()

@@ -10,6 +10,7 @@ from types import FrameType
 import click
 
 from overspill.cli.io import existing_db_option, format_option, out, out_json, say
+from overspill.cli.streaming import nats_option, settled_from_stream, stream_option
 from overspill.ports.store import Store
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING
@@ -18,6 +19,7 @@ from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
 from overspill.words.failures import StoreFailure
 
+EVERY, EVERY_WOKEN = 200, 5000
 TOLD_EVERY = 10_000
 """Records after which a worker that has much to do says how far it is."""
 
@@ -26,31 +28,43 @@ TOLD_EVERY = 10_000
 @existing_db_option
 @click.option("--once", is_flag=True, help="Settle what waits now, then end.")
 @click.option(
-    "--every", type=click.IntRange(1, 3_600_000), default=200, show_default=True, help="Milliseconds between two looks."
+    "--every",
+    type=click.IntRange(1, 3_600_000),
+    help=f"Milliseconds between two looks.  [default: {EVERY}; with --nats {EVERY_WOKEN}]",
 )
+@nats_option
+@stream_option
 @format_option("text", "json")
-def worker(db: str, once: bool, every: int, format_: str) -> int:
+def worker(db: str, once: bool, every: int | None, url: str | None, stream: str, format_: str) -> int:
     """Post what was decided on the database: usage, its price, and the double entry.
 
     Any number of workers may run on one database, beside engines that settle by themselves. Each record is posted once,
     whatever is killed when. A store that is away is asked again; one that must be opened again, or was put back, ends it.
+
+    With --nats the messages of `overspill relay` wake it; it looks now and then without one.
     """
-    over = threading.Event()
-    before = {one: signal.signal(one, _stopping(over)) for one in (signal.SIGTERM, signal.SIGINT)}
-    store = opened(db)
-    try:
-        refuse_restored(store)
-        count = _work(store, db, over, once, every)
-        last = settlement(store)
-    finally:
-        store.close()
-        for one, handler in before.items():
-            signal.signal(one, handler)
+    if url is None:
+        count, last = _settled(db, once, every or EVERY)
+    else:
+        count, last = settled_from_stream(db, url, stream, once, every or EVERY_WOKEN)
     if format_ == "json":
         out_json({"settled": count, "through": last.through, "waiting": last.waiting, "parked": last.parked})
     else:
         out(f"{count} records settled, through {last.through}{_rest(last)}")
     return 1 if last.parked else 0
+
+
+def _settled(db: str, once: bool, every: int) -> tuple[int, Settlement]:
+    over = threading.Event()
+    before = {one: signal.signal(one, _stopping(over)) for one in (signal.SIGTERM, signal.SIGINT)}
+    store = opened(db)
+    try:
+        refuse_restored(store)
+        return _work(store, db, over, once, every), settlement(store)
+    finally:
+        store.close()
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _stopping(over: threading.Event) -> Callable[[int, FrameType | None], None]:

@@ -53,6 +53,27 @@ def settlement(store: Store) -> Settlement:
     return Settlement(through, sum([last - first + 1 for first, last in rows]), oldest, len(store.ledger.parked()))
 
 
+def park(store: Store, found: Sequence[ParkedRecord], alarm: Callable[..., None] = alarm) -> None:
+    """Keeps what somebody else has found that cannot be posted; what is parked already is told no more. Raises StoreFailure."""
+    known = {(one.parked.record, one.seq) for one in store.ledger.parked()}
+    new = {key: one for one in found if (key := (one.parked.record, one.seq)) not in known}
+    if not new:
+        return
+    through = store.ledger.begin_settling().through
+    try:
+        store.ledger.settle(through, (), (), (), new.values())
+        store.commit()
+    except BaseException:
+        store.rollback()
+        raise
+    for one in new.values():
+        _tell(one.parked, alarm)
+
+
+def _tell(parked: Parked, alarm: Callable[..., None]) -> None:
+    alarm("record_parked", record=parked.record, reason=parked.reason, of=parked.of)
+
+
 class _Contradiction(Exception):
     """A record that the book cannot be made to agree with; the book may be half changed."""
 
@@ -108,7 +129,7 @@ class Settler:
         self._through = last
         self._bad.clear()
         for one in parked:
-            self._alarm("record_parked", record=one.parked.record, reason=one.parked.reason, of=one.parked.of)
+            _tell(one.parked, self._alarm)
         return len(records)
 
     def _next(self, through: int, most: int) -> Sequence[Segment]:

@@ -47,7 +47,8 @@ TABLES = (
     Table("entries", "owner, seq", "owner, seq"),
     Table("balances", "owner, account, asset, amount", "owner, account, asset", text=("amount",)),
     Table("kept", "owner, kind, key, body", "owner, kind, key"),
-    Table("parked", "record, seq, reason, of_what, at, body", "record"),
+    Table("parked", "record, seq, reason, of_what, at, body", "record, seq"),
+    Table("relays", "stream, through, position", "stream"),
     Table(
         "restores",
         "number, seq, hash, at, source, known_seq, known_hash, accepted_at, missing, actor",

@@ -7,7 +7,7 @@ credentials apart from the address, so that nothing it says can hold them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import AuthorizationError
-from nats.js.api import AckPolicy, ConsumerConfig, PubAck, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, PubAck, StreamConfig, StreamInfo
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
@@ -33,6 +33,8 @@ ACK_SECONDS = 5
 """In which the next acknowledgement, or the next answer, must come."""
 ACK_WAIT_SECONDS = 30
 """After which a message that nobody has acknowledged is delivered again."""
+AGAIN_SECONDS = 1
+"""After which a message that could not be settled yet is delivered again."""
 ACK_PENDING_MAX = 8192
 """Messages that may be delivered and not acknowledged yet, to all workers together."""
 AGE_SECONDS_MAX = 7 * 24 * 3600
@@ -75,6 +77,7 @@ class Broker:
         self._heard: list[Exception] = []
         """What the connection was told besides its answers."""
         self._refused = asyncio.Event()
+        self._gone = asyncio.Event()
 
     async def connect(self) -> None:
         """Raises StreamFailure `stream_unreachable`, `stream_refused`."""
@@ -84,6 +87,8 @@ class Broker:
             await client.connect(
                 self._servers,
                 error_cb=self._hear,
+                disconnected_cb=self._lost,
+                reconnected_cb=self._found,
                 name="overspill",
                 connect_timeout=2,
                 max_reconnect_attempts=1,
@@ -91,9 +96,10 @@ class Broker:
                 **self._credentials,
             )
         except Exception as error:
-            await client.close()
+            await _closed(client)
             raise self._unconnected(error) from None
         client.options["max_reconnect_attempts"] = -1  # whoever was there once is waited for
+        self._gone.clear()
         self._client, self._context = client, client.jetstream(timeout=ACK_SECONDS)
 
     async def _hear(self, error: Exception) -> None:
@@ -101,6 +107,12 @@ class Broker:
         self._heard.append(error)
         if "permissions violation" in str(error).lower():
             self._refused.set()
+
+    async def _lost(self) -> None:
+        self._gone.set()
+
+    async def _found(self) -> None:
+        self._gone.clear()
 
     def _unconnected(self, error: Exception) -> StreamFailure:
         if any(_refused_in(one) for one in (error, *self._heard)):
@@ -119,7 +131,7 @@ class Broker:
         if client.is_connected:
             with suppress(Exception):  # what was not sent is sent again by whoever comes next
                 await client.flush(2)
-        await client.close()
+        await _closed(client)
 
     @property
     def body_bytes_max(self) -> int:
@@ -135,12 +147,15 @@ class Broker:
         return self._context
 
     async def asked(self, question: Awaitable[T]) -> T:
-        """The answer; a refusal, which comes beside it, is not waited for longer. Raises StreamFailure."""
+        """The answer; not waited for when a refusal, which comes beside it, was heard, or the connection is lost. Raises
+        StreamFailure."""
         asking = asyncio.ensure_future(question)
         asking.add_done_callback(lambda done: done.cancelled() or done.exception())  # which nobody may look at any more
-        refused = asyncio.ensure_future(self._refused.wait())
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._refused, self._gone)]
         try:
-            await asyncio.wait((asking, refused), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((asking, *ends), return_when=asyncio.FIRST_COMPLETED)
+            if self._gone.is_set():
+                raise self._away("the connection is lost")
             if not asking.done():
                 raise self._not_allowed()
             return asking.result()
@@ -149,8 +164,8 @@ class Broker:
         except Exception as error:
             raise self._failure(error) from None
         finally:
-            asking.cancel()
-            refused.cancel()
+            for task in (asking, *ends):
+                task.cancel()
 
     def _not_allowed(self) -> StreamFailure:
         self._refused.clear()
@@ -160,14 +175,17 @@ class Broker:
 
     def _failure(self, error: Exception) -> StreamFailure:
         if isinstance(error, NoStreamResponseError | NotFoundError):
-            return StreamFailure("no_stream", f"{self.name} has no such stream", help="it is made when it is not there")
+            return StreamFailure("no_stream", f"{self.name} has no such stream", help="`overspill relay` makes it")
         if isinstance(error, ServiceUnavailableError):
             what = f"{self.name} does not serve JetStream to this user"
             return StreamFailure("no_jetstream", what, help="enable JetStream on the server, and for the account")
         if isinstance(error, APIError):
             what = f"{self.name} refuses: {error.description or error.err_code}"
             return StreamFailure("stream_refuses", what, help="look at the stream's limits and subjects")
-        return StreamFailure("stream_away", f"{self.name} does not answer: {_plain(error)}", help="it is asked again")
+        return self._away(_plain(error))
+
+    def _away(self, why: str) -> StreamFailure:
+        return StreamFailure("stream_away", f"{self.name} does not answer: {why}", help="see that it runs")
 
     # ---- the stream
 
@@ -181,9 +199,7 @@ class Broker:
             if failure.code != "no_stream":
                 raise
             info = await self.asked(context.add_stream(_configuration(name, journal, replicas)))
-        if (info.config.metadata or {}).get(JOURNAL, journal) != journal:
-            what = f"the stream {name} of {self.name} tells of another journal than this database has"
-            raise StreamFailure("foreign_stream", what, help="name another with --stream")
+        _check(self.name, name, journal, info)
         return Stands(info.state.last_seq, int(info.config.max_age or 0))
 
     async def publish(self, stream: str, messages: Sequence[Outgoing]) -> list[Taken]:
@@ -198,14 +214,22 @@ class Broker:
                     future.exception()  # which is known already
                 future.cancel()
 
-    async def pull(self, stream: str) -> Pull:
-        """The consumer that all workers share, made where there is none."""
+    async def pull(self, name: str, journal: str | None) -> Pull:
+        """The consumer that all settlers share, made where there is none. The stream must be there."""
         context = await self._connected()
+        _check(self.name, name, journal, await self.asked(context.stream_info(name)))
         configuration = ConsumerConfig(
             ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT_SECONDS, max_ack_pending=ACK_PENDING_MAX
         )
-        question = context.pull_subscribe("", durable=CONSUMER, stream=stream, config=configuration)
+        question = context.pull_subscribe("", durable=CONSUMER, stream=name, config=configuration)
         return Pull(self, await self.asked(question))
+
+
+class Delivery(Struct, frozen=True):
+    """A message that came; one that is not answered comes again by itself."""
+
+    body: bytes
+    message: Msg
 
 
 class Pull:
@@ -214,19 +238,41 @@ class Pull:
     def __init__(self, broker: Broker, subscription: JetStreamContext.PullSubscription) -> None:
         self._broker, self._subscription = broker, subscription
 
-    async def fetch(self, most: int, seconds: float) -> list[Msg]:
+    async def fetch(self, most: int, seconds: float) -> list[Delivery]:
         """What is there, as soon as there is one; none after so many seconds."""
         return await self._broker.asked(self._fetched(most, seconds))
 
-    async def _fetched(self, most: int, seconds: float) -> list[Msg]:
+    async def _fetched(self, most: int, seconds: float) -> list[Delivery]:
         try:
-            return await self._subscription.fetch(most, timeout=seconds)
+            return [Delivery(one.data, one) for one in await self._subscription.fetch(most, timeout=seconds)]
         except TimeoutError:
             return []
+
+    async def answer(self, done: Iterable[Delivery], again: Iterable[Delivery]) -> None:
+        """Those that are `done` never come again."""
+        await self._broker.asked(self._answered(done, again))
+
+    async def _answered(self, done: Iterable[Delivery], again: Iterable[Delivery]) -> None:
+        for one in done:
+            await one.message.ack()
+        for one in again:
+            await one.message.nak(AGAIN_SECONDS)
 
     async def close(self) -> None:
         with suppress(Exception):  # it went with its connection
             await self._subscription.unsubscribe()
+
+
+def _check(server: str, name: str, journal: str | None, info: StreamInfo) -> None:
+    """Two databases must not tell of each other's records by mistake. An empty journal has no name yet."""
+    if journal is not None and (info.config.metadata or {}).get(JOURNAL, journal) != journal:
+        what = f"the stream {name} of {server} tells of another journal than this database has"
+        raise StreamFailure("foreign_stream", what, help="name another with --stream")
+
+
+async def _closed(client: Client) -> None:
+    with suppress(Exception):  # it was lost before
+        await client.close()
 
 
 async def _published(

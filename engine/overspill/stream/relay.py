@@ -78,25 +78,26 @@ class Relay:
 
     def _next(self, after: int) -> tuple[int, list[Outgoing]]:
         """The next part of the outbox: through which record it is, and its messages."""
-        firsts: set[int] = set()
-        through, most = after, self._broker.body_bytes_max
-        for first, last in self._store.outbox(after):
-            firsts.add(first)
-            through = last
-            if through - after >= RECORDS_MAX:
-                break
+        until, most, through = self._until(after), self._broker.body_bytes_max, after
         messages = []
-        for segment in self._store.segments(after) if firsts else ():
-            if segment.first_seq > through:
+        for segment in self._store.segments(after) if until > after else ():
+            if segment.first_seq > until or through - after >= RECORDS_MAX:
                 break
-            if segment.first_seq in firsts:
-                for line in segment.body.splitlines():
-                    record = decode_stored(line)
-                    if record.seq > after and record.moves:
-                        messages.append(
-                            Outgoing(subject_of(self._stream, record), record.id, body_of(record, line, most))
-                        )
+            for line in segment.body.splitlines():
+                record = decode_stored(line)
+                if record.seq > after and record.moves:
+                    messages.append(Outgoing(subject_of(self._stream, record), record.id, body_of(record, line, most)))
+            through = segment.last_seq
         return through, messages
+
+    def _until(self, after: int) -> int:
+        """The last record that may be told of now. What is settled the outbox may have forgotten."""
+        until = self._store.ledger.settled().through
+        for _, last in self._store.outbox(max(after, until)):
+            until = last
+            if until - after >= RECORDS_MAX:
+                break
+        return until
 
     # ---- the mark and the stream
 
@@ -105,9 +106,9 @@ class Relay:
         journal = await self._work.do(journal_id, self._store)
         if journal is None:
             return None
+        mark = await self._work.do(self._store.ledger.relayed, self._stream)  # first: another relay may be at work
         stands = await self._broker.stream(self._stream, journal, self._replicas)
         self._checked_at = asyncio.get_running_loop().time()
-        mark = await self._work.do(self._store.ledger.relayed, self._stream)
         is_less, self._is_less = self._is_less or stands.position < mark.position, False
         if mark.position and not is_less and self._begin is None:
             return mark

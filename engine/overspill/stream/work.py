@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from overspill.runtime import outage
 from overspill.runtime.alarms import alarm
 from overspill.words.failures import StoreFailure, StreamFailure
 
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 """How long whoever has nothing to do waits before it looks again."""
+PASSING = ("stream_away", "no_stream")
+"""Failures that may pass by themselves."""
 PAUSE_SECONDS = 1
 """How long it waits behind a failure."""
 
@@ -51,13 +54,15 @@ class Work:
             stop.cancel()
 
     async def run(self, step: Callable[[], Awaitable[bool]]) -> None:
-        """Steps until it is stopped. A failure of the store or of the stream is told once and outlasted: whatever it left
-        undone is done again."""
+        """Steps until it is stopped. A failure of the stream, or one of the store that may pass, is told once and outlasted:
+        whatever it left undone is done again. Raises StoreFailure."""
         while not self.stopped:
             try:
                 more = await step()
                 self._failing = ""
             except (StoreFailure, StreamFailure) as failure:
+                if isinstance(failure, StoreFailure) and failure.code not in (*outage.PASSING, outage.COMMIT_UNKNOWN):
+                    raise
                 self._tell(failure)
                 await self.unless_stopped(asyncio.sleep(PAUSE_SECONDS), None)
                 continue

@@ -33,8 +33,9 @@ CREATE TABLE kept (
 ) WITH (fillfactor = 80);
 
 CREATE TABLE parked (
-  record text COLLATE "C" PRIMARY KEY, seq bigint NOT NULL, reason text NOT NULL, of_what text NOT NULL,
-  at bigint NOT NULL, body bytea NOT NULL
+  record text COLLATE "C" NOT NULL, seq bigint NOT NULL, reason text NOT NULL, of_what text NOT NULL,
+  at bigint NOT NULL, body bytea NOT NULL,
+  PRIMARY KEY (record, seq)
 );
 
 CREATE VIEW transactions AS
