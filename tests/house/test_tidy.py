@@ -113,7 +113,20 @@ def test_the_engine_is_tidy(check: Checker, applies: Callable[[Path], bool], can
     assert findings == {}
 
 
-LAZY = ("z3", "lark", "yaml", "jsonschema", "pydantic", "rich", "click", "structlog", "asyncio", "nats", "psycopg", "duckdb")
+LAZY = (
+    "z3",
+    "lark",
+    "yaml",
+    "jsonschema",
+    "pydantic",
+    "rich",
+    "click",
+    "structlog",
+    "asyncio",
+    "nats",
+    "psycopg",
+    "duckdb",
+)
 RUNS = ("overspill.runtime.engine", "overspill.step.step", "overspill.decide.decide")
 STAGES = ("overspill.cel", "overspill.syntax", "overspill.check", "overspill.compile")
 

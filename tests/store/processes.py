@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from overspill.book.check import check
+
 from book.folds import Fold
 from overspill import Engine
-from overspill.book.check import check
 from overspill.ports.store import Store
 from overspill.records.postings import Posted, posted_from
 from overspill.store.described import described

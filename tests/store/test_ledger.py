@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
+from overspill.book.check import check
 
 from book.folds import simulated_disk
 from overspill import Engine, ManualClock, Request
-from overspill.book.check import check
 from overspill.cli.main import run
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.ports.store import Head, Store

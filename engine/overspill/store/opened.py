@@ -6,12 +6,12 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from overspill.store.sqlite import SqliteStore
 from overspill.words.failures import StoreFailure
 
 if TYPE_CHECKING:
     from overspill.ports.store import Store
     from overspill.store.postgres import PostgresStore
+    from overspill.store.sqlite import SqliteStore
 
 SCHEMES = ("postgresql://", "postgres://")
 
@@ -31,6 +31,8 @@ def _opened(
     db: str | os.PathLike[str] | None, anchor: str | os.PathLike[str] | None, *, migrate: bool
 ) -> SqliteStore | PostgresStore:
     if db is None or not is_url(db):
+        from overspill.store.sqlite import SqliteStore
+
         return SqliteStore(":memory:" if db is None else db, anchor=anchor, migrate=migrate)
     try:
         import_module("psycopg")

@@ -5,7 +5,9 @@ msgspec is before its 1.0; everything that would feel a change of it stands here
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -47,10 +49,30 @@ def quoted(text: str) -> str:
 JsonFault = msgspec.MsgspecError
 
 
-def json_decoder(shape: type[T]) -> msgspec.json.Decoder[T]:
+class Decoder(Generic[T]):
+    """Made by `make` when it is first used: to look at all that a shape says takes milliseconds."""
+
+    def __init__(self, make: Callable[[type[T]], Any], shape: type[T]) -> None:
+        self._make, self._shape = make, shape
+
+    @cached_property
+    def _made(self) -> Any:
+        return self._make(self._shape)
+
+    def decode(self, data: bytes | Raw | str) -> T:
+        found: T = self._made.decode(data)
+        return found
+
+    def decode_lines(self, text: bytes) -> list[T]:
+        """Of JSON alone."""
+        found: list[T] = self._made.decode_lines(text)
+        return found
+
+
+def json_decoder(shape: type[T]) -> Decoder[T]:
     """A decoder of JSON that our own encoders wrote (strangers' JSON goes through `words.strict_json`)."""
-    return msgspec.json.Decoder(shape)
+    return Decoder(msgspec.json.Decoder, shape)
 
 
-def packed_decoder(shape: type[T]) -> msgspec.msgpack.Decoder[T]:
-    return msgspec.msgpack.Decoder(shape)
+def packed_decoder(shape: type[T]) -> Decoder[T]:
+    return Decoder(msgspec.msgpack.Decoder, shape)
