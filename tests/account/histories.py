@@ -28,7 +28,7 @@ START = instant_from_text("2026-10-05T10:00:00Z")
 HEAD = """policy generated version 1; language 1; unit credits: integer;
 account user { }
 account team of user { }
-request { credits: meter; }
+request { turn: string?; credits: meter; }
 """
 WINDOWS = {
     "first_use": "2h from first_use",
@@ -54,6 +54,8 @@ WAITS = (
     25 * HOUR,
 )
 
+TURNS = (None, "t1", "t2")
+
 Spec = dict[str, Any]
 
 
@@ -73,7 +75,7 @@ def policy_of(chance: Random) -> tuple[str, Spec]:
         )
     layers, draws, used = [], [], set()
     for number in range(chance.randrange(1, 5)):
-        made, layer = (_limit if chance.random() < 0.5 else _pool)(chance, number)
+        made, layer = chance.choices((_limit, _pool, _grace), (3, 4, 1))[0](chance, number)
         within = [name for name in caps if chance.random() < 0.4]
         used.update(within)
         layers.append({**layer, "caps": within})
@@ -95,7 +97,12 @@ def _limit(chance: Random, number: int) -> tuple[str, Spec]:
     name, rate = f"l{number}", chance.choice(RATES)
     kinds = chance.sample(sorted(WINDOWS), chance.randrange(1, 3))
     counters = [
-        {"key": f"{name}.{kind}", "kind": kind, "bound": 20 if kind == "bucket" else chance.choice((3, 10, 25, 60))}
+        {
+            "key": f"{name}.{kind}",
+            "kind": kind,
+            "bound": 20 if kind == "bucket" else chance.choice((3, 10, 25, 60)),
+            **({"length": 2 * HOUR} if kind == "first_use" else {}),
+        }
         for kind in kinds
     ]
     windows = " ".join(f"window {kind}: {WINDOWS[kind]};" for kind in kinds)
@@ -124,6 +131,17 @@ def _pool(chance: Random, number: int) -> tuple[str, Spec]:
         "reissue": 30 * MINUTE if reaction == "reissue 30min" else None,
         "owner": owner,
     }
+
+
+def _grace(chance: Random, number: int) -> tuple[str, Spec]:
+    name, bound, funded = f"g{number}", chance.choice((2, 6, 15)), chance.random() < 0.7
+    only_if = "only_if started_funded;" if funded else ""
+    text = f"grace {name} {{ per request.turn; unit credits; up to {bound} credits; {only_if} }}"
+    counters = [
+        {"key": f"{name}.grace|{turn}", "kind": "first_use", "length": 30 * DAY, "bound": bound, "turn": turn}
+        for turn in TURNS[1:]
+    ]
+    return text, {"kind": "grace", "name": name, "rate": Fraction(1), "counters": counters, "only_if": funded}
 
 
 # ---- one history
@@ -221,13 +239,17 @@ class History:
 
     def _ask(self, reserves: bool) -> None:
         asked = self.chance.choice(ASKED)
-        request = Request(id=f"r{self.count}", account={"user": "ana", "team": "red"}, meters={"credits": asked})
+        turn = self.chance.choice(TURNS)
+        fields = {} if turn is None else {"turn": turn}
+        account = {"user": "ana", "team": "red"}
+        request = Request(id=f"r{self.count}", account=account, fields=fields, meters={"credits": asked})
         answer = self._do(Reserve(tenant=T, request=request) if reserves else Consume(tenant=T, request=request))
         hold = None if answer["hold"] is None else answer["hold"]["id"]
-        outcome, granted, draws = self.naive.request(asked, self.now, answer["decision"], hold)
+        outcome, granted, draws = self.naive.request(asked, self.now, answer["decision"], hold, turn)
         found = [(draw["layer"], int(draw["base"]), int(draw["amount"])) for draw in answer["draws"]]
         assert (answer["outcome"], int(answer["granted"]), found) == (outcome, granted, draws)
         self.met[outcome] += 1
+        self.met["graced"] += any(layer.startswith("g") for layer, _, _ in draws)
         self.holds += [] if hold is None else [hold]
         self.requests += [] if outcome == "deny" else [hold or answer["decision"]]
 
@@ -254,6 +276,9 @@ class History:
         found = (int(answer["used"]), int(answer["covered"]), int(answer["absorbed"]), draws)
         assert found == expected, (found, expected)
         self.met.update(f"drawn from {source}" for _, source, *_ in draws)
+        self.met["graced beyond a hold"] += any(
+            layer.startswith("g") for layer, source, *_ in draws if source == "free"
+        )
         self.met.update(["late"] * answer["late"] + ["absorbed"] * (found[2] > 0))
 
     def _reverse(self) -> None:

@@ -47,6 +47,8 @@ class Hold:
     at: int
     expires_at: int
     legs: list
+    turn: str | None = None
+    funded: tuple = ()
     total: int = 0
     absorbed: int = 0
     owed_base: int = 0
@@ -59,11 +61,13 @@ class Hold:
 
 @dataclass
 class Naive:
-    """`counted` is everything that was ever counted: (counter, period, amount), less what came back."""
+    """`counted` is everything that was ever counted: (counter, period, amount), less what came back; `funded` are the graces
+    and turns of which a request was admitted wholly from other layers."""
 
     spec: dict
     counted: list = field(default_factory=list)
     openings: dict = field(default_factory=dict)
+    funded: list = field(default_factory=list)
     buckets: dict = field(default_factory=dict)
     lots: list = field(default_factory=list)
     debts: dict = field(default_factory=dict)
@@ -80,7 +84,7 @@ class Naive:
             return 0, True
         if kind == "first_use":
             openings = self.openings.get(counter["key"], [])
-            own = max([opened for opened in openings if opened <= at < opened + 2 * HOUR], default=None)
+            own = max([opened for opened in openings if opened <= at < opened + counter["length"]], default=None)
             return (at, not any(at < opened for opened in openings)) if own is None else (own, True)
         return at // DAY * DAY if kind == "day" else ANCHOR + (at - ANCHOR) // (3 * HOUR) * 3 * HOUR, True
 
@@ -118,14 +122,25 @@ class Naive:
         found = [lot for lot in self.lots if lot.pool == pool and lot.left and lot.granted_at <= now < lot.expires_at]
         return sorted(found, key=lambda lot: (lot.priority, lot.expires_at, lot.category, lot.granted_at, lot.id))
 
-    def fill(self, asked, at, now, before, settles=False):
+    def layers(self, turn, funded):
+        """By name, as a request with this turn meets them."""
+        found = [layer for layer in self.spec["layers"] if self.eligible(layer, turn, funded)]
+        own = [[one for one in layer["counters"] if one.get("turn", turn) == turn] for layer in found]
+        return {layer["name"]: {**layer, "counters": counters} for layer, counters in zip(found, own, strict=True)}
+
+    def eligible(self, layer, turn, funded):
+        """L12: `funded` are the graces and turns that were funded before the request."""
+        if layer["kind"] != "grace":
+            return True
+        return turn is not None and (not layer["only_if"] or (layer["name"], turn) in funded)
+
+    def fill(self, asked, at, now, before, layers, settles=False):
         """L2, L3: the legs of the layers, and what is left. Nothing is counted yet."""
 
         def covering(layer):
             prior = before.get(layer["name"], (0, 0))
             return lambda asked, drawn: covered(asked, self.left(layer, at, now, drawn, settles), layer["rate"], prior)
 
-        layers = {layer["name"]: layer for layer in self.spec["layers"]}
         draws = spill(asked, [(name, covering(layer)) for name, layer in layers.items()], self.spec["whole"])
         return [self.leg(layers[name], *drawn, at, now) for name, drawn in draws.items()], asked - granted(draws)
 
@@ -231,22 +246,34 @@ class Naive:
                 for hold in self.holds.values():
                     self.lapse(hold, self.lot(id), at)
 
-    def request(self, asked, now, decision, hold=None):
+    def request(self, asked, now, decision, hold=None, turn=None):
         """(outcome, granted, [(layer, base, amount)])."""
         self.end_due(now)
-        legs, left = self.fill(asked, now, now, {}) if asked else ([], 0)
+        before = tuple(self.funded)
+        legs, left = self.fill(asked, now, now, {}, self.layers(turn, before)) if asked else ([], 0)
         if left and (not self.spec["partial"] or left == asked):
             return "deny", 0, []
         for leg in legs:
             self.draw(leg, now)
+        self.fund(legs, turn, now)
         kept = [replace(leg) for leg in legs]
         if hold is None:
             for leg in kept:
                 leg.used_base, leg.used = leg.base, leg.amount
             self.holds[decision] = Hold(now, now, kept, is_open=False, over=True, captured=True)
         else:
-            self.holds[hold] = Hold(now, now + 15 * MINUTE, kept)
+            self.holds[hold] = Hold(now, now + 15 * MINUTE, kept, turn, before)
         return "partial" if left else "allow", asked - left, [(leg.layer, leg.base, leg.amount) for leg in legs]
+
+    def fund(self, legs, turn, now):
+        """L12: whoever draws wholly from other layers funds its turn, which the grace's counter remembers."""
+        drawn = [leg.layer for leg in legs]
+        graces = [layer for layer in self.spec["layers"] if layer["kind"] == "grace" and layer["only_if"]]
+        for layer in graces if drawn and turn is not None else ():
+            if layer["name"] not in drawn:
+                self.funded.append((layer["name"], turn))
+                counter = next(one for one in layer["counters"] if one["turn"] == turn)
+                self.openings.setdefault(counter["key"], []).append(self.period(counter, now, now)[0])
 
     def is_over(self, hold, now):
         return hold.over or now >= hold.expires_at + (0 if hold.is_open else HOUR)
@@ -275,7 +302,8 @@ class Naive:
                 self.give_back(leg, now)
             hold.legs = [leg for leg in hold.legs if leg.base]
         beyond = asked - hold.owed_base
-        free = self.fill(beyond, hold.at, now, before, True)[0] if beyond > 0 else []
+        layers = self.layers(hold.turn, hold.funded)
+        free = self.fill(beyond, hold.at, now, before, layers, True)[0] if beyond > 0 else []
         for leg in free:
             self.draw(leg, now)
             leg.used_base, leg.used = leg.base, leg.amount
@@ -355,8 +383,9 @@ class Naive:
 
     def still_counts(self, counter, period, amount, now):
         """Whether the period goes on."""
-        length = {"sliding": MINUTE - 1 + HOUR, "first_use": 2 * HOUR, "day": DAY, "schedule": 3 * HOUR}
-        return counter["kind"] == "bucket" or now < period + length[counter["kind"]]
+        lengths = {"sliding": MINUTE - 1 + HOUR, "day": DAY, "schedule": 3 * HOUR}
+        length = counter.get("length") or lengths.get(counter["kind"])
+        return counter["kind"] == "bucket" or now < period + length
 
     def forgive(self, owed, now):
         """What is still owed is owed no more, and what was repaid is a paid lot again."""

@@ -16,10 +16,12 @@ POLICIES, EACH = 50, 25
 THINGS = (
     *("consume", "reserve", "capture", "release", "extend", "grant", "allow", "partial", "deny", "hold_closed", "late"),
     *("absorbed", "drawn from hold", "drawn from free", "drawn from debt"),
+    *("graced", "graced beyond a hold"),
     *("reverse", "already_reversed", "hold_open", "nothing_to_reverse", "expired in a hold", "lapsed", "reissued"),
 )
 
 
+@pytest.mark.rule("L12")
 @pytest.mark.rule("S1")
 @pytest.mark.rule("S2")
 @pytest.mark.rule("S3")
@@ -70,6 +72,13 @@ def _nothing(self: Any, *rest: Any) -> None:
     """What should happen does not."""
 
 
+def _funds_itself(self: Any, layer: Any, turn: Any, funded: Any) -> bool:
+    return eligible(self, layer, turn, self.funded)
+
+
+eligible = naive.Naive.eligible
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
@@ -81,6 +90,7 @@ def _nothing(self: Any, *rest: Any) -> None:
         pytest.param(naive.Naive, "undo", _nothing, id="a reversal returns nothing"),
         pytest.param(naive.Naive, "forgive", _nothing, id="what was reversed is still owed"),
         pytest.param(naive.Naive, "reissue", _nothing, id="nothing is reissued"),
+        pytest.param(naive.Naive, "eligible", _funds_itself, id="a hold funds what it captures beyond itself"),
     ],
 )
 def test_a_planted_difference_is_found(

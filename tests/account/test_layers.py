@@ -236,22 +236,6 @@ def test_an_entitlement_is_an_allowance_in_its_time_and_never_a_charge() -> None
     assert _draws(bench.ask(3)) == {"money": "3"}
 
 
-GRACE = "grace finish { per request.turn; unit credits; up to 6 credits; only_if started_funded; }"
-
-
-@pytest.mark.rule("L12")
-def test_a_grace_covers_a_key_that_was_funded_before_and_is_never_charged() -> None:
-    bench = Bench(POOL, GRACE, _waterfall("draw money;", "draw finish;"), lot="10")
-    assert _causes(bench.ask(11, turn="t1")) == {"money": "empty", "finish": "not_eligible"}
-    assert bench.ask(8, turn="t1").allowed
-    finished = bench.ask(5, turn="t1")
-    assert (_draws(finished), finished.charge) == ({"money": "2", "finish": "3"}, {"credits": "2"})
-    assert _causes(bench.ask(4, turn="t1")) == {"money": "empty", "finish": "finish"}
-    assert _draws(bench.ask(3, turn="t1")) == {"finish": "3"}
-    assert _causes(bench.ask(1, turn="t2")) == {"money": "empty", "finish": "not_eligible"}
-    assert _causes(bench.ask(1)) == {"money": "empty", "finish": "not_eligible"}
-
-
 @pytest.mark.rule("L10")
 def test_a_request_bounds_itself() -> None:
     gift = "entitlement gift { per user; unit credits; up to 5 credits per calendar month in UTC; }"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from account.test_graces import GRACE
 from account.test_layers import ANA, HEAD, NOON, POOL
 from overspill import Decision, Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.records.sentences import explain
@@ -51,12 +52,15 @@ class Scripted:
 class Away:
     """An engine on a scripted store, which `go`es away and comes `back`."""
 
-    def __init__(self, policy: Mapping[str, bytes] | None = None, path: str | Path = ":memory:") -> None:
+    def __init__(
+        self, policy: Mapping[str, bytes] | None = None, path: str | Path = ":memory:", lot: str | None = "50"
+    ) -> None:
         self.clock = ManualClock(NOON)
         self.store: Any = Scripted(path)
         self.engine = Engine(self.store, Policies(self.store, policy or _policy()), self.clock, "default")
         self.engine._combiner.exclusively(self.engine._publish)
-        self.engine.grant(ANA, "money", "50", id="L")
+        if lot is not None:
+            self.engine.grant(ANA, "money", lot, id="L")
 
     def go(self, operation: str = "begin", code: str = "busy") -> None:
         self.store.failing = {operation: code}
@@ -288,6 +292,25 @@ def test_what_was_decided_on_states_that_nobody_else_knew_is_decided_again_on_th
     assert [(one.record, one.place) for one in findings] == [
         (record.seq, "/answer/draws/0/windows/0/before") for record in records if record.met
     ]
+
+
+@pytest.mark.rule("L12")
+@pytest.mark.rule("L13")
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_request_granted_in_an_outage_funds_its_key(tmp_path: Path, meanwhile: bool) -> None:
+    """The account may have moved on by another process when it is stored."""
+    policy = _policy(draws="draw five; draw finish;")
+    policy = {"p.spill": policy["p.spill"].replace(POOL.encode(), GRACE.encode())}
+    turn = {"fields": {"turn": "t1"}}
+    away = Away(policy, path=tmp_path / "x.db", lot=None)
+    away.go()
+    away.ask("a", 4, **turn)
+    if meanwhile:
+        with Engine.open(policy, db=tmp_path / "x.db", clock=ManualClock(NOON)) as other:
+            other.decide(Request(id="o", account=ANA, meters={"credits": 1}))
+    away.back()
+    finished = away.ask("b", 100, **turn)
+    assert [draw.layer for draw in finished.draws] == ["five", "finish"]
 
 
 WINDOWS = ["5h from first_use", "sliding 5h", "bucket 1 credits per 1h burst 100 credits", "calendar day in UTC"]

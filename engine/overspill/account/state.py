@@ -82,6 +82,8 @@ class Hold(Light, frozen=True, array_like=True):
     """The layers that the request bounds itself to (LANGUAGE.md L10); None: all."""
     max_charge: dict[str, int] = {}
     """What it may be charged at most by unit, in steps."""
+    funded: tuple[str, ...] = ()
+    """The graces whose key an earlier request had funded at its admission (LANGUAGE.md L12)."""
 
 
 Banked = tuple[str, int, int]

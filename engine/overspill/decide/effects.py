@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.state import Count, Leg
-from overspill.decide.decide import DENY, Decided, drawn
+from overspill.decide.decide import Decided, drawn
+from overspill.decide.graces import marks
 from overspill.plan.counting import counted
-from overspill.plan.functions import ABSENT
 from overspill.plan.interpret import key_of, occupies, values_of
 from overspill.plan.periods import window_at
-from overspill.plan.plan import Bucket, GraceLayer, Layer, LimitLayer, PoolLayer, Sliding, state_key
+from overspill.plan.plan import Bucket, Layer, LimitLayer, PoolLayer, Sliding, state_key
 from overspill.plan.raw import DRAWN, Facts, TookStep
 from overspill.plan.shapes import GENERATION, LOT_LEFT, Lot, WindowState
 
@@ -40,8 +40,16 @@ def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[E
         else:
             effects[key] = found
     if waterfall.has_funded:
-        for account, effect in _funded(decided):
+        for account, effect in marks(decided):
             _add(effects, keys[account], [effect])
+    return effects
+
+
+def marks_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[Effect]]:
+    """The same of a request that is admitted and draws nothing yet (LANGUAGE.md S5): what it funds."""
+    effects: dict[str, list[Effect]] = {}
+    for account, effect in marks(decided):
+        _add(effects, keys[account], [effect])
     return effects
 
 
@@ -52,24 +60,6 @@ def _add(effects: dict[str, list[Effect]], key: str | None, found: list[Effect])
         effects[key] += found
     else:
         effects[key] = found
-
-
-def _funded(decided: Decided) -> Iterator[tuple[int, Effect]]:
-    """What remembers the key of a grace: a request that drew, and not on the grace (LANGUAGE.md L12)."""
-    layers, facts = decided.waterfall.layers, decided.raw[4]
-    if decided.outcome == DENY or not decided.drawing:
-        return
-    for index, layer in enumerate(layers):
-        if not (isinstance(layer, GraceLayer) and layer.started_funded) or index in decided.drawing:
-            continue
-        account = decided.accounts[layer.account]
-        if account is None or any(facts[slot] is ABSENT for slot in layer.per):
-            continue
-        counter = layer.counters[0]
-        state = account.windows.get(key_of(counter, facts))
-        begun = window_at(state, counter.kind, decided.now)
-        if begun != state:
-            yield layer.account, SetWindow(key_of(counter, facts), begun)
 
 
 # ---- one layer

@@ -129,7 +129,7 @@ class Meeting(Struct, kw_only=True):
     """What a run down the layers meets.
 
     `admitted_at` is set for what a capture asks beyond its hold: counters are met as of the admission, whatever has
-    begun since (LANGUAGE.md T2). `bounds` are the request's own.
+    begun since (LANGUAGE.md T2); `funded` are then the graces that it found funded. `bounds` are the request's own.
     """
 
     waterfall: Waterfall
@@ -141,6 +141,7 @@ class Meeting(Struct, kw_only=True):
     prior: Mapping[str, tuple[int, int]] = {}
     """What each layer has given already, (base, amount), of what is priced as one with this (LANGUAGE.md S2)."""
     admitted_at: int | None = None
+    funded: Sequence[str] = ()
     bounds: Bounds = NO_BOUNDS
 
 
@@ -217,7 +218,7 @@ def take_from(meeting: Meeting, layer: Layer, asked: int, most: int) -> Step:
     assert account is not None
     if isinstance(layer, EntitlementLayer) and not _in_force(layer, meeting):
         return STEP_NOT_APPLICABLE
-    if isinstance(layer, GraceLayer) and not _eligible(layer, facts, account, meeting.now):
+    if isinstance(layer, GraceLayer) and not _eligible(layer, meeting, account):
         return STEP_NOT_ELIGIBLE
     ratio = look_up(layer.ratio, meeting.waterfall, facts)
     states: tuple[WindowState, ...] = ()
@@ -260,12 +261,24 @@ def _in_force(layer: EntitlementLayer, meeting: Meeting) -> bool:
     return (layer.starts is None or layer.starts <= at) and (layer.ends is None or at < layer.ends)
 
 
-def _eligible(layer: GraceLayer, facts: Facts, account: AccountFacts, now: int) -> bool:
-    """LANGUAGE.md L12. That a key was funded is its counter's being there."""
-    if any(facts[slot] is ABSENT for slot in layer.per):
+def _eligible(layer: GraceLayer, meeting: Meeting, account: AccountFacts) -> bool:
+    """LANGUAGE.md L12. What a capture asks beyond its hold is the same request: it finds what its admission found."""
+    if not has_key(layer, meeting.facts):
         return False
     if not layer.started_funded:
         return True
+    if meeting.admitted_at is not None:
+        return layer.name in meeting.funded
+    return is_funded(layer, meeting.facts, account, meeting.now)
+
+
+def has_key(layer: GraceLayer, facts: Facts) -> bool:
+    """Whether the request has what the grace is kept per."""
+    return all(facts[slot] is not ABSENT for slot in layer.per)
+
+
+def is_funded(layer: GraceLayer, facts: Facts, account: AccountFacts, now: int) -> bool:
+    """Whether a request before has funded the key: that is its counter's being there."""
     state = account.windows.get(key_of(layer.counters[0], facts))
     return state is not None and now < state[ENDS_AT]
 

@@ -18,8 +18,6 @@ ZERO = 1
 GUARDED = 2
 """A guard denied; `at` is its index."""
 GUARD_ERROR = 3
-NOT_ELIGIBLE = 4
-"""A grace without its key, or before its key was funded (LANGUAGE.md L12)."""
 """A guard's condition erred, which denies (LANGUAGE.md L1); `at` is its index."""
 SHORT = 4
 """Every layer was visited and something is left, or a layer erred under `on error stop`."""
@@ -33,6 +31,8 @@ TOOK = 0
 NOT_APPLICABLE = 1
 SKIPPED = 2
 ERROR = 3
+NOT_ELIGIBLE = 4
+"""A grace without its key, or before an earlier request has funded it (LANGUAGE.md L12)."""
 
 Drawn = tuple[tuple[Lot, int], ...]
 """Lots as they were, with the amount drawn from each."""

@@ -14,6 +14,7 @@ from overspill.decide.admit import Admitted
 from overspill.decide.bounds import limits_only
 from overspill.decide.decide import ALLOW, Decided, decide, drawn
 from overspill.decide.effects import counts_of, effects_of
+from overspill.decide.graces import funds
 from overspill.decide.render import render_away
 from overspill.plan.counting import counted
 from overspill.plan.facts import Accounts
@@ -105,6 +106,7 @@ def _refused(decided: Decided, earlier: int) -> StoreFailure:
 
 
 def _counts(decided: Decided, keys: tuple[str | None, ...]) -> Iterator[Counted]:
+    """What it draws; of a grace whose key it funds nothing, which opens it."""
     facts = decided.raw[4]
     for _, layer, step in drawn(decided):
         kinds = {counter.key: counter.kind for counter in layer.counters}
@@ -112,6 +114,10 @@ def _counts(decided: Decided, keys: tuple[str | None, ...]) -> Iterator[Counted]
             account = keys[kind]
             if account is not None:
                 yield Counted(account, key, kind_of(kinds[key.split("|", 1)[0]], facts), amount)
+    for _, counter, key in funds(decided):
+        account = keys[counter.account]
+        if account is not None:
+            yield Counted(account, key, counter.kind, 0)
 
 
 def rebased(

@@ -12,7 +12,8 @@ from overspill.account.effects import Effect, SetHold, apply
 from overspill.account.state import Account, Hold, Leg
 from overspill.decide.admit import Admitted, admit
 from overspill.decide.decide import DENY, Decided, decide
-from overspill.decide.effects import effects_of, legs_of, occupying
+from overspill.decide.effects import effects_of, legs_of, marks_of, occupying
+from overspill.decide.graces import found_funded
 from overspill.decide.render import render
 from overspill.plan.members import together
 from overspill.plan.plan import ROOT, Plan
@@ -195,10 +196,8 @@ class Batch:
         )
         if isinstance(asked, Preview):
             return written
-        if hold is not None and decided.waterfall.verify_only:
-            effects: dict[str, list[Effect]] = {}
-        else:
-            effects = effects_of(decided, keys)
+        verified = hold is not None and decided.waterfall.verify_only
+        effects = marks_of(decided, keys) if verified else effects_of(decided, keys)
         if hold is None:
             return self.record(command, written, effects, () if denied else USAGE)
         for kind, effect in occupying(decided):
@@ -376,6 +375,7 @@ def _hold(command: Identified, decided: Decided, keys: tuple[str | None, ...]) -
         open=True,
         only=None if decided.bounds.only is None else tuple(sorted(decided.bounds.only)),
         max_charge=dict(decided.bounds.max_charge),
+        funded=found_funded(decided),
     )
 
 

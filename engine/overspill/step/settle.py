@@ -294,7 +294,14 @@ def _free(
         prior[part.leg.layer] = (base + part.base, amount + part.amount)
     bounds = left_of_bounds(waterfall, facts, hold, inside, draft)
     meeting = Meeting(
-        waterfall=waterfall, facts=facts, accounts=accounts, now=now, admitted_at=hold.at, prior=prior, bounds=bounds
+        waterfall=waterfall,
+        facts=facts,
+        accounts=accounts,
+        now=now,
+        admitted_at=hold.at,
+        funded=hold.funded,
+        prior=prior,
+        bounds=bounds,
     )
     return list(zip(waterfall.layers, fill(meeting, asked)[5], strict=False))
 
