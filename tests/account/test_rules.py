@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from account.test_layers import ANA, HEAD, NOON, POOL, Bench, _draws, _waterfall
 from overspill import Decision, Engine, ManualClock, Request
 from overspill.words.failures import PolicyFaults
-from overspill.words.instants import DAY, HOUR
+from overspill.words.instants import DAY, HOUR, MINUTE
 
 PRICED = """policy p version 7;
 language 1;
@@ -225,6 +227,27 @@ def test_a_day_in_which_nothing_was_drawn_has_its_room_for_what_was_admitted_in_
         drawn.append({draw["layer"]: draw["amount"] for draw in answer["draws"]})
     assert drawn == [{"day": "6"}, {"day": "4", "money": "3"}]
     assert bench.engine.account(ANA).windows["day.day"][3] == 4
+
+
+@pytest.mark.rule("W8")
+@pytest.mark.parametrize("before", ["5h from first_use", "sliding 5h"])
+def test_a_window_that_a_policy_makes_a_bucket_refills_at_once_whoever_looks(before: str, tmp_path: Path) -> None:
+    """Ana has used 30 of a window since 12:00, and has a bucket of 20, 5 a minute, from 12:03 on."""
+    limit = "limit rush { per user; unit credits; window w: WINDOW; CAPACITY }"
+    clock, db = ManualClock(NOON), tmp_path / "x.db"
+
+    def opened(window: str, capacity: str = "") -> Engine:
+        text = HEAD + limit.replace("WINDOW", window).replace("CAPACITY", capacity) + _waterfall("draw rush;")
+        return Engine.open({"p.spill": text.replace("add_money", "upgrade").encode()}, db=db, clock=clock)
+
+    with opened(before, "capacity 30 credits;") as engine:
+        engine.decide(Request(id="r1", account=ANA, meters={"credits": 30}))
+    clock.set(NOON + 3 * MINUTE)
+    with opened("bucket 5 credits per 1min burst 20 credits") as engine:
+        denied = engine.decide(Request(id="r2", account=ANA, meters={"credits": 20}))
+        assert (denied.record.available, denied.retry_at) == ("5", "2026-10-05T12:06:00Z")
+        clock.set(NOON + 6 * MINUTE)
+        assert engine.decide(Request(id="r3", account=ANA, meters={"credits": 20})).allowed
 
 
 @pytest.mark.rule("V4")

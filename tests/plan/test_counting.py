@@ -119,10 +119,15 @@ def test_a_bucket_keeps_the_part_of_a_step_that_has_refilled(
 CHANGED: list[tuple[WindowState, str, int]] = [
     ((3, START - 10, START + 10, 7), "sliding", 7),
     ((3, START - 10, START, 7), "sliding", 0),
-    ((3, START - 10, START + 10, 7), "bucket", 7),
+    ((3, START, START + 10, 7), "bucket", 7),
+    ((3, START - 59, START + 10, 7), "bucket", 7),
+    ((3, START - 60, START + 10, 7), "bucket", 6),
+    ((3, START - 7 * 60, START + 10, 7), "bucket", 0),
     ((3, START - 10, START, 7), "bucket", 0),
     (counted(bucket_at(None, 1, 60, START), 7), "sliding", 7),
     (counted(sliding_at(None, HOUR, START), 7), "bucket", 7),
+    (counted(sliding_at(None, HOUR, START - 120), 7), "bucket", 5),
+    (counted(sliding_at(counted(sliding_at(None, 600, START - 605), 7), 600, START - 20), 40), "bucket", 30),
 ]
 
 
@@ -131,3 +136,19 @@ def test_a_window_of_another_kind_keeps_what_it_has_counted(state: WindowState, 
     changed = sliding_at(state, HOUR, START) if kind == "sliding" else bucket_at(state, 1, 60, START)
     assert changed[USED] == used
     assert changed[OPENED_AT] <= START
+
+
+@given(st.integers(0, 3 * HOUR), st.integers(0, 400), RATES, GAPS)
+@pytest.mark.rule("W8")
+def test_a_bucket_that_was_another_window_refills_all_the_time_whoever_looks(
+    open_for: int, used: int, rate: tuple[int, int], gaps: list[tuple[int, int]]
+) -> None:
+    """Until the old window ends, up to which all of its use counts."""
+    window = (3, START - open_for, START + 10 * HOUR, used)
+    now, state = START, bucket_at(window, *rate, START)
+    for gap, _ in gaps:
+        now = min(now + gap, START + 10 * HOUR - 1)
+        state = bucket_at(state, *rate, now)
+        seen = bucket_at(window, *rate, now)
+        missing = used - Fraction((now - START + open_for) * rate[0], rate[1])
+        assert seen[USED] == state[USED] == max(ceil(missing), 0)

@@ -111,12 +111,16 @@ def _parts(state: WindowState) -> list[tuple[int, int, int]]:
 
 
 def bucket_at(state: WindowState | None, refill: int, per: int, now: int) -> WindowState:
-    """The bucket as of `now`, refilled by `refill` steps each `per` microseconds: `used` is what is still missing."""
+    """The bucket as of `now`, refilled by `refill` steps each `per` microseconds: `used` is what is still missing. One that
+    was another kind of window has refilled since that opened, whether anybody drew or not: nobody writes down when a
+    policy makes a bucket of it."""
     if state is None:
         return _bucket(1, now, 0, now, 0, refill, per)
-    generation, opened_at, ends_at, used, *form = state
-    if not form or form[0] != BUCKET:  # the policy made a bucket of another kind of window
-        return _bucket(generation + 1, now, used if now < ends_at else 0, now, 0, refill, per)
+    generation, opened_at, _, used, *form = state
+    if not form or form[0] != BUCKET:
+        used = sum([amount for _, until, amount in _parts(state) if now < until])
+        used, rest = refilled(used, 0, refill, per, max(now - opened_at, 0))
+        return _bucket(generation + 1, now, used, now, rest, refill, per)
     _, at, rest, old_refill, old_per = form
     used, rest = refilled(used, rest, old_refill, old_per, now - at)
     if not used:

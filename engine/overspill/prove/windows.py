@@ -367,18 +367,30 @@ def bucket_is_kept(given: Given) -> None:
 
 @claim(bucket_at, refilled, rules="W8", scope="all integers; 5 steps a minute, 3 an hour before")
 def bucket_begins(given: Given) -> None:
-    """A bucket begins full, goes on from another kind of window, and keeps its steps when its rate changes."""
+    """A bucket begins full, has refilled since another kind of window opened whose use counts still, and keeps its steps
+    when its rate changes."""
     used, rest, now = given.number("used", least=0), given.number("rest", least=0), given.number("now", least=0)
     generation, opened_at, ends_at = given.number("generation"), given.number("opened_at"), given.number("ends_at")
     refill, per = 5, 60_000_000
     given.assume(rest < HOUR, implies(used == 0, rest == 0), now + used * HOUR < NEVER)
     full = (now, NEVER, 0, BUCKET, now, 0, refill, per)
     given.shows("full", bucket_at(None, refill, per, now) == (1, *full))
-    next_step = now + per // refill
-    for form in ((), (SLIDING, 1, 2, used)):
-        found = bucket_at((generation, opened_at, ends_at, used, *form), refill, per, now)
-        if used > 0 and now < ends_at:
-            given.shows("goes on", found == (generation + 1, now, next_step, used, *full[3:]))
+    older, until = given.number("older", least=0), given.number("until")
+    parts = (1, until, older, 2, ends_at, used)
+    windows = [
+        ((generation, opened_at, ends_at, used), used if now < ends_at else 0),
+        (
+            (generation, opened_at, until, older + used, SLIDING, *parts),
+            (older if now < until else 0) + (used if now < ends_at else 0),
+        ),
+    ]
+    for state, counts in windows:
+        found = bucket_at(state, refill, per, now)
+        left, part = refilled(counts, 0, refill, per, now - opened_at if opened_at < now else 0)
+        if left > 0:
+            given.shows("since it opened", (found[USED] == left) & (found[5] == now) & (found[6] == part))
+            given.shows("a generation of its own", (found[0] == generation + 1) & (found[OPENED_AT] == now))
+            given.shows("at its rate", found[7:] == (refill, per))
         else:
             given.shows("over", found == (generation + 1, *full))
     at, passed = now, given.number("passed", least=0)
