@@ -2,7 +2,9 @@
 
 Each row of `FIGURES` is a command, what it is asked for at full size, and what `--quick` asks for instead. All are run one
 after the other, whatever the others say; the JSON has for each what it was asked, how long it took, how it ended and the
-last lines it printed, with the versions that were there. Exit code 0: all held.
+last lines it printed, with the versions that were there. It is written behind every row: a run that ended early goes on
+with the rows that are missing in FILE or did not hold, if they are of the same commit, and a NAME runs that row again.
+Exit code 0: all held.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +34,18 @@ class Figure(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
 
 
+DOORS = ("dsl", "yaml", "cel", "request", "tests")
+MACHINES = ("-m", "pytest", "tests/machines")
+PROCESSES = (
+    "-m",
+    "pytest",
+    "tests/crash",
+    "tests/system",
+    "tests/store/test_histories.py",
+    "tests/store/test_processes.py",
+)
+"""Killed, faulted, and raced: how often is said by the environment."""
+SO_OFTEN = (("OVERSPILL_OPS", "20000"), ("OVERSPILL_KILLS", "5"), ("OVERSPILL_FAULTS", "40"))
 FIGURES = {
     "proof": Figure(("tools/prove.py",)),
     "mutation": Figure(("tools/mutate.py",), quick=("--sample", "10")),
@@ -39,12 +54,10 @@ FIGURES = {
     "canaries": Figure(("tools/simulate.py", "--canaries")),
     "histories": Figure(("tools/differential.py",), ("--histories", "200000"), ("--histories", "1000")),
     "machines": Figure(
-        ("-m", "pytest", "tests/machines"), environment=(("MACHINE_EXAMPLES", "2000"), ("MACHINE_STEPS", "50"))
+        MACHINES, ("--timeout", "3600"), environment=(("MACHINE_EXAMPLES", "2000"), ("MACHINE_STEPS", "50"))
     ),
-    "processes": Figure(
-        ("-m", "pytest", "tests/store/test_histories.py", "tests/store/test_processes.py"),
-        environment=(("OVERSPILL_OPS", "20000"), ("OVERSPILL_KILLS", "5")),
-    ),
+    "processes": Figure(PROCESSES, ("--timeout", "3600"), environment=SO_OFTEN),
+    **{f"fuzz_{door}": Figure(("tools/fuzz.py", door), ("--seconds", "60"), ("--seconds", "5")) for door in DOORS},
     "tests": Figure(("-m", "pytest")),
     "figures": Figure(("tools/bench",), quick=("--quick",)),
 }
@@ -69,6 +82,33 @@ def ran(figure: Figure, quick: bool) -> dict[str, Any]:
     }
 
 
+def commit() -> str:
+    """Which sources these are, `+` where they were changed; empty outside of a clone."""
+    try:
+        asked = ("git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+")
+        done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def rows_of(path: Path | None, head: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier run has written of the same."""
+    if path is None or not path.exists():
+        return {}
+    found = json.loads(path.read_text("utf-8"))
+    rows: dict[str, Any] = found.pop("figures")
+    return rows if found == head and head["commit"].isalnum() else {}
+
+
+def write(path: Path, head: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+    """All of it at once, so that nobody reads a half."""
+    beside = path.with_name(f"{path.name}.part")
+    figures = {name: rows[name] for name in FIGURES if name in rows}
+    beside.write_text(json.dumps({**head, "figures": figures}, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    beside.replace(path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run what a release must show.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FIGURES)}; otherwise all")
@@ -78,25 +118,24 @@ def main() -> int:
     unknown = set(arguments.names) - set(FIGURES)
     if unknown:
         parser.error(f"no figure is called {', '.join(sorted(unknown))}")
-    results = {}
-    for name in arguments.names or FIGURES:
-        results[name] = ran(FIGURES[name], arguments.quick)
-        row = results[name]
-        print(
-            f"{'✓' if row['exit'] == 0 else '✗'} {name}: {row['seconds']} s: {row['told'][-1] if row['told'] else ''}"
-        )
     from overspill.prove.digest import kernel_digest
 
-    found = {
+    head = {
         "overspill": version("overspill"),
+        "commit": commit(),
         "kernel": kernel_digest(),
         "python": platform.python_version(),
         "quick": arguments.quick,
-        "figures": results,
     }
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    return int(any(row["exit"] for row in results.values()))
+    rows = rows_of(arguments.out, head)
+    held = {name for name, row in rows.items() if row["exit"] == 0}
+    for name in arguments.names or [name for name in FIGURES if name not in held]:
+        row = rows[name] = ran(FIGURES[name], arguments.quick)
+        told = row["told"][-1] if row["told"] else ""
+        print(f"{'✓' if row['exit'] == 0 else '✗'} {name}: {row['seconds']} s: {told}", flush=True)
+        if arguments.out is not None:
+            write(arguments.out, head, rows)
+    return int(any(row["exit"] for row in rows.values()))
 
 
 if __name__ == "__main__":
