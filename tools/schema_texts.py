@@ -126,6 +126,7 @@ _TESTS: Mapping[str, str] = {
     "at": _INSTANT,
     "account": "Who asks, by kind: `{user: u_ana, workspace: w_1}`.",
     "attributes": "Attributes of the accounts: `{plan: plus, workspace.frozen: true}`.",
+    "members": "Of which accounts of a many-valued kind it is a member, with their attributes: `{groups: {g_art: {seat_limit: 2 credits}}}`.",
     "expect.windows": "Use of windows after the step, by `limit.window`.",
     "windows": "Windows that are open, by `limit.window`: `{used: 57 credits}`.",
     "used": "How much of it is used, with its unit.",

@@ -196,6 +196,32 @@ def test_a_cap_of_an_account_that_is_not_named_does_not_apply() -> None:
 
 
 @pytest.mark.rule("L8")
+def test_a_cap_of_a_group_counts_what_any_of_its_members_draws() -> None:
+    """Ana and Bob draw on pools of their own within the red team's cap."""
+    bench = Bench(_cap("10 credits").replace("per user", "per team"), *CAPPED)
+    bob = {"user": "bob", "team": "red"}
+    bench.engine.grant({"user": "bob"}, "money", "100", id="B")
+
+    def ask(credits: int, account: dict[str, str] = bob) -> Request:
+        bench.count += 1
+        return Request(id=f"b{bench.count}", account=account, meters={"credits": credits})
+
+    first = bench.engine.reserve(bench.request(6, team=True))
+    denied = bench.engine.decide(ask(5))
+    assert denied.reason is not None
+    assert (denied.reason.binding, denied.record.available) == ("seat", "4")
+    assert first.hold is not None
+    bench.engine.capture(first.hold.id, {"credits": 2})
+    second = bench.engine.decide(ask(7))
+    assert (second.draws[0].caps[0].before, second.draws[0].caps[0].after) == ("2", "9")
+    assert not bench.ask(2, team=True).allowed
+    assert bench.engine.decide(ask(50, {"user": "bob", "team": "blue"})).outcome == "deny"
+    assert bench.engine.decide(ask(10, {"user": "bob", "team": "blue"})).allowed
+    bench.engine.reverse(second.id, id="v")
+    assert bench.ask(8, team=True).allowed
+
+
+@pytest.mark.rule("L8")
 def test_layers_within_one_cap_share_it_within_one_request() -> None:
     shared = "pool shared { per team; unit credits; }"
     bench = Bench(_cap("20 credits"), POOL, shared, _waterfall("draw shared within seat;", "draw money within seat;"))

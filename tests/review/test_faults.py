@@ -10,7 +10,9 @@ from overspill.review.schema import suite_schema
 from support.suites import ASK, read, steps
 from support.texts import DSL
 
-BOUND = DSL.replace("blocked: bool = false;", "blocked: bool = false; tries: int = 1;")
+BOUND = DSL.replace("blocked: bool = false;", "blocked: bool = false; tries: int = 1;").replace(
+    "request {", "account teams of user many { size: int?; }\nrequest {", 1
+)
 
 STEP_FAULTS = [
     ("decid: {}", "OSP201", 5, "unknown step `decid`", "did you mean `decide`?"),
@@ -109,6 +111,10 @@ FILE_FAULTS = [
         "unknown attribute of `user` `plann`",
         "did you mean `plan`?",
     ),
+    ("given: {members: {team: {}}}\n" + CASE, "OSP210", "unknown many-valued account `team`", "did you mean `teams`?"),
+    ("given: {members: {teams: {a/b: {}}}}\n" + CASE, "OSP205", "`a/b` is no identifier", None),
+    ("given: {members: {teams: {a: {sise: 1}}}}\n" + CASE, "OSP210", "unknown attribute of `teams` `sise`", None),
+    ("given: {members: {teams: {a: {size: x}}}}\n" + CASE, "OSP205", "`x` is no whole number", None),
     ("given: {attributes: {blocked: maybe}}\n" + CASE, "OSP205", "`maybe` is neither true nor false", None),
     ("given: {attributes: {tries: many}}\n" + CASE, "OSP205", "`many` is no whole number", None),
     ("given: {attributes: {bound: 3 images}}\n" + CASE, "OSP220", "expected an amount in credits, found images", None),

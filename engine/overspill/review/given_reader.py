@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from overspill.plan.plan import ROOT
 from overspill.plan.shapes import CATEGORIES
+from overspill.plan.shapes import Scalar as Value
 from overspill.review.plan_leaves import PlanLeaves
 from overspill.review.suite import Given, GivenLot, GivenReset, GivenTopUp, GivenWindow, Step
 from overspill.review.vocabulary import Kept, base_key
@@ -14,7 +15,7 @@ from overspill.syntax.yaml_nodes import Node, Scalar
 
 T = TypeVar("T")
 
-PARTS = ("at", "account", "attributes", "windows", "counters", "lots", "holds", "banked_resets", "top_ups")
+PARTS = ("at", "account", "attributes", "members", "windows", "counters", "lots", "holds", "banked_resets", "top_ups")
 
 HoldReader = Callable[[Scalar, Node], Step]
 """(name, request) → the reserve that makes the hold."""
@@ -31,6 +32,7 @@ def read_given(leaves: PlanLeaves, node: Node, hold: HoldReader) -> Given:
         at=leaves.moment(found["at"]) if "at" in found else None,
         account=_account(leaves, found["account"]) if "account" in found else None,
         attributes=dict(_each(leaves, found.get("attributes"), leaves.attribute)),
+        members=dict(_each(leaves, found.get("members"), lambda key, value: _members(leaves, key, value))),
         windows={
             key: window
             for part in ("windows", "counters")
@@ -53,6 +55,19 @@ def _account(leaves: PlanLeaves, node: Node) -> Mapping[str, str]:
     if root not in account:
         raise leaves.refuse("OSP202", node.span, f"the account names no `{root}`", f"add `{root}: …`")
     return account
+
+
+def _members(leaves: PlanLeaves, key: Scalar, node: Node) -> tuple[str, Mapping[str, Mapping[str, Value]]]:
+    kind = next((many for many in leaves.words.plan.many if many.name == key.value), None)
+    if kind is None:
+        known = [many.name for many in leaves.words.plan.many]
+        raise leaves.unknown("many-valued account", key.value, key.span, known)
+    return kind.name, {
+        leaves.identifier(id, f"a {kind.name}'s id"): dict(
+            _each(leaves, values, lambda name, value: leaves.attribute_of(kind, name, name.value, value))
+        )
+        for id, values in leaves.entries(node, f"the {kind.name}")
+    }
 
 
 def _kept(leaves: PlanLeaves, what: str, key: Scalar, known: Mapping[str, Kept]) -> Kept:

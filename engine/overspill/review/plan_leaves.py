@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from overspill.plan.plan import Input, Instant
+from overspill.plan.plan import AccountKind, Input, Instant
 from overspill.plan.shapes import Scalar
 from overspill.review.vocabulary import Vocabulary
 from overspill.syntax.yaml_leaves import Leaves, Refused
@@ -147,10 +147,14 @@ class PlanLeaves(Leaves):
         found = self.words.kind(kind)
         if found is None:
             raise self.unknown("account", kind, key.span, self.words.plan.kind_names)
-        declared = found.attributes.get(name)
+        return (kind, name), self.attribute_of(found, key, name, node)[1]
+
+    def attribute_of(self, kind: AccountKind, key: Text, name: str, node: Node) -> tuple[str, Scalar]:
+        """The same of one kind, a many-valued one too."""
+        declared = kind.attributes.get(name)
         if declared is None:
-            raise self.unknown(f"attribute of `{kind}`", name, key.span, found.attributes)
-        return (kind, name), self._typed(declared, node)
+            raise self.unknown(f"attribute of `{kind.name}`", name, key.span, kind.attributes)
+        return name, self._typed(declared, node)
 
     def _typed(self, declared: Input, node: Node) -> Scalar:
         text = self.scalar(node, f"`{declared.name}`")

@@ -55,6 +55,7 @@ _GIVEN = _record(
         "at": _INSTANT,
         "account": _ACCOUNT,
         "attributes": _VALUES,
+        "members": _mapping(_mapping(_VALUES)),
         "windows": _mapping(_record(_WINDOW, "used")),
         "counters": _mapping(_record(_WINDOW, "used")),
         "banked_resets": _mapping(_listing(_record({"id": _TEXT, "expires_at": _INSTANT}, "id"))),

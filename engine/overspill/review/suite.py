@@ -66,6 +66,8 @@ class Given(Struct, frozen=True, kw_only=True):
     at: int | None = None
     account: Mapping[str, str] | None = None
     attributes: Mapping[tuple[str, str], Scalar] = {}
+    members: Mapping[str, Mapping[str, Mapping[str, Scalar]]] = {}
+    """By many-valued kind: the accounts that the case's account is a member of, by id, with their attributes."""
     windows: Mapping[str, GivenWindow] = {}
     lots: Mapping[str, tuple[GivenLot, ...]] = {}
     holds: Mapping[str, Step] = {}
@@ -78,6 +80,7 @@ class Given(Struct, frozen=True, kw_only=True):
             at=shared.at if self.at is None else self.at,
             account=shared.account if self.account is None else self.account,
             attributes={**shared.attributes, **self.attributes},
+            members={**shared.members, **self.members},
             windows={**shared.windows, **self.windows},
             lots={**shared.lots, **self.lots},
             holds={**shared.holds, **self.holds},

@@ -400,6 +400,9 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
         attributes: dict[str, Attribute] = {
             attribute: value for (kind, attribute), value in given.attributes.items() if kind == name
         }
+        for many in plan.many:
+            if many.of == name and many.name in given.members:
+                attributes[many.name] = tuple(sorted(given.members[many.name]))
         states[f"{TENANT}/{name}/{account[name]}"] = Account(
             1,
             now,
@@ -411,6 +414,9 @@ def _states(plan: Plan, words: Vocabulary, account: Mapping[str, str], given: Gi
             due_at=due_at(lots, {}, top_ups),
             top_ups=top_ups,
         )
+    for kind, members in given.members.items():
+        for id, own in members.items():
+            states[f"{TENANT}/{kind}/{id}"] = Account(1, now, dict(own), since=now)
     return states
 
 
