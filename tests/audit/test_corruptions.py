@@ -116,13 +116,18 @@ def counted() -> dict[str, tuple[int, int]]:
     return found
 
 
-def test_there_are_enough_and_the_page_says_how_many() -> None:
+def test_there_are_enough_and_the_page_says_no_more_than_there_are() -> None:
     found = counted()
     assert sum(run for _, run in found.values()) >= 500
+    found["together"] = (sum(count for count, _ in found.values()), sum(run for _, run in found.values()))
     page = (Path(__file__).parents[2] / "docs" / "auditing.md").read_text("utf-8")
-    total = tuple(map(sum, zip(*found.values(), strict=True)))
-    for what, (count, run) in {**found, "together": total}.items():
-        assert f"| {what} | {count} | {run} |" in page
+    told = {
+        what: (int(count), int(run))
+        for what, count, run in re.findall(r"^\| ([^|`]+) \| (\d+) \| (\d+) \|$", page, re.M)
+    }
+    assert list(told) == list(found)
+    for what, (count, run) in found.items():
+        assert count >= told[what][0] and run >= told[what][1], what
 
 
 def test_every_class_of_finding_is_met() -> None:
@@ -130,7 +135,7 @@ def test_every_class_of_finding_is_met() -> None:
     found = Counter[str]()
     for make, part in MADE.values():
         for number, one in enumerate(make(export_of_day(), day()[1])):
-            if number % (part * 20) == 0:
+            if number % (part * 7) == 0:
                 try:
                     found.update(verdict_of(one.files()).counts.keys())
                 except Failure:

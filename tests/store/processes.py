@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from overspill.book.check import check
-
 from book.folds import Fold
 from overspill import Engine
+from overspill.cli.reconcile import of_store
 from overspill.ports.store import Store
 from overspill.records.postings import Posted, posted_from
 from overspill.store.described import described
@@ -66,8 +65,7 @@ def settled_once(engine: Engine) -> None:
     assert posted == [(seq, one) for seq, one in expected if one != Posted()]
     assert {(one.account, one.asset): one.amount for one in store.ledger.balances()} == fold.book.balances
     assert store.ledger.parked() == []
-    rows = (row for _, one in posted for row in one.rows)
-    assert check((one.transaction for _, one in posted if one.transaction), rows) == []
+    assert of_store(store, records[-1].at).findings == []
 
 
 def _waiting(store: Store) -> int:

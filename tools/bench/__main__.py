@@ -14,6 +14,7 @@ import json
 import sys
 
 from accounts import accounts
+from auditing import auditing
 from compiling import growth
 from conditions import conditions
 from durable import durable
@@ -40,6 +41,7 @@ def main() -> int:
     growth(rounds, count, arguments.quick)
     durable(seconds, 2 if arguments.quick else 30)
     settling(*((1, 50_000) if arguments.quick else (4, 1_000_000)))
+    auditing(4_000 if arguments.quick else 20_000, 3 if arguments.quick else 10)
     policy_tests(1000)
     starts(3 if arguments.quick else 20)
     if arguments.postgres:

@@ -12,16 +12,18 @@ Amounts = dict[str, int]
 def text_of(amount: int) -> str:
     """11625000000 → `11.625`."""
     whole, rest = divmod(abs(amount), SCALE)
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{whole}.{rest:09d}".rstrip("0") if rest else f"{sign}{whole}"
+    text = f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
+    return "-" + text if amount < 0 else text
 
 
 def _amount(text: str) -> int:
-    whole, _, rest = text.partition(".")
-    found = int(whole) * SCALE + int(rest.ljust(9, "0") or "0") * (-1 if text[:1] == "-" else 1)
-    if text_of(found) != text:
+    whole, point, rest = text.partition(".")
+    digits = whole[1:] if whole[:1] == "-" else whole
+    is_whole = digits.isdecimal() and text.isascii() and (digits[0] != "0" or digits == "0")
+    if not is_whole or (point and not (rest.isdecimal() and rest[-1] != "0" and len(rest) <= 9)) or text == "-0":
         raise ValueError(f"`{text[:60]}` is no amount as the journal writes them")
-    return found
+    found = int(digits) * SCALE + (int(rest.ljust(9, "0")) if point else 0)
+    return found if digits is whole else -found
 
 
 amount_of = kept(_amount)

@@ -178,10 +178,8 @@ class _Auditing:
             work.wrong("LED12", f"is by the policy {work.digest[:80]}, which is not kept", "missing")
         for one in work.faults:
             self.found.add(one.klass, one.code, record.id, one.what)
-        start = len(world.tenant) + 1
         for owner in record.effects:
-            account = owner[start:]
-            world.versions[account] = world.versions.get(account, 0) + 1
+            world.versions[owner] = world.versions.get(owner, 0) + 1
         _forget(world, record.at)
         return work
 

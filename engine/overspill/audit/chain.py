@@ -37,26 +37,30 @@ PREFIXES = {
     "unpaid": "unp",
 }
 """Kind of command → how the ids of its records begin."""
-PARTS = 256
+PART = 1_000_000
+"""So many ids are held beside each other at once."""
 
 
 class Ids:
     """Which ids were there, eight bytes each: those that may be there twice are looked for again in the end."""
 
     def __init__(self) -> None:
-        self._parts = [array("q") for _ in range(PARTS)]
+        self._numbers = array("q")
 
     def add(self, id: str) -> None:
-        number = hash(id)
-        self._parts[number % PARTS].append(number)
+        self._numbers.append(hash(id))
 
     def again(self) -> set[int]:
-        """The hashes of those that seem to be there more than once."""
+        """The hashes of those that seem to be there more than once, found a part at a time."""
         found: set[int] = set()
-        for part in self._parts:
-            if len(set(part)) != len(part):
-                seen: set[int] = set()
-                found |= {number for number in part if number in seen or seen.add(number)}  # type: ignore[func-returns-value]
+        parts = -(-len(self._numbers) // PART)
+        for part in range(parts):
+            seen: set[int] = set()
+            for number in self._numbers:
+                if number % parts == part:
+                    if number in seen:
+                        found.add(number)
+                    seen.add(number)
         return found
 
 

@@ -82,7 +82,7 @@ def _is_its_own(work: Work, answer: Decided) -> None:
         told.request_digest != f"sha256:{record.fingerprint}" or bytes(told.request) != bytes(record.command)
     ):
         work.wrong("LED5", "decides on another request than its command", "differs")
-    version = work.world.versions.get(record.key[1], 0)
+    version = work.world.versions.get(f"{record.key[0]}/{record.key[1]}", 0)
     if record.away is None and answer.account_version != version:
         what = f"finds version {answer.account_version} of its account, {version} records changed it before"
         work.wrong("LED5", what, "differs")

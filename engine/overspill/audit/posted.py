@@ -138,8 +138,16 @@ class Posted:
                 self.found.add("differs", code, record.id, f"says {name} {_shown(is_so)}, the record {_shown(must_be)}")
 
     def _post(self, work: Work, deltas: dict[Place, int]) -> None:
+        balances = self.balances
         for place, amount in deltas.items():
-            after = self._add(place, amount)
+            if place[0][:5] == "hold:":
+                after = self._add(place, amount)
+            else:
+                after = balances.get(place, 0) + amount
+                if after:
+                    balances[place] = after
+                else:
+                    balances.pop(place, None)
             side = side_of(place[0])
             if side and after * side < 0:
                 what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"

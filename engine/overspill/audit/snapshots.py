@@ -48,8 +48,8 @@ class Snapshots:
         except (ValueError, LookupError, TypeError, AttributeError) as fault:
             found.add("malformed", "LED15", key, f"has a snapshot that cannot be read: {str(fault)[:80]}")
             return
-        if version != world.versions[account]:
-            what = f"has a snapshot of version {version}, {world.versions[account]} records changed it"
+        if version != world.versions[key]:
+            what = f"has a snapshot of version {version}, {world.versions[key]} records changed it"
             found.add("differs", "LED15", key, what)
         counted = {
             (pool, lot.key[2]): lot

@@ -17,6 +17,8 @@ from overspill.audit.work import Work
 from overspill.words.codec import JsonFault
 from overspill.words.ids import derived_id
 
+NO_LINE = b"\n"
+"""What no line begins with."""
 AHEAD_MAX = 4096
 """So far is a row looked for behind the place where it should stand."""
 UNREADABLE = (JsonFault, UnicodeDecodeError)
@@ -83,14 +85,14 @@ class Stream:
         """Those of `_ahead`, each with how often it is there."""
         self._aside: dict[str, list[bytes]] = {}
 
-    def take(self, id: str, must_be: bytes = b"") -> bytes | None:
-        """The line of the row that must come next."""
+    def take(self, id: str, must_be: bytes = b"", begins: bytes = NO_LINE) -> bytes | None:
+        """The line of the row that must come next: as it must be, or where that is not known, as it begins."""
         if not self._ahead:
             line = next(self._lines, None)
             self._number += 1
             if line is None:
                 return self._late(id)
-            if line == must_be:
+            if line == must_be or line.startswith(begins):
                 return line
             self._push(line)
             if self._ahead and self._ahead[0][0] == id:
@@ -176,7 +178,7 @@ class Exported:
         return Rows(self._transaction(work.record.id) if work.moves else None, usage, monetization, updates)
 
     def _transaction(self, id: str) -> Transaction | None:
-        line = self._transactions.take(id)
+        line = self._transactions.take(id, begins=b'{"record":"%b"' % id.encode())
         return None if line is None else self._read(line, id)
 
     def _read(self, line: bytes, id: str) -> Transaction | None:

@@ -205,7 +205,7 @@ class Work:
     def finish(self, cause: str) -> None:
         """What becomes of lots: their accounts, the rows that tell of them, and the effects' word for it."""
         world = self.world
-        for key in dict.fromkeys((*self._before, *self.lots)):
+        for key in dict.fromkeys((*self._before, *self.lots)) if self._before or self.lots else ():
             lot = world.lot(key)
             change = lot.free - self._before.get(key, lot.free)
             if change:

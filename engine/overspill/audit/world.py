@@ -132,7 +132,7 @@ class World:
         self.holds: dict[str, Hold] = {}
         self.debts: dict[tuple[str, str], int] = {}
         self.versions: dict[str, int] = {}
-        """Account → how many records have changed it."""
+        """Account with its tenant → how many records have changed it."""
         self.late: list[str] = []
         """Holds that have timed out and may be captured late, the earliest first."""
         self.steps: dict[str, int] = {}

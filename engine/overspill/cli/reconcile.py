@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,8 +88,9 @@ def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
             for one in store.ledger.parked()
         ]
         head = store.head().seq
+        ahead = list(islice(store.ledger.postings(through), 1))  # there is none, while nobody settles
     found = Findings()
-    postings = _paged(store.ledger.postings, lambda one: one[0], POSTINGS_PAGE, through)
+    postings = chain(_paged(store.ledger.postings, lambda one: one[0], POSTINGS_PAGE, through), ahead)
     given = Given(
         segments=lambda: _paged(store.segments, lambda one: one.last_seq, SEGMENTS_PAGE, head),
         form_of=store.form,
