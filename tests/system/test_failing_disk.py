@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from overspill import Engine, Request
 from overspill.cli.main import run
 from overspill.store.opened import opened
 from store.places import ANA, POLICY, chain
+from store.processes import settled_once
 from system.tools import FAULTS, started, tool, with_fault, worker
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -91,10 +93,40 @@ def _checked(db: str, acknowledged: set[str], granted: int) -> None:
         allowed = sum(b'"outcome":"allow"' in bytes(record.answer) for record in records)
         left = sum(lot[1] for lot in engine.account(ANA).pools.get("money", ()))
         assert left == granted - allowed >= 0
+        settled_once(engine)
     if granted:
         policy = Path(db).parent / "p.spill"
         policy.write_bytes(POLICY["p.spill"])
         assert run(["reconcile", "--policy", str(policy), "--db", db]) == 0
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("calls", "fault", "codes"), CASES, ids=[f"{one[0].split(',')[0]} {one[1]}" for one in CASES])
+def test_a_worker_whose_calls_fail_settles_each_record_once(
+    calls: str, fault: str, codes: set[str], tmp_path: Path
+) -> None:
+    """It ends, and says why; the next one goes on from what is durable."""
+    chance = random.Random(20261203)
+    db, failed = str(tmp_path / "x.db"), 0
+    _granted(db)
+    command = [sys.executable, "-m", "overspill", "worker", "--once", "--db", db, "--format", "json"]
+    for point in range(FAULTS):
+        with Engine.open(POLICY, db=db, settle=False) as engine:
+            for number in range(20):
+                engine.decide(Request(id=f"p{point}-{number}", account=ANA, meters={"credits": 1}))
+        process = started(with_fault(calls, f"{fault}:when={chance.randrange(1, 12)}", command))
+        _, err = process.communicate(timeout=120)
+        said = set(re.findall(r'"error":\{"code":"([a-z_]+)"', err))
+        assert ("Traceback" in err, said <= codes, process.returncode) in ((False, True, 0), (False, True, 3)), err
+        assert bool(said) == (process.returncode == 3)
+        failed += bool(said)
+        with Engine.open(POLICY, db=db, settle=False) as engine:
+            chain(engine._store)
+            settled = engine._store.ledger.settled().through
+            assert {seq for seq, _ in engine._store.ledger.postings(0)} == set(range(1, settled + 1))
+    assert failed >= FAULTS // 3
+    with Engine.open(POLICY, db=db, settle=False) as engine:
+        settled_once(engine)
 
 
 def test_after_a_failed_sync_nothing_is_written_before_the_file_is_opened_again(tmp_path: Path) -> None:

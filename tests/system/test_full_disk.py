@@ -11,6 +11,7 @@ import pytest
 
 from overspill import Engine, Request, StoreFailure
 from store.places import ANA, POLICY, chain
+from store.processes import settled_once, started_worker, wait
 from system.tools import Disk, disk, started, worker
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -76,6 +77,31 @@ def test_a_full_disk_refuses_until_there_is_space_again(small: Disk) -> None:
     with _open(small) as again:
         assert _left(again) == GRANTED - number
         assert all(again.decide(_request(one)).replayed for one in range(number))
+
+
+def test_settlement_waits_for_space_and_goes_on(small: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the engine's own thread, and by a worker."""
+    monkeypatch.setattr("overspill.runtime.settling.AGAIN", 0.05)
+    db = str(small.folder / "x.db")
+    engine = _open(small)
+    engine.grant(ANA, "money", str(GRANTED), id="C1")
+    number = _until_full(engine, 0)
+    _fill(small)
+    worker = started_worker(db)
+    through = engine.settlement().through
+    with pytest.raises(StoreFailure) as failure:
+        while engine.settle():
+            pass
+        engine.decide(_request(number))
+    assert failure.value.code == "disk_full"
+    assert through <= engine.settlement().through < number + 1
+    small.grow(4096)
+    wait(lambda: engine.settlement().waiting == 0)
+    assert engine.decide(_request(number)).outcome == "allow"
+    settled_once(engine)
+    worker.terminate()
+    assert worker.wait(60) == 0
+    engine.close()
 
 
 def test_what_was_killed_on_a_full_disk_lost_nothing(small: Disk) -> None:
