@@ -102,6 +102,7 @@ def relay(db: str, url: str, stream: str, begin: int | None, replicas: int, once
 
         with closing(opened(db)) as store:
             try:
+                refuse_restored(store)
                 await broker.connect()
                 one = Relay(store, broker, stream, SystemClock(), work, begin=begin, replicas=replicas)
                 say(f"relaying {named(db)} into the stream {stream} of {broker.name}")

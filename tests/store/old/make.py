@@ -1,6 +1,6 @@
 """Writes what a database of this program looks like, as SQL: `sqlite_6.sql`, `postgres_1.sql`, and the SHA-256 of each answer.
 
-Run once for each schema, by the last program that has it: `python make.py FOLDER [postgresql://…]` with that checkout first
+Run once for each schema that is released, by the program that has it: `python make.py FOLDER [postgresql://…]` with that checkout first
 in PYTHONPATH and an empty database. The numbers in the names are the schema's. What is written is never edited.
 """
 
