@@ -60,7 +60,8 @@ def settled_once(engine: Engine) -> None:
     store = engine._store
     wait(lambda: not engine.settle() and not _waiting(store))
     same_as_the_fold(store, list(engine.records()))
-    assert list(of_store(store, engine.now()).findings) == []
+    verdict = of_store(store, engine.now())
+    assert (verdict.findings, verdict.is_clean) == ([], True)
 
 
 def _waiting(store: Store) -> int:

@@ -25,7 +25,7 @@ SYNCS, WRITES = "fsync,fdatasync", "pwrite64"
 CASES = [
     (SYNCS, "error=EIO", {"disk_error", "store_stopped", "cannot_open"}),
     (SYNCS, "error=ENOSPC", {"disk_error", "disk_full", "store_stopped", "cannot_open"}),
-    (WRITES, "error=EIO", {"disk_error", "store_stopped", "cannot_open"}),
+    (WRITES, "error=EIO", {"disk_error", "disk_full", "store_stopped", "cannot_open"}),
     (WRITES, "error=ENOSPC", {"disk_full", "disk_error"}),
 ]
 

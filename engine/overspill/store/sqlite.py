@@ -366,12 +366,16 @@ def failure_of(error: sqlite3.Error, path: str) -> StoreFailure:
     return StoreFailure("store_error", f"{path}: {error}", help="open it again")
 
 
-_DISK_FULL = ("disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id")
 _FAILURES = {
     "file is not a database": ("not_a_database", "is not an SQLite database", "name a new file, or the right one"),
     "readonly": ("read_only", "is read-only", "make it writable, or name another file"),
-    "is full": _DISK_FULL,
-    "SQLITE_IOERR_SHMSIZE": _DISK_FULL,  # the memory that processes share of the log: before anything is written
+    "is full": ("disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id"),
+    # The memory that processes share, before anything is written.
+    "SQLITE_IOERR_SHMSIZE": (
+        "disk_full",
+        "has no room beside it: the disk is full, or fails",
+        "free some space, or check the disk",
+    ),
     "locked": ("busy", f"was locked by another process for {LOCK_SECONDS} s", "try again, or find who holds it"),
     "disk I/O error": ("disk_error", "had a disk error", "check the disk, then open it again"),
     "unable to open": ("cannot_open", "cannot be opened", "check the path and its permissions"),
