@@ -244,5 +244,5 @@ def recover(db: str, folder: Path, format_: str) -> int:
     if format_ == "json":
         out_json({"added": count, "to": head.seq, "head": head.hash.hex()})
     else:
-        out(f"{named(db)}  {count} records added, {head.seq} in one chain")
+        out(f"{named(db)}  {count} record{'s' if count != 1 else ''} added, {head.seq} in one chain")
     return 0
