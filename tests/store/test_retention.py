@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from book.settled import copied, settled
+from cli.test_commands import run
 from overspill import Engine, Request
 from overspill.ports.store import Store
 from overspill.runtime.retention import compact
@@ -146,6 +148,15 @@ def _compacted(place: Place) -> None:
     else:
         with psycopg.connect(place.db, autocommit=True) as connection:
             connection.execute("VACUUM FULL")
+
+
+def test_the_command_says_what_it_forgot(tmp_path: Path) -> None:
+    with Engine.open(POLICY, db=tmp_path / "x.db") as engine:
+        engine.grant(ANA, "money", "50", id="L", category="paid")
+        engine.settle()
+    assert run("db", "compact", "--db", "x.db", cwd=tmp_path).out == "x.db  1 row of the outbox forgotten\n"
+    assert run("db", "compact", "--db", "x.db", "--format", "json", cwd=tmp_path).out == '{"outbox":0}\n'
+    assert run("db", "compact", "--db", "y.db", cwd=tmp_path).code == 3
 
 
 CANARIES: list[tuple[str, Callable[[Store], object]]] = [

@@ -1,4 +1,4 @@
-"""`db`: what a database is, bringing it up to date, copies of it, and what was put back."""
+"""`db`: what a database is, bringing it up to date, copies of it, what was put back, and what may go."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Look after a database: status, migrations, backups, restores."""
+    """Look after a database: status, migrations, backups, restores, what may go."""
 
 
 # ---- status
@@ -245,4 +245,26 @@ def recover(db: str, folder: Path, format_: str) -> int:
         out_json({"added": count, "to": head.seq, "head": head.hash.hex()})
     else:
         out(f"{named(db)}  {count} record{'s' if count != 1 else ''} added, {head.seq} in one chain")
+    return 0
+
+
+# ---- what may go
+
+
+@db.command()
+@existing_db_option
+@format_option("text", "json")
+def compact(db: str, format_: str) -> int:
+    """Forget what nobody asks for any more: the settled part of the outbox. Engines, workers and relays go on meanwhile.
+
+    Nothing is answered otherwise behind it. The room is used again by what comes next; the file does not shrink.
+    """
+    from overspill.runtime.retention import compact as compacted
+
+    with closing(opened(db)) as store:
+        count = compacted(store)
+    if format_ == "json":
+        out_json({"outbox": count})
+    else:
+        out(f"{named(db)}  {count} {'row' if count == 1 else 'rows'} of the outbox forgotten")
     return 0

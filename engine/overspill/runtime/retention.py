@@ -6,7 +6,7 @@ sum (snapshots of accounts, balances, the book's lots, windows and holds) there 
 over.
 
 What is left to forget is the settled part of the outbox, the list of segments that somebody has still to settle: who
-settles reads on behind what is settled.
+settles reads on behind what is settled, and a relay reads what is settled from the journal itself (`stream/relay.py`).
 """
 
 from __future__ import annotations
