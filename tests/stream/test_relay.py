@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from nats.js.api import StreamConfig
 
+from book.settled import settled
+from overspill.runtime.retention import compact
 from overspill.store.sqlite_ledger import SqliteLedger
 from overspill.stream.broker import JOURNAL
 from overspill.stream.journal import journal_id
@@ -70,6 +72,25 @@ def test_what_was_relayed_is_not_relayed_again(nats: Server, db: str, stream: st
         assert _told(await messages(nats, stream)) == to_settle(db)
         assert await relayed(nats, db, stream, begin=21) == 5 + 10
         assert await relayed(nats, db, stream) == 0
+
+    run(test)
+
+
+def test_what_the_outbox_has_forgotten_is_relayed_all_the_same(nats: Server, db: str, stream: str) -> None:
+    """Settled and compacted before any relay was there, and after it: also to a stream that is to have all again."""
+    decided(db)
+    with opened_store(db) as store:
+        settled(store)
+        assert compact(store) > 0
+
+    async def test() -> None:
+        assert await relayed(nats, db, stream) == 25
+        decided(db, "b", 1)
+        with opened_store(db) as store:
+            compact(settled(store))
+        assert await relayed(nats, db, stream) == 10
+        assert _told(await messages(nats, stream)) == to_settle(db)
+        assert await relayed(nats, db, stream, begin=1) == 35
 
     run(test)
 
