@@ -1,7 +1,8 @@
 """README and docs are true: their files are written, their console blocks run as shown, their Python blocks hold.
 
 A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
-folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL.
+folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL,
+one that speaks of `OVERSPILL_NATS_URL` a NATS server.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
     environment = dict(os.environ)
     if "DATABASE_URL" in page.read_text("utf-8"):
         environment["DATABASE_URL"] = request.getfixturevalue("postgres").database()
+    if "OVERSPILL_NATS_URL" in page.read_text("utf-8"):
+        environment["OVERSPILL_NATS_URL"] = request.getfixturevalue("nats").url()
     ran = 0
     for block in blocks_of(page):
         if block.file:

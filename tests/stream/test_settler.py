@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig
 
+from overspill.cli.main import run as overspill
 from overspill.runtime.settler import Settler
 from overspill.stream.broker import CONSUMER
 from overspill.words.failures import StreamFailure
@@ -331,7 +332,8 @@ def test_a_record_that_the_journal_does_not_have_is_parked(nats: Server, db: str
 JUNK = [b"", b"\x00\xff", b"[]", b"{}", b'{"seq":0,"id":"dec_' + b"a" * 26 + b'"}', b'{"seq":1,"id":"x"}', b'{"seq":99999999999999999999,"id":"x"}']  # fmt: skip
 
 
-def test_what_tells_of_no_record_is_parked(nats: Server, db: str, stream: str) -> None:
+def test_what_tells_of_no_record_is_parked(nats: Server, db: str, stream: str, tmp_path: Path) -> None:
+    """And exported, whatever it is."""
     decided(db)
 
     async def test() -> None:
@@ -347,6 +349,9 @@ def test_what_tells_of_no_record_is_parked(nats: Server, db: str, stream: str) -
     with opened_store(db) as store:
         assert sorted(one.body for one in store.ledger.parked()) == sorted(JUNK)
     assert {what for _, _, what in _unknown(db)} == {"tells of no record"}
+    assert overspill(["export", "--db", db, "--out", str(tmp_path / "export")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "export" / "parked.jsonl").read_text().splitlines()]
+    assert {line["delivered"] for line in lines} >= {None, "\x00\\xff", "[]"}
 
 
 def test_what_an_old_backup_has_lost_is_listed(nats: Server, file: str, stream: str, tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ def _parked_line(one: ParkedRecord) -> ParkedLine:
         at=one.at,
         reason=one.parked.reason,
         of=one.parked.of,
-        delivered=one.body.decode() if one.body else None,
+        delivered=one.body.decode("utf-8", "backslashreplace") if one.body else None,
     )
 
 
