@@ -20,11 +20,11 @@ ANA = {"user": "u_ana"}
 
 
 def lived(db: str) -> dict[str, str]:
-    """A morning of one user: windows, lots, holds that end in each way, one that stays open, and then a killed process. The
-    answers by their ids."""
+    """A morning of one user: windows, lots, holds that end in each way, one that stays open, most of it settled, and then a killed
+    process. The answers by their ids."""
     clock = ManualClock(NOW)
     answers: dict[str, str] = {}
-    engine = Engine.open("codex_sora", db=db, clock=clock)
+    engine = Engine.open("codex_sora", db=db, clock=clock, settle=False)
     engine.set_attributes(ANA, {"plan": "plus"}, id="signup")
     engine.grant(ANA, "promo", "2", id="P1", expires_at="2026-10-31T00:00:00Z", category="promotional")
     engine.grant(ANA, "credits", "50", id="C1", cost="9.99 usd")
@@ -42,6 +42,7 @@ def lived(db: str) -> dict[str, str]:
     engine.reverse(json.loads(answers["r1"])["decision"], id="undo")
     clock.advance(40 * MINUTE)
     engine.sweep()
+    engine.settle()
     answers["denied"] = engine.decide(_request("denied", 900_000_000)).json.decode()
     answers["open"] = engine.reserve(_request("open", 20_000)).json.decode()
     engine._store.close()
@@ -75,11 +76,13 @@ def postgres_text(url: str) -> tuple[int, str]:
     """(how many migrations it has, its rows as SQL)."""
     import psycopg
     from psycopg import sql
+    from psycopg.types.json import set_json_loads
 
     columns = """SELECT attname FROM pg_attribute
       WHERE attrelid = %s::regclass AND attnum > 0 AND attgenerated = '' AND NOT attisdropped ORDER BY attnum"""
     lines = []
     with psycopg.connect(url) as connection:
+        set_json_loads(lambda text: str(text, "utf-8") if isinstance(text, bytes) else text, connection)
         run = connection.execute
         tables = run("SELECT relname FROM pg_class WHERE relnamespace = 'overspill'::regnamespace AND relkind = 'r'")
         for (table,) in sorted(tables.fetchall()):
@@ -102,7 +105,8 @@ def main(folder: Path, url: str | None) -> None:
     path = folder / "made.db"
     answers = lived(str(path))
     number, text = sqlite_text(path)
-    path.unlink()
+    for left in folder.glob("made.db*"):
+        left.unlink()
     _write(folder / f"sqlite_{number}", text, answers)
     if url is not None:
         answers = lived(url)

@@ -33,9 +33,8 @@ CREATE TABLE kept (
 ) WITH (fillfactor = 80);
 
 CREATE TABLE parked (
-  record text COLLATE "C" NOT NULL, seq bigint NOT NULL, reason text NOT NULL, of_what text NOT NULL,
-  at bigint NOT NULL, body bytea NOT NULL,
-  PRIMARY KEY (record, seq)
+  record text COLLATE "C" PRIMARY KEY, seq bigint NOT NULL, reason text NOT NULL, of_what text NOT NULL,
+  at bigint NOT NULL, body bytea NOT NULL
 );
 
 CREATE VIEW transactions AS

@@ -23,8 +23,8 @@ CREATE TABLE kept (
   PRIMARY KEY (owner, kind, key)) WITHOUT ROWID;
 
 CREATE TABLE parked (
-  record TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, of_what TEXT NOT NULL, at INTEGER NOT NULL,
-  body BLOB NOT NULL, PRIMARY KEY (record, seq)) WITHOUT ROWID;
+  record TEXT PRIMARY KEY, seq INTEGER NOT NULL, reason TEXT NOT NULL, of_what TEXT NOT NULL, at INTEGER NOT NULL,
+  body BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE VIEW transactions AS
   SELECT seq, json_extract(body, '$.transaction') AS body FROM postings WHERE body ->> '$.transaction' IS NOT NULL;
