@@ -138,7 +138,8 @@ class States:
 
     def due(self, now: int, most: int) -> list[str]:
         """Keys of up to `most` accounts on which something has ended by `now` and is not written down."""
-        stored = [key for key in self._store.due(now, most) if key not in self.changed]
+        stale = len(self.changed)  # of which the store may still say that they are due
+        stored = [key for key in self._store.due(now, most + stale) if key not in self.changed]
         return sorted([*stored, *[key for key in self.changed if self.of(key).due_at <= now]])[:most]
 
     def snapshots(self) -> list[Snapshot]:
