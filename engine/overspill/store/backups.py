@@ -93,7 +93,11 @@ def backup(db: str, target: Path, *, at: int, by: Build) -> Manifest:
             written.write_bytes(sorted_json_bytes(manifest) + b"\n")
             synced(written)
             os.replace(written, beside)
-        os.replace(part, target)
+        try:
+            os.replace(part, target)
+        except OSError:
+            beside.unlink()
+            raise
         synced(target)
     return manifest
 
