@@ -13,7 +13,6 @@ import pytest
 
 from book.folds import simulated_disk
 from overspill import Engine, ManualClock, Request
-from overspill.book.check import check
 from overspill.cli.main import run
 from overspill.cli.reconcile import of_store
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
