@@ -125,6 +125,7 @@ def _ran(db: str) -> Ran:
     told = _told(db)
     with Engine.open(POLICY, db=db) as engine:
         chain(engine._store)
+        assert list(engine._store.ledger.parked()) == []
         left = sum(lot[1] for lot in engine.account({"team": TEAM}).pools.get("hot", ()))
         return Ran(told, list(engine.records()), bank, hot, left, engine.policies.of)
 
