@@ -16,8 +16,8 @@ from overspill.runtime.settler import Settlement, settlement
 from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
 from overspill.stream.opened import broker_at
-from overspill.stream.work import PASSING, Work
-from overspill.words.failures import StreamFailure
+from overspill.stream.work import Work, may_pass
+from overspill.words.failures import StoreFailure, StreamFailure
 
 T = TypeVar("T")
 
@@ -73,8 +73,8 @@ async def _stepped(work: Work, step: Callable[[], Awaitable[bool]], once: bool) 
         more = await step()
         while once and more and not work.stopped:
             more = await step()
-    except StreamFailure as failure:
-        if once or failure.code not in PASSING:
+    except (StoreFailure, StreamFailure) as failure:
+        if once or not may_pass(failure):
             raise
     if not once:
         await work.run(step)

@@ -15,10 +15,14 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.2
 """How long whoever has nothing to do waits before it looks again."""
-PASSING = ("stream_away", "no_stream")
-"""Failures that may pass by themselves."""
+_PASSING = {*outage.PASSING, outage.COMMIT_UNKNOWN, "stream_away", "no_stream"}
 PAUSE_SECONDS = 1
 """How long it waits behind a failure."""
+
+
+def may_pass(failure: StoreFailure | StreamFailure) -> bool:
+    """Whether it may be over by itself."""
+    return failure.code in _PASSING
 
 
 class Work:
@@ -61,7 +65,7 @@ class Work:
                 more = await step()
                 self._failing = ""
             except (StoreFailure, StreamFailure) as failure:
-                if isinstance(failure, StoreFailure) and failure.code not in (*outage.PASSING, outage.COMMIT_UNKNOWN):
+                if isinstance(failure, StoreFailure) and not may_pass(failure):
                     raise
                 self._tell(failure)
                 await self.unless_stopped(asyncio.sleep(PAUSE_SECONDS), None)
