@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import psycopg
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
@@ -391,3 +392,38 @@ def _insist(act: Callable[[], Any]) -> Any:
         except Failure as failure:
             assert failure.code in ("unreachable", "commit_unknown", "busy")
             time.sleep(0.01)
+
+
+# ---- transactions that the server gives up
+
+
+def _in_the_way(url: str, decided: threading.Event) -> None:
+    """A transaction of somebody else, which takes the same locks as the engine in the other order: the engine's holds the
+    writer's place and waits for the journal, this one has the journal and waits for the writer's place."""
+    with psycopg.connect(url) as other:
+        other.execute("SET deadlock_timeout = '60s'")  # the engine's finds the deadlock, and is given up
+        other.execute("LOCK TABLE overspill.segments IN EXCLUSIVE MODE")
+        other.execute("UPDATE overspill.head SET seq = seq")
+        decided.wait(60)
+        other.rollback()
+
+
+def test_a_deadlock_is_no_answer_and_the_same_id_is_decided_once(postgres: Server, url: str) -> None:
+    with Engine.open(POLICY, db=url, settle=False) as engine:
+        engine.grant(ANA, "money", "10", id="C1")
+        store: Any = engine._store
+        store._session.execute("SET deadlock_timeout = '50ms'")
+        store.begin()
+        made, decided = segment(store.head()), threading.Event()
+        other = threading.Thread(target=_in_the_way, args=(url, decided))
+        other.start()
+        waits = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{url.rpartition('/')[2]}'"
+        _until(lambda: postgres.execute(waits) == [(1,)])
+        with pytest.raises(StoreFailure) as failure:
+            store.append(made, has_events=False)
+        assert (failure.value.code, bool(failure.value.help)) == ("busy", True)
+        store.rollback()
+        decided.set()
+        other.join(60)
+        assert (engine.decide(_request("r", 7)).outcome, engine.decide(_request("r", 7)).replayed) == ("allow", True)
+        assert (chain(store), engine.account(ANA).pools["money"][0][1]) == ([1, 2], 3)

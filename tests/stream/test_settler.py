@@ -145,13 +145,26 @@ async def _all_lost(server: Server, stream: str) -> None:
         await context.purge_stream(stream)
 
 
+async def _acknowledged_and_not_settled(server: Server, stream: str) -> None:
+    """By a settler that acknowledges first, and dies."""
+    async with connected(server) as context:
+        await context.add_consumer(stream, ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT))
+        pull = await context.pull_subscribe_bind(CONSUMER, stream)
+        for _ in range(25):
+            for one in await pull.fetch(1, timeout=10):
+                await one.ack_sync()
+
+
 async def _again(server: Server, stream: str, found: list[Any]) -> None:
     await _all_lost(server, stream)
     await _published(server, stream, found)
 
 
 Change = Callable[[Server, str], Awaitable[None]]
-CHANGES: list[Change] = [_nothing, _doubled, _shuffled, _by_shard, _lost, _all_lost]
+CHANGES: list[Change] = [
+    *(_nothing, _doubled, _shuffled, _by_shard, _lost, _all_lost),
+    _acknowledged_and_not_settled,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))

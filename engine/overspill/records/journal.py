@@ -15,6 +15,7 @@ import msgspec
 from overspill.records.build import Build
 from overspill.records.written import Form, Value
 from overspill.words.codec import Light, Raw, json_decoder, json_lines, replace
+from overspill.words.failures import StoreFailure
 
 NO_ANSWER = Raw()
 GENESIS = bytes(32)
@@ -122,9 +123,20 @@ def records_of(segments: Iterable[Segment], form_of: FormOf, naming: str = "") -
                     yield answered(decode_stored(line), form_of, segment.build)
 
 
+def intact(segment: Segment) -> Segment:
+    """The segment, whose hash is that of its bytes. Raises StoreFailure `chain_broken`."""
+    if segment_hash(segment.previous_hash, segment.body) != segment.hash:
+        what = (
+            f"the journal's hash chain breaks at record {segment.first_seq}: its bytes are not those that were written"
+        )
+        raise StoreFailure("chain_broken", what, help="restore it from a backup whose chain is whole")
+    return segment
+
+
 def record_of(segment: Segment, seq: int, form_of: FormOf) -> Record:
-    """The record numbered `seq` of the segment that holds it."""
-    return answered(decode_stored(segment.body.splitlines()[seq - segment.first_seq]), form_of, segment.build)
+    """The record numbered `seq` of the segment that holds it. Raises StoreFailure for one that was damaged."""
+    at = seq - segment.first_seq
+    return answered(decode_stored(intact(segment).body.split(b"\n", at + 1)[at]), form_of, segment.build)
 
 
 def answered(record: Record, form_of: FormOf, build: Build | None = None) -> Record:

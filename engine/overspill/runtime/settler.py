@@ -19,7 +19,7 @@ from overspill.book.post import post
 from overspill.book.state import Book
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting
 from overspill.ports.store import Store
-from overspill.records.journal import Record, Segment, records_of
+from overspill.records.journal import Record, Segment, intact, records_of
 from overspill.records.postings import Parked, Posted
 from overspill.runtime.alarms import alarm
 from overspill.words.codec import Struct, json_bytes
@@ -144,7 +144,7 @@ class Settler:
         if wanted:
             for segment in self._store.segments(min(wanted) - 1):
                 if segment.first_seq in wanted:
-                    found.append(segment)
+                    found.append(intact(segment))
                 if len(found) == len(wanted):
                     break
         return found

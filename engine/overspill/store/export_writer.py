@@ -40,7 +40,7 @@ from overspill.records.export import (
     PolicyLine,
     SegmentLine,
 )
-from overspill.records.journal import Segment
+from overspill.records.journal import Segment, intact
 from overspill.store.moments import first_at
 from overspill.words.amounts import SCALE_MAX
 from overspill.words.codec import JsonFault, Raw, Struct, json_decoder, json_lines, sorted_json_bytes
@@ -201,6 +201,7 @@ class _Journal:
             found = _forms_in(segment.body)
         except (JsonFault, UnicodeDecodeError):
             raise _unreadable(f"the records {segment.first_seq} to {segment.last_seq}") from None
+        intact(segment)
         self._forms.update({one.form: None for one in found if one.form})
 
 

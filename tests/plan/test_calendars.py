@@ -1,0 +1,191 @@
+"""Calendars whole: every zone at each of its clock changes for ten years, every month end of a century, and zones whose rules are
+changed by an update (LANGUAGE.md W7; ASSURANCE.md rows 45, 46 and 48)."""
+
+from __future__ import annotations
+
+import json
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overspill import Engine, ManualClock, Request
+from overspill.check.periods import zones
+from overspill.cli.main import run
+from overspill.plan import periods
+from overspill.plan.periods import calendar_period, scheduled_period
+from overspill.plan.zones import zone_of
+from overspill.records.build import Build
+from overspill.words.instants import HOUR, SECOND, instant_from_text
+from overspill.words.lengths import instant_after, length_from_text
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FROM, TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def _instant(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _local_date(zone: str, instant: int) -> date:
+    return (EPOCH + timedelta(microseconds=instant)).astimezone(zone_of(zone)).date()
+
+
+def _changes(zone: str) -> Iterator[datetime]:
+    """The week of each change of its offset."""
+    tz, week, before = zone_of(zone), FROM, None
+    while week < TO:
+        offset = week.astimezone(tz).utcoffset()
+        if before is not None and offset != before:
+            yield week
+        week, before = week + timedelta(weeks=1), offset
+
+
+@pytest.mark.rule("W7")
+def test_every_local_day_of_every_zone_is_one_period_whatever_its_clocks_do() -> None:
+    """None twice, none missing: around each change of ten years days follow each other without a gap, and each begins at the first
+    instant of its date."""
+    changes = 0
+    for zone in sorted(zones()):
+        for week in _changes(zone):
+            changes += 1
+            now, last = _instant(week - timedelta(days=9)), _instant(week + timedelta(days=2))
+            start, end = calendar_period("day", zone, now)
+            while start < last:
+                day = _local_date(zone, start)
+                assert start <= now < end, (zone, day)
+                assert _local_date(zone, start - SECOND) == day - timedelta(days=1), (zone, day)
+                assert calendar_period("day", zone, end - SECOND) == (start, end), (zone, day)
+                assert 20 * HOUR < end - start < 28 * HOUR, (zone, day)
+                now, (start, end) = end, calendar_period("day", zone, end)
+                assert (start, _local_date(zone, start)) == (now, day + timedelta(days=1)), (zone, day)
+    assert changes > 2000
+
+
+# ---- month ends
+
+
+def _clamped(moment: datetime, months: int) -> datetime:
+    """So many months later, by another way: the same day, or the month's last."""
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
+
+
+ENDS = [
+    datetime(year, month, day, 10, 30, tzinfo=UTC)
+    for year in range(2000, 2101)
+    for month in range(1, 13)
+    for day in range(28, monthrange(year, month)[1] + 1)
+]
+
+
+@pytest.mark.rule("W1")
+@pytest.mark.parametrize("months", [1, 2, 12, 48])
+def test_every_month_end_of_a_century_is_followed_by_the_day_that_there_is(months: int) -> None:
+    length = length_from_text(f"{months}mo")
+    for end in ENDS:
+        assert instant_after(_instant(end), length) == _instant(_clamped(end, months)), end
+
+
+@pytest.mark.rule("W7")
+@pytest.mark.parametrize("day", ["2000-01-31", "2000-02-29", "2001-08-30"])
+def test_a_schedule_of_months_keeps_the_day_that_it_was_anchored_to(day: str) -> None:
+    """For a century, from its anchor on and not from one clamped end to the next."""
+    anchor = datetime.fromisoformat(f"{day}T10:30:00+00:00")
+    month = length_from_text("1mo")
+    for number in range(1200):
+        start, end = (_instant(_clamped(anchor, number + one)) for one in (0, 1))
+        assert scheduled_period(_instant(anchor), month, start) == (start, end)
+        assert scheduled_period(_instant(anchor), month, end - 1) == (start, end)
+
+
+# ---- rules that change
+
+BERLIN = "Europe/Berlin"
+BEFORE = instant_from_text("2026-10-05T12:00:00Z")
+POLICY = {
+    "p.spill": b"""policy p version 1; language 1; unit credits: integer; account user { } request { credits: meter; }
+limit daily { per user; unit credits; window d: calendar day in Europe/Berlin; capacity 5 credits; }
+waterfall w { serves true; counts credits; draw daily; otherwise deny used_up; }
+"""
+}
+
+
+class Ruled(tzinfo):
+    """Berlin, three hours further from `since` on."""
+
+    def __init__(self, since: datetime) -> None:
+        self._since = since
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        assert moment is not None
+        plain = moment.replace(tzinfo=None)
+        offset = plain.replace(tzinfo=zone_of(BERLIN)).utcoffset()
+        assert offset is not None
+        return offset + timedelta(hours=3 * (plain >= self._since))
+
+    def dst(self, moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+
+def _decided(db: Path, first: int, last: int) -> list[bytes]:
+    """A request of two credits each eight hours."""
+    clock = ManualClock(BEFORE)
+    with Engine.open(POLICY, db=db, clock=clock) as engine:
+        found = []
+        for number in range(first, last):
+            clock.set(BEFORE + number * 8 * HOUR)
+            request = Request(id=f"r{number}", account={"user": "ana"}, meters={"credits": 2})
+            found.append(engine.decide(request).json)
+        return found
+
+
+def _replayed(db: Path, capsys: pytest.CaptureFixture[str], code: int) -> Any:
+    capsys.readouterr()
+    assert run(["replay", "--db", str(db), "--format", "json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def updated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], None]]:
+    """Another edition of the zones, by which Berlin is elsewhere from an instant on."""
+
+    def update(since: datetime) -> None:
+        monkeypatch.setattr(periods, "zone_of", lambda name: Ruled(since))
+        built = Build(overspill="0", kernel="sha256:0", tzdata="2099z")
+        monkeypatch.setattr("overspill.runtime.build.build", lambda: built)
+        periods._midnight.cache_clear()
+
+    yield update
+    periods._midnight.cache_clear()
+
+
+@pytest.mark.rule("V1")
+@pytest.mark.parametrize("past", [False, True], ids=["from now on", "also in the past"])
+def test_what_was_decided_by_zones_that_an_update_changes_stays_decided(
+    tmp_path: Path, updated: Callable[[datetime], None], capsys: pytest.CaptureFixture[str], past: bool
+) -> None:
+    """Old answers keep their bytes and an open window its end; only a replay under other rules for the past differs, and says which
+    edition each record was made by."""
+    db, now = tmp_path / "x.db", BEFORE + 9 * 8 * HOUR
+    first = _decided(db, 0, 10)
+    with Engine.open(POLICY, db=db, clock=ManualClock(now)) as engine:
+        was = engine.account({"user": "ana"}).windows["daily.d"]
+    updated(datetime(2026, 1, 1) if past else datetime(2026, 10, 10))
+    assert _decided(db, 0, 10) == first
+    with Engine.open(POLICY, db=db, clock=ManualClock(now)) as engine:
+        assert engine.account({"user": "ana"}).windows["daily.d"] == was
+    later = _decided(db, 10, 22)
+    with Engine.open(POLICY, db=db, clock=ManualClock(now)) as engine:
+        built = [record.build.tzdata for record in engine.records() if record.build is not None]
+        ends = [json.loads(one)["draws"][0]["windows"][0] for one in (*first, *later) if b'"outcome":"allow"' in one]
+    assert (len(built), built[10:]) == (22, ["2099z"] * 12)
+    assert built[0] == built[9] != "2099z"
+    generations = [one["generation"] for one in ends]
+    assert generations == sorted(generations)
+    told = _replayed(db, capsys, int(past))
+    assert {one["record"] <= 10 for one in told["findings"]} == ({True} if past else set())
+    assert [build["tzdata"] for build, _ in told["total"]["other_builds"]] != []
