@@ -117,7 +117,7 @@ waterfall w { serves true; counts credits; draw daily; otherwise deny used_up; }
 class Ruled(tzinfo):
     """Berlin, three hours further from `since` on."""
 
-    def __init__(self, since: datetime) -> None:
+    def __init__(self, since: date) -> None:
         self._since = since
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
@@ -125,7 +125,7 @@ class Ruled(tzinfo):
         plain = moment.replace(tzinfo=None)
         offset = plain.replace(tzinfo=zone_of(BERLIN)).utcoffset()
         assert offset is not None
-        return offset + timedelta(hours=3 * (plain >= self._since))
+        return offset + timedelta(hours=3 * (plain.date() >= self._since))
 
     def dst(self, moment: datetime | None) -> timedelta:
         return timedelta(0)
@@ -150,10 +150,10 @@ def _replayed(db: Path, capsys: pytest.CaptureFixture[str], code: int) -> Any:
 
 
 @pytest.fixture
-def updated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], None]]:
+def updated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[date], None]]:
     """Another edition of the zones, by which Berlin is elsewhere from an instant on."""
 
-    def update(since: datetime) -> None:
+    def update(since: date) -> None:
         monkeypatch.setattr(periods, "zone_of", lambda name: Ruled(since))
         built = Build(overspill="0", kernel="sha256:0", tzdata="2099z")
         monkeypatch.setattr("overspill.runtime.build.build", lambda: built)
@@ -166,7 +166,7 @@ def updated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], No
 @pytest.mark.rule("V1")
 @pytest.mark.parametrize("past", [False, True], ids=["from now on", "also in the past"])
 def test_what_was_decided_by_zones_that_an_update_changes_stays_decided(
-    tmp_path: Path, updated: Callable[[datetime], None], capsys: pytest.CaptureFixture[str], past: bool
+    tmp_path: Path, updated: Callable[[date], None], capsys: pytest.CaptureFixture[str], past: bool
 ) -> None:
     """Old answers keep their bytes and an open window its end; only a replay under other rules for the past differs, and says which
     edition each record was made by."""
@@ -174,7 +174,7 @@ def test_what_was_decided_by_zones_that_an_update_changes_stays_decided(
     first = _decided(db, 0, 10)
     with Engine.open(POLICY, db=db, clock=ManualClock(now)) as engine:
         was = engine.account({"user": "ana"}).windows["daily.d"]
-    updated(datetime(2026, 1, 1) if past else datetime(2026, 10, 10))
+    updated(date(2026, 1, 1) if past else date(2026, 10, 10))
     assert _decided(db, 0, 10) == first
     with Engine.open(POLICY, db=db, clock=ManualClock(now)) as engine:
         assert engine.account({"user": "ana"}).windows["daily.d"] == was
