@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from overspill.ports.ledger import Ledger
 from overspill.records.build import Build
 from overspill.records.journal import Record, Segment
 from overspill.records.written import Form
 from overspill.words.codec import Struct
+
+if TYPE_CHECKING:
+    from overspill.ports.ledger import Ledger  # whoever decides settles nothing
 
 
 class Head(Struct, frozen=True):

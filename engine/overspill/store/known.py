@@ -8,12 +8,15 @@ anchor, the manifest of an export or of a backup, each the number of a record an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overspill.ports.store import Head, Restored, Store
 from overspill.store.anchor import Anchor
 from overspill.words.codec import JsonFault, Struct, json_decoder
 from overspill.words.failures import Failure, StoreFailure
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ACCEPT = "see what is missing and accept it with `overspill db accept`"
 
