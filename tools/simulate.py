@@ -5,6 +5,7 @@ asked by clients whose messages are lost, doubled and reordered. Every seed has 
 shares nothing with the engine but its words and records counts everything again after each batch, and in the end of some
 seeds the whole journal is run once more. A failure prints its seed and what happened last: the same seed fails the same way.
 A seed is one process's work; `--jobs` are how many work beside each other, of which the order of what is found knows nothing.
+How fast it is, is told as it was measured, and at the pace of the machine that figures are held against.
 `--canaries` puts known mistakes into the wiring, one after the other: each must be found within its seeds.
 """
 
@@ -25,6 +26,7 @@ from typing import NamedTuple, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from bench.pace import pace_now
 from simulator.bugs import BUGS, Bug
 from simulator.faults import FAULTS
 from simulator.policies import by_digest
@@ -54,16 +56,18 @@ ALL_HIT_FROM = 24
 
 
 class Timed(NamedTuple):
-    """`seconds` of a core."""
+    """`seconds` of a core, while it was `pace` times as slow as the one that bars are set on (`bench/pace.py`)."""
 
     done: Done
     seconds: float
+    pace: float
 
 
 def timed(steps: int, seed: int) -> Timed:
-    began = time.process_time()
+    pace, began = pace_now(), time.process_time()
     done = run(seed, steps)
-    return Timed(done, time.process_time() - began)
+    seconds = time.process_time() - began
+    return Timed(done, seconds, (pace + pace_now()) / 2)
 
 
 def ready() -> None:
@@ -102,14 +106,15 @@ def seeds(first: int, count: int, steps: int, jobs: int) -> int:
                     break
         passed = time.monotonic() - began
     steps_made, faults, marks = Counter[str](), Counter[str](), Counter[str]()
-    for done, _ in runs:
+    for done, _, _ in runs:
         steps_made.update(done.kinds)
         faults.update(done.faults)
         marks.update(done.marks)
     total = steps_made.total()
     print(
         f"{len(runs)} seeds, {total} steps, {faults.total()} faults, {failures} failures, "
-        f"{total / sum(one.seconds for one in runs):.0f} steps/s a core, {total / passed:.0f} in all by {jobs} jobs"
+        f"{total / sum(one.seconds for one in runs):.0f} steps/s a core, at the pace of the bars "
+        f"{total / sum(one.seconds / one.pace for one in runs):.0f}, {total / passed:.0f} in all by {jobs} jobs"
     )
     for what, counted in (("steps", steps_made), ("faults", faults), ("happened", marks)):
         print(f"{what}: {', '.join(f'{name} {number}' for name, number in sorted(counted.items()))}")
