@@ -40,6 +40,7 @@ CASES = [
     (_with("account", {"user": "../etc"}), "invalid_id", None),
     (_with("account", {"user": 7}), "invalid_request", "/account/user"),
     (_with("extra", 1), "unknown_key", "/extra"),
+    (_with("at", "2020-01-01T00:00:00Z"), "unknown_key", "/at"),
     (_with("fields/model", None), "missing_field", "/fields/model"),
     (_with("fields/modl", "x"), "unknown_field", "/fields/modl"),
     (_with("fields/model", "gpt-9"), "unknown_model", "/fields/model"),

@@ -19,7 +19,7 @@ from overspill.plan import periods
 from overspill.plan.periods import calendar_period, scheduled_period
 from overspill.plan.zones import zone_of
 from overspill.records.build import Build
-from overspill.words.instants import HOUR, SECOND, instant_from_text
+from overspill.words.instants import HOUR, SECOND, InstantError, instant_from_text, instant_text
 from overspill.words.lengths import instant_after, length_from_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,6 +63,30 @@ def test_every_local_day_of_every_zone_is_one_period_whatever_its_clocks_do() ->
                 now, (start, end) = end, calendar_period("day", zone, end)
                 assert (start, _local_date(zone, start)) == (now, day + timedelta(days=1)), (zone, day)
     assert changes > 2000
+
+
+# (text, microseconds since 1970; None where it is refused)
+EDGES = [
+    ("0001-01-01T00:00:00Z", -62_135_596_800_000_000),
+    ("1969-12-31T23:59:59.999999Z", -1),
+    ("1970-01-01T00:00:00Z", 0),
+    ("2016-12-31T23:59:59.999999Z", 1_483_228_799_999_999),
+    ("2016-12-31T23:59:60Z", None),
+    ("2017-01-01T00:00:00Z", 1_483_228_800_000_000),
+    ("2026-02-29T00:00:00Z", None),
+    ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999_999),
+    ("10000-01-01T00:00:00Z", None),
+]
+
+
+@pytest.mark.parametrize(("text", "instant"), EDGES)
+def test_instants_at_the_edges_are_integers_or_refused(text: str, instant: int | None) -> None:
+    """A leap second is no instant of ours: none is counted, so that time has no gap and stands nowhere twice."""
+    if instant is None:
+        with pytest.raises(InstantError):
+            instant_from_text(text)
+    else:
+        assert (instant_from_text(text), instant_text(instant)) == (instant, text)
 
 
 # ---- month ends

@@ -176,6 +176,21 @@ def test_a_start_is_served_and_nobody_is_answered_from_an_old_record_that_was_da
             assert (_left(engine), engine._store.head().seq) == (100 - LAST, LAST + 1)
 
 
+def test_an_id_that_the_index_has_lost_is_found_as_two_records(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The index is no part of the chain: nobody is kept from deciding it again, and reconcile tells."""
+    db = tmp_path / "x.db"
+    shutil.copy(old, db)
+    with closing(sqlite3.connect(db, isolation_level=None)) as file:
+        file.execute("DELETE FROM ids")
+    with _open(db) as engine:
+        assert not _asked(engine, 1)
+        engine.settle()
+    assert run(["reconcile", "--db", str(db)]) == 1
+    assert "is there 2 times" in capsys.readouterr().out
+
+
 def test_a_damaged_record_is_not_settled(tmp_path: Path) -> None:
     db = tmp_path / "x.db"
     with _open(db) as engine:
