@@ -45,11 +45,10 @@ def _ran(command: list[str]) -> tuple[int, list[str], set[str]]:
     return process.returncode, [line[0] for line in lines if line[0] != "!"], failures
 
 
-def _calls(db: str, calls: str) -> int:
-    """How many of these system calls a run makes."""
-    log = Path(f"{db}.calls")
-    command = [tool("strace"), "-f", "--seccomp-bpf", "-o", str(log), "-e", f"trace={calls}"]
-    assert _ran([*command, *worker(WORKER, db, "count", DECISIONS)])[0] == 0
+def _calls(command: list[str], log: Path, calls: str) -> int:
+    """How many of these system calls the command makes."""
+    counted = [tool("strace"), "-f", "--seccomp-bpf", "-o", str(log), "-e", f"trace={calls}"]
+    assert _ran([*counted, *command])[0] == 0
     return len(re.findall(rf"({calls.replace(',', '|')})\(", log.read_text()))
 
 
@@ -59,7 +58,7 @@ def test_a_call_that_fails_loses_nothing_acknowledged(calls: str, fault: str, co
     chance = random.Random(20261201)
     there, failed = str(tmp_path / "there.db"), 0
     _granted(there)
-    every = _calls(there, calls)
+    every = _calls(worker(WORKER, there, "count", DECISIONS), tmp_path / "calls", calls)
     assert every >= DECISIONS
     acknowledged: set[str] = set()
     for point in range(FAULTS):
@@ -107,11 +106,11 @@ def test_a_worker_whose_calls_fail_settles_each_record_once(
     db, failed = str(tmp_path / "x.db"), 0
     _granted(db)
     command = [sys.executable, "-m", "overspill", "worker", "--once", "--db", db, "--format", "json"]
+    _decided(db, "count")
+    every = _calls(command, tmp_path / "calls", calls)
     for point in range(FAULTS):
-        with Engine.open(POLICY, db=db, settle=False) as engine:
-            for number in range(20):
-                engine.decide(Request(id=f"p{point}-{number}", account=ANA, meters={"credits": 1}))
-        process = started(with_fault(calls, f"{fault}:when={chance.randrange(1, 12)}", command))
+        _decided(db, f"p{point}")
+        process = started(with_fault(calls, f"{fault}:when={chance.randrange(1, every + 1)}", command))
         _, err = process.communicate(timeout=120)
         said = set(re.findall(r'"error":\{"code":"([a-z_]+)"', err))
         assert ("Traceback" in err, said <= codes, process.returncode) in ((False, True, 0), (False, True, 3)), err
@@ -124,6 +123,12 @@ def test_a_worker_whose_calls_fail_settles_each_record_once(
     assert failed >= FAULTS // 3
     with Engine.open(POLICY, db=db, settle=False) as engine:
         settled_once(engine)
+
+
+def _decided(db: str, name: str) -> None:
+    with Engine.open(POLICY, db=db, settle=False) as engine:
+        for number in range(20):
+            engine.decide(Request(id=f"{name}-{number}", account=ANA, meters={"credits": 1}))
 
 
 def test_after_a_failed_sync_nothing_is_written_before_the_file_is_opened_again(tmp_path: Path) -> None:
