@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from book.folds import Fold, simulated_disk
+from book.folds import Fold
+from book.settled import copied
 from overspill.book.chart import owner_of
 from overspill.ports.store import Store
 from overspill.records.journal import Record, records_of
@@ -13,14 +14,7 @@ SEED = 11
 
 def written(store: Store, seed: int = SEED) -> list[Record]:
     """The journal of a simulated world, in the store."""
-    disk = simulated_disk(seed)
-    store.begin()
-    for form in disk.forms.values():
-        store.put_form(form)
-    for segment in disk.segments:
-        store.append(segment, has_events=True)
-    store.commit()
-    return list(records_of(disk.segments, store.form))
+    return list(records_of(copied(seed, store).segments(0), store.form))
 
 
 def settled(store: Store) -> list[tuple[int, Posted]]:
