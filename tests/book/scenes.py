@@ -68,7 +68,8 @@ class Scene:
     def __init__(self, *draws: str, clock: ManualClock | None = None, db: str | None = None) -> None:
         self.clock = ManualClock(NOON) if clock is None else clock
         lines = "\n  ".join(f"draw {draw};" for draw in draws)
-        self.engine = Engine.open({"p.spill": POLICY.replace("DRAWS", lines).encode()}, clock=self.clock, db=db)
+        sources = {"p.spill": POLICY.replace("DRAWS", lines).encode()}
+        self.engine = Engine.open(sources, clock=self.clock, db=db, settle=False)  # whoever wants it settled says so
         self.count = 0
 
     def request(self, hundredths: int, **fields: Any) -> Request:
