@@ -106,6 +106,8 @@ class Proxy:
         self.at_commit, self.down, self.seen = None, self.then_down, self.seen + 1
         if how == "unanswered":
             server.sendall(data)
+            while server not in select([client, server], [], [])[0]:  # what is said may not have come whole
+                server.sendall(client.recv(65536))
             server.recv(65536)
         client.shutdown(socket.SHUT_RDWR)
         if how == "late":
