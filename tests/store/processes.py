@@ -68,7 +68,7 @@ def _waiting(store: Store) -> int:
     """Also those that a server does not give yet, as long as somebody else's transaction is open on it."""
     settling = described(store).settling  # type: ignore[arg-type]
     assert settling is not None
-    return settling.behind
+    return settling.waiting
 
 
 def started_worker(db: str | None) -> subprocess.Popen[bytes]:

@@ -19,7 +19,8 @@ from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.ports.store import Head, Store
 from overspill.records.journal import GENESIS, Record, records_of, segment_of
 from overspill.records.postings import Parked
-from overspill.runtime.settler import Settler, settlement
+from overspill.runtime.settler import Settler
+from overspill.store.settlement import settlement
 from overspill.words.codec import Raw, replace
 from overspill.words.failures import StoreFailure
 from store.ledgers import SEED, expected, same_as_the_fold, settled, written

@@ -12,9 +12,9 @@ import click
 
 from overspill.cli.io import existing_db_option, out, say
 from overspill.runtime.clock import SystemClock
-from overspill.runtime.settler import Settlement, settlement
 from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
+from overspill.store.settlement import Settlement, settlement
 from overspill.stream.opened import broker_at
 from overspill.stream.work import Work, may_pass
 from overspill.words.failures import StoreFailure, StreamFailure

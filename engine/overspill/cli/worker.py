@@ -14,9 +14,10 @@ from overspill.cli.streaming import nats_option, settled_from_stream, stream_opt
 from overspill.ports.store import Store
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING
-from overspill.runtime.settler import Settlement, Settler, settlement
+from overspill.runtime.settler import Settler
 from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
+from overspill.store.settlement import Settlement, settlement
 from overspill.words.failures import StoreFailure
 
 EVERY, EVERY_WOKEN = 200, 5000

@@ -21,6 +21,16 @@ class Settled(Struct, frozen=True):
     through: int
 
 
+class Waiting(Struct, frozen=True):
+    """What is announced behind `through`: so many records, from the record `first` on (None: none), also those that are not
+    given to a settler yet; and how many records are parked."""
+
+    through: int
+    records: int
+    first: int | None
+    parked: int
+
+
 class Posting(Struct, frozen=True):
     """What the record `seq` came to, as JSON of `records.postings.Posted`; `owners` are the accounts (`default/user/ana`)
     of which it tells."""
@@ -74,6 +84,8 @@ class Ledger(Protocol):
         ...
 
     def settled(self) -> Settled: ...
+
+    def waiting(self) -> Waiting: ...
 
     def owned(self, owners: Sequence[str]) -> tuple[Sequence[Balance], Sequence[Kept]]:
         """All balances, and all that is kept, of these owners."""

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
     from overspill.runtime.explanations import Explained
-    from overspill.runtime.settler import Settlement, Settler
+    from overspill.runtime.settler import Settler
+    from overspill.store.settlement import Settlement
 
 SETTLED_BESIDE, SETTLED_AT_ONCE = 128, 1024
 """Records that a batch of settlement holds at least: beside decisions, which wait for it, and when it is asked for."""
@@ -158,7 +159,7 @@ class Engine(Operations):
 
     def settlement(self) -> Settlement:
         """How far settlement is, whoever settles."""
-        from overspill.runtime.settler import settlement
+        from overspill.store.settlement import settlement
 
         return self._combiner.exclusively(lambda: settlement(self._store))
 

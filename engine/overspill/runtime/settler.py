@@ -22,35 +22,13 @@ from overspill.ports.store import Store
 from overspill.records.journal import Record, Segment, intact, records_of
 from overspill.records.postings import Parked, Posted
 from overspill.runtime.alarms import alarm
-from overspill.words.codec import Struct, json_bytes
+from overspill.words.codec import json_bytes
 from overspill.words.failures import StoreFailure
 
 BATCH = 256
 """Records of one transaction, in whole segments."""
 OWNERS_MAX = 20_000
 """Accounts whose part of the book is kept in memory between transactions."""
-
-
-class Settlement(Struct, frozen=True):
-    """How far settlement is: the last settled record, how many records of the outbox wait, when (microseconds) the oldest of
-    them was made, and how many are parked."""
-
-    through: int
-    waiting: int
-    oldest_at: int | None
-    parked: int
-
-    def lag(self, now: int) -> int:
-        """Microseconds that the oldest waiting record has waited."""
-        return 0 if self.oldest_at is None else max(now - self.oldest_at, 0)
-
-
-def settlement(store: Store) -> Settlement:
-    """As of now, whoever settles."""
-    through = store.ledger.settled().through
-    rows = list(store.outbox(through))
-    oldest = store.record(rows[0][0]).at if rows else None
-    return Settlement(through, sum([last - first + 1 for first, last in rows]), oldest, len(store.ledger.parked()))
 
 
 def park(store: Store, found: Sequence[ParkedRecord], alarm: Callable[..., None] = alarm) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from overspill.ports.store import Head, Restored
 from overspill.records.build import Build
 from overspill.store.migrations import shipped
+from overspill.store.settlement import Settlement, settlement
 from overspill.store.sqlite import SqliteStore
 from overspill.words.codec import Struct
 from overspill.words.failures import StoreFailure
@@ -26,15 +27,6 @@ class Policy(Struct, frozen=True):
     digest: str
 
 
-class Settling(Struct, frozen=True):
-    """`behind` records wait, the first of them since `since` (microseconds); None: none does."""
-
-    through: int
-    behind: int
-    since: int | None
-    parked: int
-
-
 class Described(Struct, frozen=True, kw_only=True):
     """`schema` is the last migration that was applied, `lacks` are the files of those that were not; `build` made the last
     segment. What an older schema does not have is None."""
@@ -48,7 +40,7 @@ class Described(Struct, frozen=True, kw_only=True):
     head: Head
     build: Build | None
     snapshots_through: int
-    settling: Settling | None
+    settling: Settlement | None
     policies: tuple[Policy, ...]
     bytes: int
     restored: Restored | None
@@ -88,17 +80,8 @@ def described(store: SqliteStore | PostgresStore) -> Described:
         head=head,
         build=None if last is None else last.build,
         snapshots_through=store.snapshots_through(),
-        settling=_settling(store, tables) if schema >= LEDGER[kind] else None,
+        settling=settlement(store) if schema >= LEDGER[kind] else None,
         policies=tuple(Policy(*row) for row in policies),
         bytes=int(size),
         restored=store.restores.pending() if schema >= RESTORES[kind] else None,
     )
-
-
-def _settling(store: SqliteStore | PostgresStore, tables: str) -> Settling:
-    through = store.ledger.settled().through
-    waiting = f"SELECT coalesce(sum(last_seq - first_seq + 1), 0), min(first_seq) FROM {tables}outbox WHERE last_seq > "
-    [(behind, first)] = store.rows(f"{waiting}{through}")
-    [(parked,)] = store.rows(f"SELECT count(*) FROM {tables}parked")
-    since = None if first is None else store.record(first).at
-    return Settling(through, int(behind), since, parked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled, Waiting
 from overspill.records.postings import Parked
 
 PAGE, BALANCES_PAGE = 512, 4096
@@ -16,6 +16,10 @@ _BALANCES = "SELECT owner, account, asset, amount::text FROM overspill.balances"
 _BALANCES_PAGE = f"""
 {_BALANCES} WHERE (owner, account, asset) > (%s::text, %s::text, %s::text)
 ORDER BY owner, account, asset LIMIT {BALANCES_PAGE}"""
+_WAITING = """
+SELECT through, coalesce(sum(last_seq - first_seq + 1), 0)::bigint, min(first_seq),
+  (SELECT count(*) FROM overspill.parked)
+FROM overspill.settlement LEFT JOIN overspill.outbox ON last_seq > through GROUP BY through"""
 _PUT_POSTINGS = "INSERT INTO overspill.postings SELECT * FROM unnest(%b::bigint[], %b::json[])"
 _PUT_ENTRIES = "INSERT INTO overspill.entries SELECT * FROM unnest(%b::text[], %b::bigint[])"
 _PUT_BALANCES = """
@@ -57,6 +61,9 @@ class PostgresLedger:
 
     def settled(self) -> Settled:
         return Settled(*self._read("SELECT through FROM overspill.settlement")[0])
+
+    def waiting(self) -> Waiting:
+        return Waiting(*self._read(_WAITING)[0])
 
     def owned(self, owners: Sequence[str]) -> tuple[Sequence[Balance], Sequence[Kept]]:
         names = list(owners)

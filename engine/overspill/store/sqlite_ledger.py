@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from sqlite3 import Connection, Cursor
 from typing import cast
 
-from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled
+from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Relayed, Settled, Waiting
 from overspill.records.postings import Parked, ParkedReason
 from overspill.words.codec import json_bytes
 
 _SETTLED = "SELECT value FROM meta WHERE name = 'settled_through'"
+_WAITING = f"""
+SELECT ({_SETTLED}), coalesce(sum(last_seq - first_seq + 1), 0), min(first_seq), (SELECT count(*) FROM parked)
+FROM outbox WHERE last_seq > ({_SETTLED})"""
 _OWNED = " WHERE owner IN (SELECT value FROM json_each(?))"
 _BALANCE = "INSERT INTO balances VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET amount = excluded.amount"
 _OF = """
@@ -37,6 +40,9 @@ class SqliteLedger:
 
     def settled(self) -> Settled:
         return Settled(*self._all(_SETTLED).fetchone())
+
+    def waiting(self) -> Waiting:
+        return Waiting(*self._all(_WAITING).fetchone())
 
     def owned(self, owners: Sequence[str]) -> tuple[Sequence[Balance], Sequence[Kept]]:
         names = json_bytes(owners).decode()
