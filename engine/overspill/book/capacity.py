@@ -14,6 +14,7 @@ from overspill.book import chart
 from overspill.book.amounts import billionths
 from overspill.book.entry import Entry
 from overspill.book.state import Window, WindowKey
+from overspill.words.codec import replace
 
 UNBOUND = (None, "unlimited")
 
@@ -22,14 +23,15 @@ def window_of(entry: Entry, key: WindowKey, layer: str, unit: str, beyond: bool)
     """The window, made when it is met first. One that is not named after its layer is a cap; one that bounds what a pool
     gives `beyond` its lots has a receivable in the pool's `unit`."""
     windows = entry.book.windows
-    if key in windows:
+    try:
         return windows[key]
+    except KeyError:  # once a window
+        pass
     account, counter = key
     own = counter.partition(".")[0] == layer and not beyond
     name = f"{'win' if own else 'cap'}:{account}/{counter}"
-    window = windows[key] = Window(name, chart.capacity_asset(counter))
-    if beyond:
-        window.overage, window.unit = chart.overage_account(account, counter), unit
+    overage = chart.overage_account(account, counter) if beyond else ""
+    window = windows[key] = Window(name, chart.capacity_asset(counter), 0, overage, unit if beyond else "")
     return window
 
 
@@ -63,7 +65,7 @@ def take(
 def begin(entry: Entry, window: Window, generation: int) -> None:
     """What is left of the generation before is swept."""
     entry.move(window.account, chart.CAPACITY, window.asset, entry.book.balance(window.account, window.asset))
-    window.generation = generation
+    entry.book.windows[chart.window_key(window.account)] = replace(window, generation=generation)
 
 
 def give_back(entry: Entry, window: Window, generation: int, amount: int, source: str) -> None:

@@ -101,6 +101,12 @@ def deferred_account(lot: str) -> str:
     return "deferred:" + lot[4:]
 
 
+def window_key(account: str) -> tuple[str, str]:
+    """Whose, and which counter's: `win:user/ana/5h.first` → (`user/ana`, `5h.first`)."""
+    kind, id, counter = account.partition(":")[2].split("/", 2)
+    return f"{kind}/{id}", counter
+
+
 def held_account(hold: str, source: str) -> str:
     return f"hold:{hold}:{source}"
 

@@ -88,18 +88,14 @@ class Entry:
         elif not amount:
             return
         self._legs.append(Leg(debit, credit, asset, decimal_text(amount)))
-        balances, place = self.book.balances, (debit, asset)
-        after = balances.get(place, 0) - amount
-        if after:
-            balances[place] = after
-        else:
-            del balances[place]
-        place = (credit, asset)
-        after = balances.get(place, 0) + amount
-        if after:
-            balances[place] = after
-        else:
-            del balances[place]
+        balances, moved = self.book.balances, self.book.moved
+        for place, change in (((debit, asset), -amount), ((credit, asset), amount)):
+            moved[place] = None
+            after = balances.get(place, 0) + change
+            if after:
+                balances[place] = after
+            else:
+                del balances[place]
 
     def leaves(self, key: LotKey, target: str, amount: int, why: Why, money: str, hold: str | None = None) -> None:
         """`amount` of the lot, free or in the hold, goes to `target` for good, and its part of the money to `money`."""

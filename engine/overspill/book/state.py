@@ -29,7 +29,7 @@ class Lot(Struct):
     outstanding: int = 0
 
 
-class Window(Struct):
+class Window(Struct, frozen=True):
     """Capacity of the present generation. `overage` is the receivable where it bounds one, in `unit`."""
 
     account: str
@@ -91,14 +91,14 @@ class Hold(Struct):
     """What nobody pays of what was captured so far, the latest last."""
 
 
-class Seen(dict[K, V]):
-    """A dictionary that knows which of its keys were asked for, set or deleted, and so what may have changed; `find` may
-    put more into it when a key is asked for that is not there."""
+class Kept(dict[K, V]):
+    """A dictionary that knows which of its keys were set or deleted; `find` may put more into it when a key is asked for
+    that is not there."""
 
-    __slots__ = ("_gone", "_seen", "find")
+    __slots__ = ("_gone", "_touched", "find")
 
     def __init__(self) -> None:
-        self._seen: dict[K, None] = {}
+        self._touched: dict[K, None] = {}
         self._gone: dict[K, V] = {}
         self.find: Callable[[K], None] | None = None
 
@@ -110,21 +110,17 @@ class Seen(dict[K, V]):
         self.find(key)  # type: ignore[arg-type]
         return super().__contains__(key)
 
-    def __getitem__(self, key: K) -> V:
-        self._seen[key] = None
-        return super().__getitem__(key)
-
     def __missing__(self, key: K) -> V:
         if key in self:
             return super().__getitem__(key)
         raise KeyError(key)
 
     def __setitem__(self, key: K, value: V) -> None:
-        self._seen[key] = None
+        self._touched[key] = None
         super().__setitem__(key, value)
 
     def __delitem__(self, key: K) -> None:
-        self._seen[key] = None
+        self._touched[key] = None
         self._gone[key] = super().__getitem__(key)
         super().__delitem__(key)
 
@@ -133,26 +129,38 @@ class Seen(dict[K, V]):
         super().__setitem__(key, value)
 
     def taken(self) -> list[tuple[K, V]]:
-        """What was seen since the last time, with its value, or the last one that it had; from here on nothing is seen."""
+        """What may have changed since the last time, with its value, or the last one that it had."""
         get, gone = super().get, self._gone
-        found = [(key, value) for key in self._seen if (value := get(key, gone.get(key))) is not None]
-        self._seen, self._gone = {}, {}
+        found = [(key, value) for key in self._touched if (value := get(key, gone.get(key))) is not None]
+        self._touched, self._gone = {}, {}
         return found
+
+
+class Seen(Kept[K, V]):
+    """Of values that change in their places: who asks for one may change it."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: K) -> V:
+        self._touched[key] = None
+        return super().__getitem__(key)
 
 
 class Book:
     """One tenant's accounts, changed by `book.post.post` alone.
 
-    `balances` are credits less debits by (account, asset), without those that are 0: all of an asset sum to 0.
+    `balances` are credits less debits by (account, asset), without those that are 0: all of an asset sum to 0; `moved` are
+    the places that changed since who keeps the book took them over.
     """
 
-    __slots__ = ("balances", "holds", "lots", "tenant", "timed_out", "windows")
+    __slots__ = ("balances", "holds", "lots", "moved", "tenant", "timed_out", "windows")
 
     def __init__(self, tenant: str = "default") -> None:
         self.tenant = tenant
-        self.balances: Seen[tuple[str, str], int] = Seen()
+        self.balances: dict[tuple[str, str], int] = {}
+        self.moved: dict[tuple[str, str], None] = {}
         self.lots: Seen[LotKey, Lot] = Seen()
-        self.windows: Seen[WindowKey, Window] = Seen()
+        self.windows: Kept[WindowKey, Window] = Kept()
         self.holds: Seen[str, Hold] = Seen()
         self.timed_out: dict[str, list[str]] = {}
         """Account → its holds that have timed out and may be captured late."""

@@ -146,7 +146,7 @@ class Settler:
         balances, kept = self._store.ledger.owned(missing)
         for balance in balances:
             book = self._book(balance.owner.partition("/")[0])
-            book.balances.put_back((balance.account, balance.asset), balance.amount)
+            book.balances[balance.account, balance.asset] = balance.amount
         for one in kept:
             tenant, _, owner = one.owner.partition("/")
             assert one.body is not None
@@ -175,11 +175,12 @@ class Settler:
     def _balances(self) -> list[Balance]:
         found = []
         for tenant, book in self._books.items():
-            for account, asset in [place for place, _ in book.balances.taken()]:
+            for account, asset in book.moved:
                 own = owner_of(account)
                 owner = f"{tenant}/{own}" if own else tenant
                 assert owner in self._owners, f"{account} was posted without what is kept of it"
                 found.append(Balance(owner, account, asset, book.balance(account, asset)))
+            book.moved.clear()
         return found
 
     def _kept(self) -> list[Kept]:
@@ -193,7 +194,11 @@ class Settler:
 def _owners(record: Record, posted: Posted) -> tuple[str, ...]:
     """The accounts in whose statement it stands: its own, those that it has effects on, and those whose lots it changes."""
     tenant, owner, _, _ = record.key
-    told = [one.account for one in posted.updates]
-    told += [] if posted.usage is None else [posted.usage.account]
-    told += [owner] if "/" in owner else []
-    return tuple(dict.fromkeys([*record.effects, *[f"{tenant}/{one}" for one in told]]))
+    owners = dict.fromkeys(record.effects)
+    for update in posted.updates:
+        owners[f"{tenant}/{update.account}"] = None
+    if posted.usage is not None:
+        owners[f"{tenant}/{posted.usage.account}"] = None
+    if "/" in owner:
+        owners[f"{tenant}/{owner}"] = None
+    return tuple(owners)
