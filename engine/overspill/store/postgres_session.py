@@ -8,7 +8,7 @@ and read back, whatever the server, the database or the role have as their own.
 from __future__ import annotations
 
 import contextlib
-import selectors
+import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -189,9 +189,9 @@ class Session:
 
 
 def _can_be_read(socket: int) -> bool:
-    with selectors.DefaultSelector() as selector:
-        selector.register(socket, selectors.EVENT_READ)
-        return bool(selector.select(0))
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _parts(url: str) -> dict[str, Any]:
