@@ -234,6 +234,29 @@ def test_what_a_tenant_is_told_is_the_same_whatever_another_one_does(shared: Pla
         world.engine.close()
 
 
+def test_what_one_tenant_holds_and_has_decided_is_unknown_to_another(shared: Place) -> None:
+    one, other = World(shared), World(shared, tenant="acme")
+    hold, decided = other.held("h", 5), other.engine.decide(request("r", 9)).id
+    before = other.engine.account(ANA)
+    tries: list[tuple[str, Callable[[], object]]] = [
+        ("unknown_hold", lambda: one.engine.capture(hold, {"credits": 1}, id="x", final=False)),
+        ("unknown_hold", lambda: one.engine.extend(hold, id="x")),
+        ("unknown_hold", lambda: one.engine.release(hold, id="x")),
+        ("unknown_request", lambda: one.engine.reverse(decided, id="x")),
+        ("unknown_request", lambda: one.engine.reverse(hold, id="x")),
+    ]
+    for code, act in tries:
+        refused(code, act)
+    for id in (hold, decided):
+        assert (one.engine.find(id), one.engine.explain(id)) == (None, None)
+        assert other.engine.find(id) is not None
+    assert other.engine.account(ANA) == before
+    one.engine.settle()
+    assert one.engine.settlement().parked == 0
+    one.engine.close()
+    other.engine.close()
+
+
 # ---- at once
 
 

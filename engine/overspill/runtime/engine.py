@@ -68,7 +68,7 @@ class Engine(Operations):
         self.policies = policies
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
-        self._top_ups = TopUps(self._combiner, self.find, self.sweep)
+        self._top_ups = TopUps(self._combiner, self._record, self.sweep)
         self._front: AsyncFront | None = None
         self._settler: Settler | None = None
         self._settling: Settling | None = None
@@ -332,10 +332,15 @@ class Engine(Operations):
     # ---- the journal
 
     def find(self, id: str) -> Record | None:
-        """The record of a decision, hold, capture, release or grant by its id."""
+        """The record of a decision, hold, capture, release or grant by its id; None for one of another tenant too."""
         if not is_derived(id):
             expect(id, str, "/id")
             return None
+        record = self._record(id)
+        return record if record is not None and record.key[0] == self._tenant else None
+
+    def _record(self, id: str) -> Record | None:
+        """That of any tenant."""
 
         def read() -> Record | None:
             self._combiner.look()
@@ -354,7 +359,7 @@ class Engine(Operations):
         return self._combiner.exclusively(lambda: explained(self._store, self.policies, record))
 
     def records(self, after: int = 0) -> Iterator[Record]:
-        """The journal's records with a number above `after`, in order."""
+        """The journal's records with a number above `after`, in order: those of all tenants."""
 
         expect(after, int, "/after")
 
