@@ -29,10 +29,13 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
     if _depth(text) > DEPTH_MAX:
         raise _failure(name, f"is nested deeper than {DEPTH_MAX}", "flatten it")
     try:
-        return _decoder(name).decode(text)  # type: ignore[no-any-return]
+        found = _decoder(name).decode(text)
     except json.JSONDecodeError as error:
         what = f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
         raise _failure(name, what, "write one JSON value, with its quotes, commas and brackets") from None
+    if _is_torn(found):
+        raise _failure(name, "has a lone surrogate", "send valid Unicode")
+    return found
 
 
 def _decoder(name: str) -> json.JSONDecoder:
@@ -51,7 +54,7 @@ def _decoder(name: str) -> json.JSONDecoder:
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise _failure(name, f"has the key `{twice[:64]}` twice", "state it once")
         for key, value in pairs:
-            if _has_surrogate(key) or (isinstance(value, str) and _has_surrogate(value)):
+            if _is_torn(key) or _is_torn(value):
                 shown = ascii(key)[1:-1]
                 raise _failure(name, f"has a lone surrogate at the key `{shown[:64]}`", "send valid Unicode")
         return found
@@ -63,8 +66,11 @@ def _short(text: str) -> str:
     return text if len(text) <= 20 else text[:20] + "…"
 
 
-def _has_surrogate(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+def _is_torn(value: Json) -> bool:
+    """A text that is no Unicode, or a list with one; objects were looked at when they ended."""
+    if isinstance(value, list):
+        return any(map(_is_torn, value))
+    return isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _depth(text: str) -> int:
