@@ -115,7 +115,7 @@ class State(NamedTuple):
     account: Account
     stale: Account
     """The state before the last commit."""
-    keys: Mapping[str, tuple[str, Written]]
+    keys: Mapping[str, tuple[bytes, Written]]
     instant: int
     sends: tuple[int, ...]
     """By message: how often it may still be sent."""
@@ -174,7 +174,7 @@ def identity(state: State) -> tuple[object, ...]:
 
 class Served(NamedTuple):
     account: Account
-    keys: Mapping[str, tuple[str, Written]]
+    keys: Mapping[str, tuple[bytes, Written]]
     reply: bytes
     """Empty: a failure, which is not an outcome."""
     code: str
@@ -190,8 +190,8 @@ def serve(state: State, op: Op, shell: str, account: Account) -> Served:
     known = state.keys.get(command.id)
     try:
         if known is not None and not keyless:
-            fingerprint = command.fingerprint if shell == "no fingerprint" else known[0]
-            return Served(state.account, state.keys, replayed(command, fingerprint, known[1]).json, "", 0, False)
+            first = command.payload if shell == "no fingerprint" else known[0]
+            return Served(state.account, state.keys, replayed(command, first, known[1]).json, "", 0, False)
     except Failure as failure:
         return Served(state.account, state.keys, b"", failure.code, 0, False)
     written, after, effects, code, expired = stepped(account, command, INSTANTS[state.instant])
@@ -199,7 +199,7 @@ def serve(state: State, op: Op, shell: str, account: Account) -> Served:
         return Served(state.account, state.keys, b"", code, 0, False)
     if account is not state.account:
         after = apply(state.account, effects, INSTANTS[state.instant])
-    keys = {**state.keys, command.id: (command.fingerprint, written)}
+    keys = {**state.keys, command.id: (command.payload, written)}
     if shell == "denials are not stored" and b'"outcome":"deny"' in written.json:
         keys = dict(state.keys)
     return Served(after, keys, written.json, "", expired, True)

@@ -76,7 +76,12 @@ def test_an_operator_resets_a_limit_of_one_account(tmp_path: Path) -> None:
     assert run(*reset, *db, cwd=tmp_path).out == done.out
     assert '"plan_windows.week"' in run("explain", receipt["reset"], *db, cwd=tmp_path).out
     other = run(*reset[:-1], "weeks", *db, cwd=tmp_path)
-    assert (other.code, "idempotency_conflict" in other.err) == (2, True)
+    assert other.code == 2
+    assert other.err == (
+        "error[idempotency_conflict]: `outage-7` was used before for another reset of user/u_ana: "
+        '`/of/0` was `"week"` first and is `"weeks"` now\n'
+        "  = at: /of/0\n  = help: use a new id, or send exactly what was sent first\n"
+    )
     wrong = run("reset", "now", "user/u_ana", "plan_windows", "--id", "x", "--of", "weeks", *db, cwd=tmp_path)
     assert (wrong.code, "did you mean `week`?" in wrong.err) == (2, True)
 

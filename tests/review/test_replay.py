@@ -12,9 +12,9 @@ from account.test_top_ups import ANA, Bench
 from overspill import Failure
 from overspill.plan.program import Program
 from overspill.records.journal import Record
-from overspill.review.first_difference import first_difference
 from overspill.runtime.payments import DECLINE, ScriptedPayments
 from overspill.words.codec import Raw, replace
+from overspill.words.first_difference import first_difference
 from overspill.words.instants import HOUR, instant_text
 from support.replays import replayed
 

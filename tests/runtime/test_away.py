@@ -210,7 +210,10 @@ def test_the_same_id_in_an_outage_gives_the_same_bytes_and_takes_nothing_more() 
     assert away.ask("before", 3).json == stored.json
     with pytest.raises(Failure) as failure:
         away.ask("a", 5)
-    assert failure.value.code == "idempotency_conflict"
+    assert (failure.value.code, failure.value.pointer) == ("idempotency_conflict", "/meters/credits")
+    with pytest.raises(Failure) as failure:
+        away.ask("before", 5)
+    assert (failure.value.code, failure.value.pointer) == ("idempotency_conflict", "/meters/credits")
     away.back()
     away.ask("b", 1)
     assert away.used() == 8

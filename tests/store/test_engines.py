@@ -40,7 +40,8 @@ def test_the_same_id_again_gives_the_same_bytes(place: Place) -> None:
     assert (first.outcome, again.json, again.replayed) == ("allow", first.json, True)
     with pytest.raises(Failure) as failure:
         engine.decide(_request("r", 2))
-    assert (failure.value.code, _left(engine)) == ("idempotency_conflict", GRANTED - 1)
+    assert (failure.value.code, failure.value.pointer) == ("idempotency_conflict", "/meters/credits")
+    assert _left(engine) == GRANTED - 1
 
 
 def test_a_denial_is_kept_and_an_error_is_not(place: Place) -> None:

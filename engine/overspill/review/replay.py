@@ -19,7 +19,6 @@ from overspill.account.effects import apply, effects_in
 from overspill.account.state import EMPTY, Account, pack, unpack
 from overspill.plan.program import Program
 from overspill.records.journal import Record, answered
-from overspill.review.first_difference import ABSENT, first_difference
 from overspill.step.away import rebased
 from overspill.step.commands import ConsumeAway
 from overspill.step.keys import identify
@@ -28,6 +27,7 @@ from overspill.step.recorded import command_of
 from overspill.step.step import Batch
 from overspill.words.codec import JsonFault, Struct, convert, json_bytes, json_decoder, replace
 from overspill.words.failures import Failure
+from overspill.words.first_difference import ABSENT, first_difference
 
 DIFFERENCE, MISSING_POLICY = "difference", "missing_policy"
 LIVE_MAX = 2048

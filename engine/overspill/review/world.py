@@ -60,6 +60,7 @@ from overspill.step.commands import (
     Unpaid,
     Value,
 )
+from overspill.step.conflicts import conflict
 from overspill.step.keys import identify
 from overspill.step.step import Batch, step
 from overspill.words.amounts import text_from_steps
@@ -143,7 +144,7 @@ class World:
         before = self.answered.get(command.id)
         if before is not None and not isinstance(command.command, Preview):
             if before[0] != command.payload:
-                raise Failure("idempotency_conflict", f"`{command.key[-1]}` was used before for another payload")
+                raise conflict(command, before[0])
             return Ran(before[1], True, ())
         outcome = step(self, self.state, command, self.now, self.seq, self.record_of)
         self.states.update(outcome.accounts)

@@ -22,6 +22,7 @@ from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
+from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
 from overspill.words.codec import Struct, replace
@@ -230,14 +231,13 @@ class Combiner:
         repeated = len(set(ids)) < len(ids)
         work = Batch(self._plans, self.states.of, self._instant(), seq + 1, self.record_of)
         answers: list[Written | Failure] = []
-        given: dict[str, tuple[str, Written]] = {}
+        given: dict[str, tuple[bytes, Written]] = {}
         for waiting in batch:
             command = waiting.command
             id = command.id
             try:
                 if (id in given or id in known) and not isinstance(command.command, Preview):
-                    fingerprint, written = given[id] if id in given else _given(known[id])
-                    answers.append(replayed(command, fingerprint, written))
+                    answers.append(replayed(command, *(given[id] if id in given else _given(known[id]))))
                     waiting.replayed = True
                     continue
                 written = work.step(command)
@@ -248,7 +248,7 @@ class Combiner:
             else:
                 answers.append(written)
                 if repeated:
-                    given[id] = command.fingerprint, written
+                    given[id] = command.payload, written
         return work, answers
 
     # ---- while the store is away
@@ -405,21 +405,15 @@ def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Rec
     ]
 
 
-def _given(record: Record) -> tuple[str, Written]:
-    """(fingerprint, answer) of an earlier command."""
-    return record.fingerprint, Written(bytes(record.answer))
+def _given(record: Record) -> tuple[bytes, Written]:
+    """(canonical JSON, answer) of an earlier command."""
+    return bytes(record.command), Written(bytes(record.answer))
 
 
-def replayed(command: Identified, fingerprint: str, written: Written) -> Written:
-    """The answer given before; another payload under the same key is a conflict (LANGUAGE.md I1)."""
-    if fingerprint != command.fingerprint:
-        _, owner, kind, own = command.key
-        raise Failure(
-            "idempotency_conflict",
-            f"`{own}` was used before for another {kind} of {owner}",
-            help="use a new id, or send exactly what was sent first",
-            pointer="/id",
-        )
+def replayed(command: Identified, first: bytes, written: Written) -> Written:
+    """The answer given before to the canonical JSON `first`; another payload under the same key is a conflict (LANGUAGE.md I1)."""
+    if first != command.payload:
+        raise conflict(command, first)
     return written
 
 

@@ -40,7 +40,7 @@ class Kept(Struct, frozen=True):
 
 
 class Outage:
-    """One outage of one process: `kept` waits for the store, `given` are the answers by id, with their fingerprints."""
+    """One outage of one process: `kept` waits for the store, `given` are the answers by id, each with the canonical JSON of its command."""
 
     def __init__(self, plans: Plans, states: States) -> None:
         self._plans, self._states = plans, states
@@ -49,7 +49,7 @@ class Outage:
         self.accounts: dict[str, Account] = {}
         """The states that are not stored."""
         self.kept: list[Kept] = []
-        self.given: dict[str, tuple[str, Written]] = {}
+        self.given: dict[str, tuple[bytes, Written]] = {}
         self.at = 0
 
     def account(self, key: str) -> Account:
@@ -71,7 +71,7 @@ class Outage:
         record = replace(record, policy=self._plans.active().plan.digest)
         self.kept.append(Kept(record, granted.counts, work.met))
         self.accounts.update(work.accounts)
-        self.given[command.id] = (command.fingerprint, granted.written)
+        self.given[command.id] = (command.payload, granted.written)
         self.at = now
         return granted.written
 

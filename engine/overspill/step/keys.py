@@ -31,7 +31,7 @@ from overspill.step.commands import (
     Unpaid,
     Void,
 )
-from overspill.words.codec import Light, sorted_json_bytes
+from overspill.words.codec import Light, Struct, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, key_text
 from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier, shown
@@ -60,41 +60,41 @@ class Identified(Light, frozen=True):
         return derived_id(key_text(*self.key), kind, sequence)
 
 
-def _of_request(command: Preview | Consume | ConsumeAway | Reserve) -> tuple[str, str, object]:
+def _of_request(command: Preview | Consume | ConsumeAway | Reserve) -> tuple[str, str, Struct]:
     return owner_of(command.request.account), command.request.id, command.request
 
 
-def _of_hold(command: Capture | Extend | Release) -> tuple[str, str, object]:
+def _of_hold(command: Capture | Extend | Release) -> tuple[str, str, Struct]:
     return command.hold, command.id, command
 
 
-def _of_timeout(command: Expire) -> tuple[str, str, object]:
+def _of_timeout(command: Expire) -> tuple[str, str, Struct]:
     return command.hold, "timeout", command
 
 
-def _of_key(command: Reverse | Purchase) -> tuple[str, str, object]:
+def _of_key(command: Reverse | Purchase) -> tuple[str, str, Struct]:
     return command.account.split("/", 1)[1], command.id, command
 
 
-def _of_lot(command: ExpireLot) -> tuple[str, str, object]:
+def _of_lot(command: ExpireLot) -> tuple[str, str, Struct]:
     return command.account.split("/", 1)[1], command.lot, command
 
 
 def _of_account(
     command: Grant | SetAttributes | Void | Refund | Transfer | Reset | GrantReset | Redeem | SetTopUp,
-) -> tuple[str, str, object]:
+) -> tuple[str, str, Struct]:
     return owner_of(command.account), command.id, command
 
 
-def _of_test(command: TopUp) -> tuple[str, str, object]:
+def _of_test(command: TopUp) -> tuple[str, str, Struct]:
     return command.account.split("/", 1)[1], str(command.version), command
 
 
-def _of_unpaid(command: Unpaid) -> tuple[str, str, object]:
+def _of_unpaid(command: Unpaid) -> tuple[str, str, Struct]:
     return command.purchase, command.outcome, command
 
 
-_IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, object]]]] = {
+_IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, Struct]]]] = {
     Preview: ("preview", "dec", _of_request),
     Consume: ("consume", "dec", _of_request),
     ConsumeAway: ("consume", "dec", _of_request),
@@ -146,6 +146,12 @@ def identified(command: Command) -> Identified:
     except (AttributeError, OverflowError, TypeError, ValueError):
         expect(command, type(command))
         return identify(typed(command))
+
+
+def payload_of(command: Command) -> Struct:
+    """What the command's canonical JSON is of: itself, or the request."""
+    payload: Struct = _IDENTITY[type(command)][2](command)[2]
+    return payload
 
 
 def owner_of(account: Mapping[str, str]) -> str:

@@ -41,6 +41,13 @@ json_lines = msgspec.json.Encoder().encode_lines
 packed_bytes = msgspec.msgpack.Encoder().encode
 
 
+def defaults_of(shape: type[Struct]) -> dict[str, Any]:
+    """What a record of the shape has in fields that nobody gave."""
+    fields = msgspec.structs.fields(shape)
+    made = {one.name: one.default_factory() for one in fields if one.default_factory is not msgspec.NODEFAULT}
+    return made | {one.name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
+
+
 def quoted(text: str) -> str:
     """The text as a JSON string, as short as can be."""
     return json_bytes(text).decode()
