@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill.runtime.combiner import BATCH_MAX
 from overspill.words.instants import HOUR, MINUTE, instant_from_text, instant_text
 
 ANA = {"user": "u_ana"}
@@ -377,6 +379,33 @@ def test_loops_in_several_threads_share_one_engine() -> None:
         thread.join(60)
     assert found == ["allow"] * 300
     assert _left(engine) == 1_000_000_000 - 300 * 1_000_000
+
+
+def test_a_defect_behind_a_commit_leaves_every_task_with_an_answer_and_the_engine_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _ = _engine(tmp_path / "x.db")
+    states = engine._combiner.states
+    advance, calls = states.advance, iter([None, ValueError("a defect")])
+
+    def broken(*arguments: Any) -> None:
+        defect = next(calls, None)
+        if defect is not None:
+            raise defect
+        advance(*arguments)
+
+    async def asked(requests: list[Request]) -> list[Any]:
+        return await asyncio.gather(*map(engine.adecide, requests), return_exceptions=True)
+
+    monkeypatch.setattr(states, "advance", broken)
+    requests = [_request(f"r{number}") for number in range(BATCH_MAX + 3)]
+    requests[1] = Request(id="r1", account=ANA, meters={"wrong": 1})
+    first, again = asyncio.run(asked(requests)), asyncio.run(asked(requests))
+    codes = [one.code if isinstance(one, Failure) else one.outcome for one in first]
+    assert codes == ["allow", "unknown_meter", *["allow"] * (BATCH_MAX - 2), *["internal_error"] * 3]
+    assert [getattr(one, "replayed", None) for one in again] == [True, None, *[True] * (BATCH_MAX + 1)]
+    assert _left(engine) == 1_000_000_000 - (BATCH_MAX + 2) * 1_000_000
+    engine.close()
 
 
 def test_a_closed_engine_says_so() -> None:

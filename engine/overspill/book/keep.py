@@ -32,7 +32,7 @@ _hold_from = json_decoder(Hold).decode
 
 
 def changed(book: Book) -> Iterator[Item]:
-    """All that was looked at or changed since the last time; balances apart."""
+    """All that may have changed since the last time; balances apart."""
     for lot_key, lot in book.lots.taken():
         yield Item(lot_key[0], LOT, chart.lot_text(lot_key), json_bytes(lot))
     for (account, counter), window in book.windows.taken():

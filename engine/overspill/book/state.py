@@ -91,7 +91,7 @@ class Hold(Struct):
     """What nobody pays of what was captured so far, the latest last."""
 
 
-class Kept(dict[K, V]):
+class Tracked(dict[K, V]):
     """A dictionary that knows which of its keys were set or deleted; `find` may put more into it when a key is asked for
     that is not there."""
 
@@ -136,7 +136,7 @@ class Kept(dict[K, V]):
         return found
 
 
-class Seen(Kept[K, V]):
+class Seen(Tracked[K, V]):
     """Of values that change in their places: who asks for one may change it."""
 
     __slots__ = ()
@@ -160,7 +160,7 @@ class Book:
         self.balances: dict[tuple[str, str], int] = {}
         self.moved: dict[tuple[str, str], None] = {}
         self.lots: Seen[LotKey, Lot] = Seen()
-        self.windows: Kept[WindowKey, Window] = Kept()
+        self.windows: Tracked[WindowKey, Window] = Tracked()
         self.holds: Seen[str, Hold] = Seen()
         self.timed_out: dict[str, list[str]] = {}
         """Account → its holds that have timed out and may be captured late."""

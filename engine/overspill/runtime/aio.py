@@ -17,7 +17,7 @@ from overspill.words.failures import Failure
 
 class AsyncFront:
     """Every loop gathers its own commands, for a future may be answered by its own loop alone; one thread decides for
-    all. A queue leads to it: an executor's futures would cost each batch as much as three of its decisions do."""
+    all. A queue leads to it: an executor's futures would cost each batch as much as one or two of its decisions do."""
 
     def __init__(self, combiner: Combiner) -> None:
         self._combiner = combiner
@@ -51,9 +51,9 @@ class AsyncFront:
         while (batch := self._batches.get()) is not None:
             try:
                 self._combiner.run_all(batch.commands)
-            except Exception as error:  # the thread outlasts a defect, and those who wait hear of it
+            except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
                 for waiting in batch.commands:
-                    waiting.failure = None if waiting.done else error
+                    waiting.failure = waiting.failure if waiting.done else _unanswered(error)
             with suppress(RuntimeError):  # a loop that is closed has nobody who waits
                 batch.gathering.loop.call_soon_threadsafe(batch.deliver)
 
@@ -113,3 +113,12 @@ class _Batch:
             else:
                 future.set_result(waiting)
         self.gathering.flush()
+
+
+def _unanswered(error: Exception) -> Failure:
+    """It may have come behind the commit."""
+    return Failure(
+        "internal_error",
+        f"the engine failed inside ({type(error).__name__}), and what became of the command is not told",
+        help="ask again with the same id: it is answered once and for all; report it with the policy and the request",
+    )

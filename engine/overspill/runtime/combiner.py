@@ -411,7 +411,8 @@ def _given(record: Record) -> tuple[bytes, Written]:
 
 
 def replayed(command: Identified, first: bytes, written: Written) -> Written:
-    """The answer given before to the canonical JSON `first`; another payload under the same key is a conflict (LANGUAGE.md I1)."""
+    """The answer given before to the canonical JSON `first`; another payload under the same key is a conflict (LANGUAGE.md
+    I1)."""
     if first != command.payload:
         raise conflict(command, first)
     return written

@@ -40,7 +40,8 @@ class Kept(Struct, frozen=True):
 
 
 class Outage:
-    """One outage of one process: `kept` waits for the store, `given` are the answers by id, each with the canonical JSON of its command."""
+    """One outage of one process: `kept` waits for the store, `given` are the answers by id, each with the
+    canonical JSON of its command."""
 
     def __init__(self, plans: Plans, states: States) -> None:
         self._plans, self._states = plans, states

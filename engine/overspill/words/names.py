@@ -40,3 +40,8 @@ def shown(value: object) -> str:
     """What somebody sent, for a sentence: short, on one line, and nothing that hides."""
     text = value if isinstance(value, str) and value.isascii() and value.isprintable() else ascii(value)
     return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+
+
+def is_torn(text: str) -> bool:
+    """Whether it holds halves of characters, which cannot be written down."""
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)

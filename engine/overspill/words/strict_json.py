@@ -10,6 +10,7 @@ import json
 from typing import Any, NoReturn
 
 from overspill.words.failures import Failure
+from overspill.words.names import is_torn
 
 BYTES_MAX = 256 * 1024
 DEPTH_MAX = 32
@@ -33,7 +34,7 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
     except json.JSONDecodeError as error:
         what = f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
         raise _failure(name, what, "write one JSON value, with its quotes, commas and brackets") from None
-    if _is_torn(found):
+    if _holds_torn(found):
         raise _failure(name, "has a lone surrogate", "send valid Unicode")
     return found
 
@@ -54,7 +55,7 @@ def _decoder(name: str) -> json.JSONDecoder:
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise _failure(name, f"has the key `{twice[:64]}` twice", "state it once")
         for key, value in pairs:
-            if _is_torn(key) or _is_torn(value):
+            if is_torn(key) or _holds_torn(value):
                 shown = ascii(key)[1:-1]
                 raise _failure(name, f"has a lone surrogate at the key `{shown[:64]}`", "send valid Unicode")
         return found
@@ -66,11 +67,11 @@ def _short(text: str) -> str:
     return text if len(text) <= 20 else text[:20] + "…"
 
 
-def _is_torn(value: Json) -> bool:
-    """A text that is no Unicode, or a list with one; objects were looked at when they ended."""
+def _holds_torn(value: Json) -> bool:
+    """A torn text, or a list that holds one; objects were looked at when they ended."""
     if isinstance(value, list):
-        return any(map(_is_torn, value))
-    return isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+        return any(map(_holds_torn, value))
+    return isinstance(value, str) and is_torn(value)
 
 
 def _depth(text: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from overspill.words.codec import Struct, as_dict, convert
 from overspill.words.failures import Failure
-from overspill.words.names import IDENTIFIER_HELP, shown
+from overspill.words.names import IDENTIFIER_HELP, is_torn, shown
 
 R = TypeVar("R", bound=Struct)
 _CODES = {
@@ -70,7 +70,7 @@ def _misfit(value: Any, kind: Any, pointer: str, code: str) -> Failure | None:
 
 
 _LEAVES: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    str: ("a string", lambda value: isinstance(value, str) and not _is_torn(value)),
+    str: ("a string", lambda value: isinstance(value, str) and not is_torn(value)),
     int: ("a whole number of at most 63 bits", lambda value: type(value) is int and -(2**63) <= value < 2**63),
     bool: ("true or false", lambda value: type(value) is bool),
     bytes: ("bytes", lambda value: isinstance(value, bytes)),
@@ -103,11 +103,6 @@ def _places(value: Any, kind: Any, pointer: str, code: str) -> Iterator[Place]:
 
 def _code_of(field: str) -> str:
     return _CODES.get(field, "invalid_argument")
-
-
-def _is_torn(text: str) -> bool:
-    """Whether it holds halves of characters, which cannot be written down."""
-    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _wrong(value: object, what: str, pointer: str, code: str) -> Failure:
