@@ -13,8 +13,12 @@ from overspill import Request
 from overspill.account.state import Account
 from overspill.decide.admit import admit
 from overspill.decide.decide import decide
+from overspill.plan.program import Program
 from overspill.runtime.policies import compiled
 from overspill.words.instants import HOUR
+
+TRIES = 3
+"""Of each size: the least counts, for its time and for the pace."""
 
 
 def _layers(products: int) -> str:
@@ -51,10 +55,7 @@ def growth(rounds: int, count: int, quick: bool) -> None:
     for products in sizes:
         text = _layers(products)
         parts = _split(text)
-        before, start = pace_now(), time.process_time()
-        program = compiled(parts)
-        compiling[products * 5] = time.process_time() - start
-        paces[products * 5] = (before + pace_now()) / 2
+        program, compiling[products * 5], paces[products * 5] = _compiled(parts)
         last = products - 1
         account = Account(1, 0, {"plan": "plus"}, {f"a{last}.w": (1, NOW - HOUR, NOW + HOUR, 5)}, {}, {})
         request = Request(
@@ -66,7 +67,7 @@ def growth(rounds: int, count: int, quick: bool) -> None:
         if layers in compiling:
             paced(f"compile {layers:,} layers from text", compiling[layers], "s CPU", most, paces[layers])
     if not quick:
-        ratio = compiling[10_000] / paces[10_000] / (compiling[1000] / paces[1000])
+        ratio = compiling[10_000] / compiling[1000]
         row("compile, 10,000 layers to 1,000", ratio, "×", bar="≤ 12", holds=ratio <= 12)
     found = cpu(operations, rounds, count)
     small, large = found[str(sizes[0] * 5)], found[str(sizes[-1] * 5)]
@@ -78,6 +79,17 @@ def growth(rounds: int, count: int, quick: bool) -> None:
         holds=large / small <= 1.25,
         beside=f"{large:.2f} to {small:.2f} µs",
     )
+
+
+def _compiled(parts: dict[str, bytes]) -> tuple[Program, float, float]:
+    """(the program, CPU seconds that it took, the machine's pace): the least of some tries of each."""
+    seconds, paces = [], []
+    for _ in range(TRIES):
+        paces.append(pace_now(100))
+        start = time.process_time()
+        program = compiled(parts)
+        seconds.append(time.process_time() - start)
+    return program, min(seconds), min(paces)
 
 
 def _split(text: str) -> dict[str, bytes]:
