@@ -36,6 +36,8 @@ _COMMANDS = {
     "reset": "resets",
     "top-up": "top_ups",
     "sweep": "operate",
+    "serve": "serve",
+    "keys": "keys",
     "worker": "worker",
     "relay": "streaming",
     "explain": "audit",

@@ -148,6 +148,10 @@ class Combiner:
     def now(self) -> int:
         return self._clock.now()
 
+    def drift(self) -> int:
+        """Microseconds by which the wall clock is ahead."""
+        return self._clock.drift()
+
     def exclusively(self, action: Callable[[], T]) -> T:
         """Runs something on the store while nobody decides."""
         try:

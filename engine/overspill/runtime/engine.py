@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ from overspill.words.typed import expect, typed
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from overspill.ports.store import StoredPolicy
     from overspill.records.statement import Statement
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
@@ -113,6 +115,15 @@ class Engine(Operations):
             store.close()
             raise
         return engine
+
+    def of_tenant(self, tenant: str) -> Engine:
+        """The same engine for another tenant, whose requests share commits with all others. It is closed with the engine that
+        was opened. Raises Failure `invalid_id`."""
+        _expect_tenant(tenant)
+        self._front = self._front or self._opened_front()
+        one = copy(self)
+        one._tenant, one._closed = tenant, True
+        return one
 
     def _publish(self) -> None:
         if self._store.policy(self.policies.active().plan.digest) is not None:
@@ -214,6 +225,11 @@ class Engine(Operations):
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
         command = identified(Reserve(tenant=self._tenant, request=request))
+        return _decision(await (self._front or self._opened_front()).submit(command))
+
+    async def apreview(self, request: Request) -> Decision:
+        """`preview` for asyncio."""
+        command = identified(Preview(tenant=self._tenant, request=request))
         return _decision(await (self._front or self._opened_front()).submit(command))
 
     # ---- what follows a hold
@@ -358,6 +374,10 @@ class Engine(Operations):
             return None
         return self._combiner.exclusively(lambda: explained(self._store, self.policies, record))
 
+    def published(self) -> list[StoredPolicy]:
+        """The policies that were ever active on this store, by digest."""
+        return self._combiner.exclusively(lambda: list(self._store.policies()))
+
     def records(self, after: int = 0) -> Iterator[Record]:
         """The journal's records with a number above `after`, in order: those of all tenants."""
 
@@ -372,6 +392,10 @@ class Engine(Operations):
     def now(self) -> int:
         """The engine's own instant, in microseconds."""
         return self._combiner.now()
+
+    def drift(self) -> int:
+        """Microseconds by which the wall clock is ahead of it."""
+        return self._combiner.drift()
 
     # ---- running
 
@@ -409,10 +433,14 @@ def _expect_openable(policy: object, db: object, tenant: object, clock: object) 
         expect(policy, str | Mapping[str, bytes], "/policy")
     if not isinstance(db, os.PathLike):
         expect(db, str | None, "/db")
-    if not isinstance(tenant, str) or not is_identifier(tenant):
-        raise Failure("invalid_id", f"{shown(tenant)} is no identifier", help=IDENTIFIER_HELP, pointer="/tenant")
+    _expect_tenant(tenant)
     if clock is not None:
         expect(clock, Clock, "/clock")
+
+
+def _expect_tenant(tenant: object) -> None:
+    if not isinstance(tenant, str) or not is_identifier(tenant):
+        raise Failure("invalid_id", f"{shown(tenant)} is no identifier", help=IDENTIFIER_HELP, pointer="/tenant")
 
 
 def _outcome(waiting: Waiting) -> Decision | Failure:

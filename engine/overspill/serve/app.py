@@ -1,0 +1,261 @@
+"""The ASGI application: bytes in, who calls, which operation, bytes out; whatever goes wrong is a problem (RFC 9457).
+
+An operation without a place in its path is found by one look, and Starlette finds the others: what is asked most is a
+decision, of which each layer in between would cost as much as deciding does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from itertools import count
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from overspill.ports.registry import AdminEntry
+from overspill.runtime.alarms import alarm
+from overspill.serve.call import Call, Header, Operation, Reply
+from overspill.serve.credentials import Caller, unauthenticated
+from overspill.serve.operations import OPERATIONS
+from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of
+from overspill.serve.service import Service
+from overspill.words.failures import Failure, StoreFailure
+from overspill.words.names import is_identifier, shown
+
+NOBODY = Caller("", "", frozenset())
+PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
+_QUERY_MAX = 8192
+
+
+class App:
+    """One service as an ASGI application."""
+
+    def __init__(self, service: Service, operations: Sequence[Operation] = OPERATIONS) -> None:
+        self.service = service
+        self._direct = {(one.method, one.path): one for one in operations if "{" not in one.path}
+        self._routes = [(Route(one.path, _nobody, methods=[one.method]), one) for one in operations if "{" in one.path]
+        self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        request_id = self._request_id(headers)
+        try:
+            operation, path = self._found(scope)
+            reply = await self._done(operation, path, scope, headers, request_id, receive)
+        except Exception as error:
+            reply = _problem(_failure(error, request_id), request_id)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": [
+                    reply.media,
+                    (b"content-length", str(len(reply.body)).encode()),
+                    (b"x-request-id", request_id.encode()),
+                    *reply.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _done(
+        self,
+        operation: Operation,
+        path: Mapping[str, str],
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        request_id: str,
+        receive: Receive,
+    ) -> Reply:
+        service = self.service
+        caller = NOBODY if operation.scope is None else await self._caller(headers)
+        if operation.scope is not None and operation.scope not in caller.scopes:
+            what = f"this credential may not {operation.scope}"
+            raise Failure("not_allowed", what, help="use one with that scope")
+        key = _key(operation, headers)
+        with service.admitted(caller.tenant):
+            body = await _body(operation, headers, receive, service.limits.body)
+            engine = service.engine if operation.scope is None else service.engine_of(caller.tenant)
+            query = _query(operation, scope["query_string"])
+            call = Call(service, engine, caller, path, query, headers, body, key, request_id)
+            if not key:
+                return await self._logged(operation, call, scope["path"])
+            with service.alone(caller.tenant, scope["path"], key):
+                return await self._logged(operation, call, scope["path"])
+
+    async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
+        """Of an administrative call that changes something it is kept who made it, whatever became of it."""
+        if operation.scope not in ("operate", "author") or operation.method == "GET":
+            return await operation.act(call)
+        status = 500
+        try:
+            reply = await operation.act(call)
+            status = reply.status
+            return reply
+        except Failure as failure:
+            status = status_of(failure)
+            raise
+        finally:
+            entry = AdminEntry(
+                at=call.engine.now(),
+                tenant=call.caller.tenant,
+                actor=call.caller.id,
+                operation=operation.id,
+                target=target[:200],
+                status=status,
+                request=call.request_id,
+            )
+            await run_in_threadpool(self.service.registry.log, entry)
+
+    # ---- what a call is
+
+    def _found(self, scope: Scope) -> tuple[Operation, Mapping[str, str]]:
+        operation = self._direct.get((scope["method"], scope["path"]))
+        if operation is not None:
+            return operation, {}
+        allowed: set[str] = {method for method, path in self._direct if path == scope["path"]}
+        for route, operation in self._routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return operation, child["path_params"]
+            if match is Match.PARTIAL:
+                allowed.add(operation.method)
+        if allowed:
+            raise _OtherMethod(scope["method"], scope["path"], allowed)
+        raise Failure("not_found", f"there is no {shown(scope['path'])}", help="see /openapi.json")
+
+    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
+        """The caller's own, where it sends one that is fit to be repeated."""
+        own = headers.get(b"x-request-id", b"").decode("latin-1")
+        return own if own and is_identifier(own) else f"{self._seed}{next(self._count)}"
+
+    async def _caller(self, headers: Mapping[bytes, bytes]) -> Caller:
+        scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not text:
+            raise unauthenticated("there is no bearer credential")
+        digest = sha256(text.strip()).digest()
+        known = self.service.keys.remembered(digest)
+        return known if known is not None else await run_in_threadpool(self.service.keys.caller, digest)
+
+
+def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
+    """The Idempotency-Key, as it is or as a quoted string (draft-ietf-httpapi-idempotency-key-header-07)."""
+    if operation.keyed == "never":
+        return ""
+    text = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
+    if not text:
+        if operation.keyed == "maybe":
+            return ""
+        help = "send one of your own for each change, and the same when you send it again"
+        raise Failure("missing_idempotency_key", "this needs an Idempotency-Key", help=help)
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if not is_identifier(text):
+        what = f"the Idempotency-Key {shown(text)} is no identifier"
+        raise Failure("invalid_id", what, help="use letters, digits and _ . : @ -, 128 at most")
+    return text
+
+
+async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
+    """Raises Failure for more than may be, before it is read where its length is told."""
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > 15 or int(length) > most):
+        raise _too_large(most)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        parts, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise _too_large(most)
+        body = b"".join(parts)
+    if operation.body is None:
+        if body:
+            raise Failure("invalid_request", "this takes no body", help="leave it out")
+    elif headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
+    return body
+
+
+def _too_large(most: int) -> Failure:
+    return Failure("too_large", f"the body has more than {most} bytes", help="send less at once")
+
+
+def _query(operation: Operation, query: bytes) -> Mapping[str, Sequence[str]]:
+    if not query:
+        return {}
+    if len(query) > _QUERY_MAX:
+        raise Failure("invalid_query", f"the query has more than {_QUERY_MAX} bytes", help="send less")
+    try:
+        found = parse_qs(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        raise Failure("invalid_query", "the query cannot be read", help="write name=value, with %-codes") from None
+    known = [one.name for one in operation.query]
+    for name in found:
+        if name not in known:
+            help = f"known: {', '.join(known)}" if known else "this takes none"
+            raise Failure("invalid_query", f"there is no `{name[:64]}` in this query", help=help)
+    return found
+
+
+# ---- what goes wrong
+
+
+class _OtherMethod(Failure):
+    def __init__(self, method: str, path: str, allowed: set[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        what = f"{shown(path)} does not know {shown(method)}"
+        super().__init__("method_not_allowed", what, help=f"use {self.allowed}")
+
+
+def _failure(error: Exception, request_id: str) -> Failure:
+    """What the caller is told: of the store, and of a defect, nothing from inside; that goes to whoever runs the service."""
+    if isinstance(error, StoreFailure):
+        alarm("store_failure", code=error.code, message=error.message, request=request_id)
+        help = "ask again, with the same key: it is answered once and for all"
+        return StoreFailure(error.code, "the store cannot serve now", help=help)
+    if isinstance(error, Failure):
+        return error
+    alarm("internal_error", error=type(error).__name__, request=request_id)
+    help = "ask again, with the same key: it is answered once and for all; report it with its X-Request-ID"
+    return Failure("internal_error", "the service failed inside", help=help)
+
+
+def _problem(failure: Failure, request_id: str) -> Reply:
+    headers: list[Header] = []
+    seconds = retry_after(failure)
+    if seconds is not None:
+        headers.append((b"retry-after", str(seconds).encode()))
+    if failure.code == "unauthenticated":
+        headers.append((b"www-authenticate", b'Bearer realm="overspill"'))
+    if isinstance(failure, _OtherMethod):
+        headers.append((b"allow", failure.allowed.encode()))
+    return Reply(problem_bytes(failure, request_id), status_of(failure), tuple(headers), PROBLEM)
+
+
+# ---- ASGI
+
+
+async def _nobody(request: object) -> None:
+    """What a route must have; only its path is used here."""
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

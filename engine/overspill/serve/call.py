@@ -1,0 +1,91 @@
+"""One call of the service as its operations see it, and what they reply."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from overspill.serve.credentials import Caller
+from overspill.words.codec import Struct
+from overspill.words.failures import Failure
+
+if TYPE_CHECKING:
+    from overspill.runtime.engine import Engine
+    from overspill.serve.service import Service
+
+Header = tuple[bytes, bytes]
+JSON: Header = (b"content-type", b"application/json")
+TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+REPLAYED: Header = (b"idempotency-replayed", b"true")
+
+
+class Call(Struct, eq=False):
+    """`path` are the values in the path, `key` is the Idempotency-Key, `headers` are by lower-case name; `engine` is that of
+    the caller's tenant."""
+
+    service: Service
+    engine: Engine
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, Sequence[str]]
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    key: str
+    request_id: str
+
+    def asked(self, name: str) -> str | None:
+        """A value of the query that may be there once. Raises Failure."""
+        values = self.query.get(name, ())
+        if len(values) > 1:
+            raise Failure("invalid_query", f"`{name}` stands in the query {len(values)} times", help="send it once")
+        return values[0] if values else None
+
+
+class Reply(Struct, frozen=True):
+    body: bytes
+    status: int = 200
+    headers: tuple[Header, ...] = ()
+    media: Header = JSON
+
+
+Act = Callable[[Call], Awaitable[Reply]]
+Scope = Literal["decide", "operate", "author", "audit"]
+Schema = Mapping[str, Any]
+
+
+class Param(Struct, frozen=True):
+    """Of the query: a text, or some of one name."""
+
+    name: str
+    about: str
+    many: bool = False
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One operation: what is asked, what is answered, and what does it. Routes, OpenAPI and reference are made of these.
+
+    `scope` None: whoever can reach the service may ask. `keyed`: whether it needs an Idempotency-Key, by itself or by
+    what is asked. `problems` are the statuses
+    of failures of its own, beside those that every operation has. `body` and `answer` are shapes, or JSON Schemas.
+    """
+
+    id: str
+    method: Literal["GET", "POST"]
+    path: str
+    tag: str
+    summary: str
+    about: str = ""
+    scope: Scope | None
+    body: type[Struct] | Schema | None = None
+    answer: type[Struct] | Schema
+    answers: tuple[int, ...] = (200,)
+    media: str = "application/json"
+    query: tuple[Param, ...] = ()
+    keyed: Literal["never", "maybe", "always"] = "never"
+    problems: tuple[int, ...] = ()
+    act: Act
+
+
+def receipt(json: bytes, replayed: bool) -> Reply:
+    """An answer of the engine in its exact bytes; that it was given before is said beside them."""
+    return Reply(json, headers=(REPLAYED,) if replayed else ())

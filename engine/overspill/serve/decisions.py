@@ -1,0 +1,255 @@
+"""Decisions: preview, consume, reserve, one or many; what follows a hold; reversals; and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from overspill.records.answers import Decision, DecisionRecord
+from overspill.records.explanation import Explanation
+from overspill.records.request import Request
+from overspill.records.sentences import choices, explain
+from overspill.records.wire import meter_of, request_from_value
+from overspill.runtime.explanations import Explained
+from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
+from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
+from overspill.serve.problems import problem_bytes
+from overspill.serve.rate_limits import rate_limits
+from overspill.serve.reading import object_from, shaped
+from overspill.serve.receipts import CaptureReceipt, ExtendReceipt, ReleaseReceipt, ReversalReceipt
+from overspill.serve.threads import blocking
+from overspill.words.codec import json_bytes, json_decoder
+from overspill.words.diagnostics import did_you_mean
+from overspill.words.failures import Failure
+from overspill.words.names import shown
+
+MODES = ("consume", "reserve", "preview")
+json_object = json_decoder(dict[str, Any]).decode
+PREVIEWED = "preview"
+"""The id of a preview that names none."""
+
+
+async def decide(call: Call) -> Reply:
+    value = object_from(call.body)
+    mode = value.pop("mode", "consume")
+    if mode not in MODES:
+        help = (did_you_mean(mode, MODES) if isinstance(mode, str) else None) or f"known: {', '.join(MODES)}"
+        raise Failure("invalid_request", "`mode` is no way to decide", help=help, pointer="/mode")
+    if "requests" in value:
+        return await _many(call, mode, value)
+    request = request_from_value(_keyed(value, mode, call.key))
+    if mode == "consume":
+        decision = await call.engine.adecide(request)
+    elif mode == "reserve":
+        decision = await call.engine.areserve(request)
+    else:
+        decision = await call.engine.apreview(request)
+    headers = rate_limits(decision.json, call.engine.now())
+    return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
+
+
+def _keyed(value: dict[str, Any], mode: str, key: str) -> dict[str, Any]:
+    """The request with its id: the Idempotency-Key, which the body may repeat."""
+    own = value.get("id")
+    if not key and mode != "preview":
+        help = "send one of your own for each request, and the same when you send it again"
+        raise Failure("missing_idempotency_key", "a decision needs an Idempotency-Key", help=help)
+    if own is None:
+        return {**value, "id": key or PREVIEWED}
+    if key and own != key:
+        what = "`id` is not the Idempotency-Key"
+        raise Failure("invalid_request", what, help="leave it out, or send the same", pointer="/id")
+    return value
+
+
+async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
+    requests, most = value.pop("requests"), call.service.limits.batch
+    if value:
+        key = next(iter(value))
+        help = "put it into each request"
+        raise Failure("unknown_key", f"a batch has no `{key[:64]}`", help=help, pointer=f"/{key[:64]}")
+    if not isinstance(requests, list) or not requests:
+        raise Failure(
+            "invalid_request", "`requests` is no list of requests", help="send at least one", pointer="/requests"
+        )
+    if len(requests) > most:
+        what = f"a batch has {most} requests at most, this one {len(requests)}"
+        raise Failure("too_large", what, help="send several batches", pointer="/requests")
+    if call.key:
+        help = "leave the header out: the `id` of each request is its key"
+        raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
+    return Reply(await run_in_threadpool(_decided, call, mode, requests))
+
+
+def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
+    """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
+    read: list[Request | Failure] = []
+    for index, value in enumerate(values):
+        try:
+            read.append(request_from_value(value))
+        except Failure as failure:
+            failure.pointer = f"/requests/{index}{failure.pointer or ''}"
+            read.append(failure)
+    engine = call.engine
+    all_of = {"consume": engine.decide_all, "reserve": engine.reserve_all, "preview": engine.preview_all}[mode]
+    decided = iter(all_of([one for one in read if isinstance(one, Request)]))
+    results = [one if isinstance(one, Failure) else next(decided) for one in read]
+    return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
+
+
+def _result(one: Decision | Failure, request_id: str) -> bytes:
+    if isinstance(one, Failure):
+        return b'{"problem":%b}' % problem_bytes(one, request_id)
+    return b'{"decision":%b,"replayed":%b}' % (one.json, b"true" if one.replayed else b"false")
+
+
+def capture(call: Call) -> Reply:
+    asked = shaped(object_from(call.body), CaptureBody)
+    meters = {name: meter_of(name, meter) for name, meter in asked.meters.items()}
+    done = call.engine.capture(call.path["hold"], meters, id=call.key, final=asked.final)
+    return receipt(done.json, done.replayed)
+
+
+def extend(call: Call) -> Reply:
+    done = call.engine.extend(call.path["hold"], id=call.key)
+    return receipt(done.json, done.replayed)
+
+
+def release(call: Call) -> Reply:
+    done = call.engine.release(call.path["hold"], id=call.key)
+    return receipt(done.json, done.replayed)
+
+
+def reverse(call: Call) -> Reply:
+    asked = shaped(object_from(call.body), ReversalBody)
+    done = call.engine.reverse(asked.of, id=call.key, actor=call.caller.id)
+    return receipt(done.json, done.replayed)
+
+
+def show(call: Call) -> Reply:
+    return Reply(_explained(call).json)
+
+
+def explanation(call: Call) -> Reply:
+    text = "\n".join([*_sentences(_explained(call)), ""])
+    return Reply(text.encode(), media=TEXT)
+
+
+def _explained(call: Call) -> Explained:
+    id = call.path["decision"]
+    found = call.engine.explain(id)
+    if found is None:
+        what = f"there is no decision {shown(id)}"
+        raise Failure("not_found", what, help="name the `decision` of an answer, or a hold, capture or grant")
+    return found
+
+
+def _sentences(found: Explained) -> list[str]:
+    told = json_object(found.json)
+    answer, candidates = told["answer"], told["candidates"]
+    if "decision" in answer:
+        return explain(answer, candidates)
+    lines = [
+        f"{name:<10} {value if isinstance(value, str) else json_bytes(value).decode()}"
+        for name, value in answer.items()
+    ]
+    return [*lines, *(choices(answer, candidates) if "capture" in answer else ())]
+
+
+OPERATIONS = (
+    Operation(
+        id="decide",
+        method="POST",
+        path="/v1/decisions",
+        tag="Decisions",
+        summary="Decide a request, or many",
+        about=(
+            "`consume` uses what is granted, `reserve` holds it for a capture, `preview` has no effect. A denial is an "
+            "answer with status 200. One request has its key in the header Idempotency-Key; with `requests` each has its "
+            "own `id`, which is its key, and its own result."
+        ),
+        scope="decide",
+        body=decisions_asked(),
+        answer={"anyOf": [DecisionRecord, BatchAnswer]},
+        keyed="maybe",
+        problems=(409,),
+        act=decide,
+    ),
+    Operation(
+        id="show_decision",
+        method="GET",
+        path="/v1/decisions/{decision}",
+        tag="Decisions",
+        summary="Show a decision with its trace, and what it had to choose from",
+        about="The same for a hold, a capture, a release, a grant: whatever has an id.",
+        scope="audit",
+        answer=Explanation,
+        problems=(404,),
+        act=blocking(show),
+    ),
+    Operation(
+        id="explain_decision",
+        method="GET",
+        path="/v1/decisions/{decision}/explanation",
+        tag="Decisions",
+        summary="Explain a decision in sentences",
+        scope="audit",
+        answer={"type": "string"},
+        media="text/plain",
+        problems=(404,),
+        act=blocking(explanation),
+    ),
+    Operation(
+        id="capture_hold",
+        method="POST",
+        path="/v1/holds/{hold}/capture",
+        tag="Holds",
+        summary="Book what was used of a hold",
+        about="What was not used goes back. With `final` false the hold stays open for the next part.",
+        scope="decide",
+        body=CaptureBody,
+        answer=CaptureReceipt,
+        keyed="always",
+        problems=(404, 409),
+        act=blocking(capture),
+    ),
+    Operation(
+        id="extend_hold",
+        method="POST",
+        path="/v1/holds/{hold}/extend",
+        tag="Holds",
+        summary="Let a hold last as long again from now",
+        scope="decide",
+        answer=ExtendReceipt,
+        keyed="always",
+        problems=(404, 409),
+        act=blocking(extend),
+    ),
+    Operation(
+        id="release_hold",
+        method="POST",
+        path="/v1/holds/{hold}/release",
+        tag="Holds",
+        summary="Give back everything that a hold still holds",
+        scope="decide",
+        answer=ReleaseReceipt,
+        keyed="always",
+        problems=(404, 409),
+        act=blocking(release),
+    ),
+    Operation(
+        id="reverse",
+        method="POST",
+        path="/v1/reversals",
+        tag="Decisions",
+        summary="Undo a finished request, whole",
+        about="What it drew goes back to where it came from.",
+        scope="operate",
+        body=ReversalBody,
+        answer=ReversalReceipt,
+        keyed="always",
+        problems=(404, 409),
+        act=blocking(reverse),
+    ),
+)

@@ -1,0 +1,175 @@
+"""OpenAPI 3.1 out of the operations and the shapes that they name: nothing is written twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec.json import schema_components
+
+from overspill.serve.call import Call, Operation, Reply, Schema
+from overspill.serve.operations import OPERATIONS
+from overspill.serve.problems import MEDIA_TYPE, Problem
+from overspill.words.codec import Struct, json_bytes
+
+Object = dict[str, Any]
+REF = "#/components/schemas/{name}"
+IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+COMMON = {
+    400: "It cannot be read: the body, a header or the query is not as it must be.",
+    401: "There is no credential, or it is not good.",
+    403: "The credential may not do this.",
+    404: "There is no such thing.",
+    409: "It contradicts what has happened, or the same call is under way.",
+    413: "It is larger than may be.",
+    415: "The body is not said to be JSON.",
+    422: "It can be read and cannot be done; with a key that was used, the body is another one.",
+    500: "The service failed inside.",
+    503: "It has as much to do as it may, or the store is away: ask again after `Retry-After`, with the same key.",
+}
+TAGS = {
+    "Decisions": "How much is allowed, and from where.",
+    "Holds": "What was reserved, and what becomes of it.",
+    "Accounts": "What accounts have, and what changes it.",
+    "Lots": "What was granted, and leaves otherwise than by use.",
+    "Purchases": "What is to be paid for a top-up.",
+    "Policies": "What decides.",
+    "Service": "The service itself.",
+}
+
+
+def document(operations: Sequence[Operation] = OPERATIONS, version: str = "") -> Object:
+    """The whole description."""
+    shapes = list(_shapes(operations))
+    refs, components = schema_components([Problem, *shapes], ref_template=REF)
+    schemas: dict[object, Any] = dict(zip([Problem, *shapes], refs, strict=True))
+    paths: dict[str, Object] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+    used = {operation.tag for operation in operations}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Overspill",
+            "version": version,
+            "summary": "How much is allowed, and from where.",
+            "description": (
+                "Amounts are decimal text with their unit beside them, instants RFC 3339 in UTC. A denial is an answer "
+                "with status 200; what could not be done is a problem (RFC 9457), and has changed nothing."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items() if name in used],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(components.items())),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, or a token."}},
+        },
+    }
+
+
+def _shapes(operations: Sequence[Operation]) -> Iterator[type[Struct]]:
+    seen: set[object] = set()
+    for operation in operations:
+        for one in (operation.body, operation.answer):
+            parts = one.get("anyOf", ()) if isinstance(one, Mapping) else (one,)
+            for shape in parts:
+                if isinstance(shape, type) and shape not in seen:
+                    seen.add(shape)
+                    yield shape
+
+
+def _schema(shape: type[Struct] | Schema, schemas: Mapping[object, Any]) -> Any:
+    if not isinstance(shape, Mapping):
+        return schemas[shape]
+    if "anyOf" in shape:
+        return {**shape, "anyOf": [_schema(one, schemas) for one in shape["anyOf"]]}
+    return shape
+
+
+def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
+    found: Object = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": list(_parameters(operation)),
+        "responses": _responses(operation, schemas),
+    }
+    if operation.about:
+        found["description"] = operation.about
+    if operation.scope is None:
+        found["security"] = []
+    else:
+        found["x-scope"] = operation.scope
+    if operation.body is not None:
+        found["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _schema(operation.body, schemas)}},
+        }
+    return found
+
+
+def _parameters(operation: Operation) -> Iterator[Object]:
+    for name in re.findall(r"{(\w+)}", operation.path):
+        yield {"name": name, "in": "path", "required": True, "schema": IDENTIFIER}
+    for one in operation.query:
+        schema: Object = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
+        yield {"name": one.name, "in": "query", "description": one.about, "schema": schema}
+    if operation.keyed != "never":
+        about = "Your own key for this change: the same again, with the same body, changes nothing more and answers the same."
+        if operation.keyed == "maybe":
+            about += " Left out of a batch and of a preview."
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": operation.keyed == "always",
+            "description": about,
+            "schema": IDENTIFIER,
+        }
+
+
+def statuses(operation: Operation) -> list[int]:
+    """Those of its problems."""
+    found = {400, 500, 503, *operation.problems}
+    if operation.scope is not None:
+        found |= {401, 403}
+    if operation.body is not None:
+        found |= {413, 415, 422}
+    if operation.method == "POST":
+        found |= {409, 413, 422}
+    if "{" in operation.path:
+        found |= {404, 422}
+    return sorted(found - set(operation.answers))
+
+
+def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:
+    answer = {"content": {operation.media: {"schema": _schema(operation.answer, schemas)}}}
+    found: Object = {str(status): {"description": "The answer.", **answer} for status in operation.answers}
+    problem = {"content": {MEDIA_TYPE: {"schema": schemas[Problem]}}}
+    for status in statuses(operation):
+        found[str(status)] = {"description": COMMON[status], **problem}
+    return dict(sorted(found.items()))
+
+
+def described(operations: Sequence[Operation], version: str) -> Operation:
+    """The operation that answers with the description."""
+    body: list[bytes] = []
+
+    async def act(call: Call) -> Reply:
+        if not body:
+            body.append(json_bytes(document((*operations, itself), version)))
+        return Reply(body[0])
+
+    itself = Operation(
+        id="openapi",
+        method="GET",
+        path="/openapi.json",
+        tag="Service",
+        summary="This description, as OpenAPI 3.1",
+        scope=None,
+        answer={"type": "object"},
+        act=act,
+    )
+    return itself

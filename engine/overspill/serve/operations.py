@@ -1,0 +1,13 @@
+"""All operations of the service, in the order of its reference."""
+
+from __future__ import annotations
+
+from overspill.serve import accounts, decisions, health, policies
+from overspill.serve.call import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *decisions.OPERATIONS,
+    *accounts.OPERATIONS,
+    *policies.OPERATIONS,
+    *health.OPERATIONS,
+)

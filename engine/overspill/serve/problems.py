@@ -1,0 +1,100 @@
+"""Failures as problem details (RFC 9457): a status, a stable code, the remedy, and the place in the body.
+
+`type` is `/problems/{code}`, relative to the service, which says there what it means. A denial is no problem: it is an
+answer with status 200.
+"""
+
+from __future__ import annotations
+
+from overspill.words.codec import Struct, json_bytes
+from overspill.words.failures import Failure, StoreFailure
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES = {
+    "invalid_json": 400,
+    "invalid_request": 400,
+    "invalid_query": 400,
+    "unknown_key": 400,
+    "missing_id": 400,
+    "missing_account": 400,
+    "missing_idempotency_key": 400,
+    "unauthenticated": 401,
+    "not_allowed": 403,
+    "not_found": 404,
+    "unknown_hold": 404,
+    "unknown_request": 404,
+    "unknown_purchase": 404,
+    "unknown_policy": 404,
+    "method_not_allowed": 405,
+    "in_flight": 409,
+    "hold_closed": 409,
+    "hold_open": 409,
+    "lot_held": 409,
+    "purchase_closed": 409,
+    "already_reversed": 409,
+    "nothing_to_reverse": 409,
+    "nothing_to_reset": 409,
+    "not_enough": 409,
+    "receipt_used": 409,
+    "too_large": 413,
+    "wrong_media_type": 415,
+    "internal_error": 500,
+    "busy": 503,
+    "not_ready": 503,
+    "engine_closed": 503,
+}
+"""Code → status; a StoreFailure that is not here is 503, every other Failure 422: it can be read, and cannot be done."""
+RETRY_SECONDS = 1
+"""After which a 409 of a request under way, and a 503, may be asked again: with the same key."""
+RETRIED = ("in_flight",)
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """`pointer` is a JSON Pointer (RFC 6901) as a URI fragment, into the body that was sent."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What could not be done. `code` is stable, `detail` for people, `help` the remedy."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    help: str | None
+    errors: tuple[Place, ...]
+    request_id: str
+
+
+def status_of(failure: Failure) -> int:
+    return STATUSES.get(failure.code) or (503 if isinstance(failure, StoreFailure) else 422)
+
+
+def problem_of(failure: Failure, request_id: str) -> Problem:
+    status = status_of(failure)
+    places: tuple[Place, ...] = ()
+    if failure.pointer is not None:
+        places = (Place(pointer=f"#{failure.pointer}", detail=failure.message),)
+    return Problem(
+        type=f"/problems/{failure.code}",
+        title=failure.code.replace("_", " ").capitalize(),
+        status=status,
+        code=failure.code,
+        detail=failure.message,
+        help=failure.help,
+        errors=places,
+        request_id=request_id,
+    )
+
+
+def retry_after(failure: Failure) -> int | None:
+    """Seconds."""
+    return RETRY_SECONDS if status_of(failure) == 503 or failure.code in RETRIED else None
+
+
+def problem_bytes(failure: Failure, request_id: str) -> bytes:
+    return json_bytes(problem_of(failure, request_id))

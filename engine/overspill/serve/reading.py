@@ -1,0 +1,49 @@
+"""Bodies of strangers → the shape of an operation: every key known, every value of its type, nothing guessed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+from overspill.words.codec import JsonFault, Struct, convert
+from overspill.words.diagnostics import did_you_mean
+from overspill.words.failures import Failure
+from overspill.words.strict_json import json_from_text
+
+S = TypeVar("S", bound=Struct)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*?)`")
+_AT = re.compile(r" - at `(?:key in )?\$(.*)`$", re.DOTALL)
+_PART = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
+HELP = "see /openapi.json"
+
+
+def object_from(body: bytes) -> dict[str, Any]:
+    """The body's JSON object. Raises Failure."""
+    value = json_from_text(body, name="the body")
+    if not isinstance(value, dict):
+        raise Failure("invalid_request", "the body is no JSON object", help=HELP, pointer="")
+    return value
+
+
+def shaped(value: dict[str, Any], shape: type[S]) -> S:
+    """The body in its shape. Raises Failure with the place."""
+    try:
+        return convert(value, shape)
+    except JsonFault as fault:
+        raise _failure(str(fault), shape) from None
+
+
+def _failure(text: str, shape: type[Struct]) -> Failure:
+    at = _AT.search(text)
+    pointer = "" if at is None else "".join(f"/{name or index}" for name, index in _PART.findall(at[1]))
+    if unknown := _UNKNOWN.search(text):
+        key = unknown[1][:64]
+        known = shape.__struct_fields__ if not pointer else ()
+        help = did_you_mean(key, known) or (f"known: {', '.join(known)}" if known else HELP)
+        return Failure("unknown_key", f"there is no `{key}` here", help=help, pointer=f"{pointer}/{key}")
+    if missing := _MISSING.search(text):
+        what = f"`{missing[1]}` is missing"
+        return Failure("invalid_request", what, help="send it", pointer=f"{pointer}/{missing[1]}")
+    message = text[: at.start()] if at else text
+    return Failure("invalid_request", message[:1].lower() + message[1:], help=HELP, pointer=pointer)

@@ -1,0 +1,87 @@
+"""The service: an engine for all tenants, who may call it, and how much at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from overspill.ports.registry import AdminEntry, Registry
+from overspill.serve.credentials import Keys
+from overspill.words.codec import Struct
+from overspill.words.failures import Failure
+
+if TYPE_CHECKING:
+    from overspill.runtime.engine import Engine
+
+MIB = 1 << 20
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Of one tenant: bytes of a body, requests of a batch, and calls under way at once; `total` calls of all tenants."""
+
+    body: int = MIB
+    batch: int = 256
+    at_once: int = 256
+    total: int = 1024
+
+
+class Service:
+    """What operations work with. Closing it ends none of its parts but what it opened itself."""
+
+    def __init__(self, engine: Engine, registry: Registry, *, limits: Limits | None = None) -> None:
+        self.engine, self.registry = engine, registry
+        self.limits = limits or Limits()
+        self.keys = Keys(registry, engine.now)
+        self._engines: dict[str, Engine] = {}
+        self._lock = Lock()
+        self._under_way: set[tuple[str, str, str]] = set()
+        self._counts: dict[str, int] = {}
+        self._total = 0
+
+    def engine_of(self, tenant: str) -> Engine:
+        """The engine of a tenant, who has a credential."""
+        found = self._engines.get(tenant)
+        if found is None:
+            with self._lock:
+                found = self._engines.setdefault(tenant, self.engine.of_tenant(tenant))
+        return found
+
+    # ---- how much at once, in the loop's own thread
+
+    @contextmanager
+    def admitted(self, tenant: str) -> Iterator[None]:
+        """A place among the calls under way. Raises Failure `busy`: a queue that only grows helps nobody."""
+        own = self._counts.get(tenant, 0)
+        if own >= self.limits.at_once or self._total >= self.limits.total:
+            what = "the service" if self._total >= self.limits.total else "your tenant"
+            raise Failure("busy", f"{what} has as many calls under way as it may", help="ask again, with the same key")
+        self._counts[tenant] = own + 1
+        self._total += 1
+        try:
+            yield
+        finally:
+            self._total -= 1
+            if own := self._counts[tenant] - 1:
+                self._counts[tenant] = own
+            else:
+                del self._counts[tenant]
+
+    @contextmanager
+    def alone(self, tenant: str, path: str, key: str) -> Iterator[None]:
+        """The only call with this key. Raises Failure `in_flight`."""
+        place = (tenant, path, key)
+        if place in self._under_way:
+            what = f"a call with the key {key} is under way"
+            raise Failure("in_flight", what, help="ask again, with the same key: it gets the same answer")
+        self._under_way.add(place)
+        try:
+            yield
+        finally:
+            self._under_way.discard(place)
+
+    # ---- administrators
+
+    def log(self, entry: AdminEntry) -> None:
+        self.registry.log(entry)
