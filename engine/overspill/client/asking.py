@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from overspill.client import calls
@@ -32,6 +33,7 @@ class Results(Light, frozen=True):
     results: tuple[Result, ...]
 
 
+_IN_MANY = re.compile("^/requests/[0-9]+")
 _results = json_decoder(Results).decode
 _explanation = json_decoder(Explanation).decode
 _statement = json_decoder(Statement).decode
@@ -52,7 +54,7 @@ def decision_of(call: Call, ways: Ways, if_away: IfAway, until: int | None = Non
 def decisions(
     mode: Mode, requests: Sequence[Request], ways: Ways, if_away: IfAway
 ) -> Script[list[Answer | ServiceFailure]]:
-    """Each has its answer or its failure, in order. Those that are to be asked again are, and only those."""
+    """Each has its answer or its failure, in order; a failure's pointer is into its own request. Those that are to be asked again are, and only those."""
     found: dict[int, Answer | ServiceFailure] = {}
     open = list(range(len(requests)))
     end = (yield from now()) + ways.patience.total
@@ -86,7 +88,7 @@ def _sorted_out(found: dict[int, Answer | ServiceFailure], open: Sequence[int], 
         what = f"{len(open)} requests were asked and {len(results)} answered"
         raise ServiceFailure("unreadable", what, help="see what stands between here and the service", status=200)
     again: dict[int, Again] = {}
-    for place, (index, one) in enumerate(zip(open, results, strict=True)):
+    for index, one in zip(open, results, strict=True):
         if one.problem is None:
             found[index] = Answer(bytes(one.decision), replayed=one.replayed, source="decided")
             continue
@@ -94,9 +96,8 @@ def _sorted_out(found: dict[int, Answer | ServiceFailure], open: Sequence[int], 
         if isinstance(means, Again):
             again[index] = means
         else:
-            head = f"/requests/{place}"
-            if means.failure.pointer and f"{means.failure.pointer}/".startswith(f"{head}/"):
-                means.failure.pointer = f"/requests/{index}{means.failure.pointer[len(head) :]}"
+            if means.failure.pointer is not None:  # into the request itself, wherever it stood
+                means.failure.pointer = _IN_MANY.sub("", means.failure.pointer)
             found[index] = means.failure
     return again
 
