@@ -20,7 +20,8 @@ NAMES = ("threads", "asyncio")
 SHORT = Patience(total=1_000, attempt=400, first_wait=100, longest_wait=300)
 WHERE = "http://service.test"
 Do = tuple[str, Any]
-"""(`use`, meters), (`total`, meters), (`capture`, None), (`extend`, None), (`raise`, an exception)."""
+"""(`use`, meters), (`total`, meters), (`capture`, None), (`extend`, None), (`raise`, an exception),
+(`call`, what nobody here knows)."""
 
 
 def turn(id: str, **changed: Any) -> Request:
@@ -119,6 +120,9 @@ class Both:
 def _do(hold: Any, what: str, given: Any) -> Any:
     if what == "raise":
         raise given
+    if what == "call":
+        given()
+        return None
     if what in ("use", "total"):
         return getattr(hold, what)(**given)
     return getattr(hold, what)()
