@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,8 @@ def _journal(path: Path, process: Process, used: list[Used]) -> Mortal:
 def _run(both: Both, request: Request, body: list[Do], journal: Mortal, if_away: str) -> Any:
     """The hold, if its block was begun."""
     seen: list[Any] = []
-    try:
+    with suppress(Failure, KeyError, Died):
         both.hold(request, body, journal=journal, if_away=if_away, seen=seen)
-    except (Failure, KeyError, Died):
-        pass
     return seen[0] if seen else None
 
 

@@ -219,9 +219,11 @@ def test_wherever_it_is_cut_once_it_is_decided_once_and_booked_once(
 
 
 def test_a_part_that_is_not_answered_goes_first_at_the_end_with_its_own_key(one: Served, name: str) -> None:
-    both, way = client(one, name, "pass", "after", "before")
-    body: list[Do] = [*A_TURN, ("capture", None), ("use", {"output_tokens": 4})]
+    time = Time()
+    both, way = client(one, name, "pass", "after", "before", time=time)
+    body: list[Do] = [*A_TURN, ("capture", None), ("call", lambda: time.waits.append(0)), ("use", {"output_tokens": 4})]
     hold = both.hold(turn("r1"), body)
+    assert time.waits == [0, 50]  # a part is asked for once
     keys = [(call.key, json.loads(call.body)["final"]) for _, call in way.calls[1:]]
     assert keys == [("1", False), ("1", False), ("1", False), ("2", True)]
     assert (booked(one), hold.outcome) == (["8.5", "0.003"], "captured")

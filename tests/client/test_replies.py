@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overspill.client import Patience, calls
-from overspill.client.patience import once, wait_before
+from overspill.client.patience import wait_before
 from overspill.client.replies import Again, Done, Lost, Refused, Reply, meaning, retry_after
 from overspill.serve.problems import problem_bytes, status_of
 from overspill.serve.problems import retry_after as told_after
@@ -166,12 +166,6 @@ def test_it_is_never_waited_less_than_asked_for_nor_longer_than_there_is_time(
         assert after is not None or 1 <= wait <= longest
     elif after is not None:
         assert after >= left
-
-
-def test_once_is_one_attempt() -> None:
-    patience = once(ONE)
-    assert (patience.total, patience.attempt) == (1000, 1000)
-    assert wait_before(patience, 1, None, 500, lambda most: 0) is None
 
 
 def test_a_problem_has_all_that_the_service_tells() -> None:

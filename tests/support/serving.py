@@ -101,10 +101,16 @@ class Cutting:
                 if fault == "half":
                     return
 
-    def close(self) -> None:
-        for one in (self._listener, *self._sockets):
+    def end_all(self) -> None:
+        """Every connection ends, and new ones may be made."""
+        for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._sockets.append(self._listener)
+        self.end_all()
+        for one in self._sockets:
             one.close()
 
 

@@ -29,12 +29,6 @@ class Patience(Struct, frozen=True, kw_only=True):
                 raise Failure("invalid_argument", what, help="give a whole number above 0", pointer=f"/{name}")
 
 
-def once(patience: Patience) -> Patience:
-    """To be asked once and not again."""
-    least = min(patience.attempt, patience.total)
-    return Patience(total=least, attempt=least, first_wait=least, longest_wait=least)
-
-
 def wait_before(patience: Patience, asked: int, after: int | None, left: int, jitter: Jitter) -> int | None:
     """Milliseconds to wait before asking again, having asked `asked` times, or None: there is no time for it.
 

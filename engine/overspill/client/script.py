@@ -52,10 +52,11 @@ Script = Generator[Step, Came, T]
 
 
 class Ways(Light, frozen=True):
-    """How patient, and by what chance."""
+    """How patient, and by what chance; `once`: whatever comes of it, it is not asked again."""
 
     patience: Patience
     jitter: Jitter
+    once: bool = False
 
 
 def now() -> Script[int]:
@@ -94,7 +95,7 @@ def asked(call: Call, ways: Ways, until: int | None = None) -> Script[Reply]:
 def _waited(means: Again, attempt: int, end: int, ways: Ways, unknown: bool) -> Script[int]:
     """Milliseconds that are left behind the wait. Raises the failure where there is no time for another attempt."""
     at = yield from now()
-    wait = wait_before(ways.patience, attempt, means.after, end - at, ways.jitter)
+    wait = None if ways.once else wait_before(ways.patience, attempt, means.after, end - at, ways.jitter)
     if wait is None:
         raise given_up(means.failure, unknown)
     yield Wait(wait)

@@ -16,7 +16,6 @@ from overspill.client.answers import Answer, IfAway, receipt
 from overspill.client.asking import decision_of
 from overspill.client.entries import Asked, Booked, Ended, Held, How, Left, Releasing, Used
 from overspill.client.failures import ServiceFailure
-from overspill.client.patience import once
 from overspill.client.script import Keep, Script, Ways, asked
 from overspill.records.answers import Receipt
 from overspill.records.request import Request
@@ -174,7 +173,7 @@ def part(work: Work, ways: Ways) -> Script[bool]:
     if work.anything:
         yield Keep(work.take(final=False), True)
     try:
-        yield from booked(work, Ways(once(ways.patience), ways.jitter))
+        yield from booked(work, Ways(ways.patience, ways.jitter, once=True))
     except ServiceFailure as failure:
         if not failure.away:
             raise
@@ -186,7 +185,7 @@ def extended(work: Work, ways: Ways) -> Script[None]:
     if work.hold is None:
         return
     work.extensions += 1
-    yield from asked(calls.extend(work.hold, f"x{work.extensions}"), Ways(once(ways.patience), ways.jitter))
+    yield from asked(calls.extend(work.hold, f"x{work.extensions}"), Ways(ways.patience, ways.jitter, once=True))
 
 
 def over(work: Work, ways: Ways) -> Script[None]:
