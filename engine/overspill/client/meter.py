@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+import anyio
+
 from overspill.client.aio import AsyncClient, AsyncHold
 from overspill.client.answers import Answer, IfAway
 from overspill.client.denials import Denial, denial_of
@@ -70,7 +72,8 @@ class Meter:
         async with self._client.holding(request, journal=self._journal, if_away=self._if_away) as hold:
             if hold.allowed:
                 metered = Metered(hold, self._client, request, self._sent, self._part_ms)
-                await metered.run(self._app, {**scope, KEY: hold}, receive, send)
+                scope[KEY] = hold
+                await metered.run(self._app, scope, receive, send)
                 return
         await _answer(self._denied(hold.answer), send)
 
@@ -94,15 +97,22 @@ class Metered:
             return message
 
         async def sending(message: Message) -> None:
-            await send(message)
+            try:
+                await send(message)
+            except OSError:  # as a server says it that knows (ASGI 2.4)
+                self._gone = True
+                raise
             await self._went_out(message)
 
-        failed = True
+        whole = False
         try:
             await app(scope, receiving, sending)
-            failed = False
+            whole = True
+        except anyio.get_cancelled_exc_class():  # as other servers say it
+            self._gone = True
+            raise
         finally:
-            if not failed or self._gone:
+            if whole or self._gone:
                 self._take_the_estimate()
 
     def _take_the_estimate(self) -> None:
