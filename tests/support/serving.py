@@ -20,12 +20,32 @@ from support.services import Served, served
 
 
 class Listening(uvicorn.Server):
-    """An ASGI application under uvicorn, on a port that the system has chosen."""
+    """An ASGI application under uvicorn, on a port that the system has chosen. `errors` are those that it has raised."""
 
     def __init__(self, app: Any, lifespan: str = "on") -> None:
+        self.errors: list[Exception] = []
+        self._calls, self._changed = 0, threading.Condition()
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:
+            is_call = scope["type"] == "http"
+            self._count(int(is_call))
+            try:
+                await app(scope, receive, send)
+            except Exception as error:
+                self.errors.append(error)
+                raise
+            finally:
+                self._count(-int(is_call))
+
         super().__init__(
             uvicorn.Config(
-                app, loop="asyncio", http="httptools", ws="none", lifespan=lifespan, log_config=None, access_log=False
+                watched,
+                loop="asyncio",
+                http="httptools",
+                ws="none",
+                lifespan=lifespan,
+                log_config=None,
+                access_log=False,
             )
         )
         logging.getLogger("uvicorn.error").disabled = True
@@ -33,6 +53,16 @@ class Listening(uvicorn.Server):
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self.run, args=([self._listener],), daemon=True)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._calls += change
+            self._changed.notify_all()
+
+    def quiet(self) -> None:
+        """Waits until the application has done with every call, which it may have after its answer has gone out."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._calls == 0, 60)
 
     def __enter__(self) -> Listening:
         self._thread.start()  # whoever connects before it listens waits in the socket's backlog
