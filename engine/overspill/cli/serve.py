@@ -102,6 +102,7 @@ def run(service: Service, listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=30,
         backlog=1024,
     )

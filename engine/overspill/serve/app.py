@@ -83,15 +83,22 @@ class App:
             what = f"this credential may not {operation.scope}"
             raise Failure("not_allowed", what, help="use one with that scope")
         key = _key(operation, headers)
-        with service.admitted(caller.tenant):
+        service.admit(caller.tenant)
+        try:
             body = await _body(operation, headers, receive, service.limits.body)
             engine = service.engine if operation.scope is None else service.engine_of(caller.tenant)
             query = _query(operation, scope["query_string"])
             call = Call(service, engine, caller, path, query, headers, body, key, request_id)
             if not key:
                 return await self._logged(operation, call, scope["path"])
-            with service.alone(caller.tenant, scope["path"], key):
+            place = (caller.tenant, scope["path"], key)
+            service.begin(place)
+            try:
                 return await self._logged(operation, call, scope["path"])
+            finally:
+                service.end(place)
+        finally:
+            service.leave(caller.tenant)
 
     async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
         """Of an administrative call that changes something it is kept who made it, whatever became of it."""
