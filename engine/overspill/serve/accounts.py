@@ -80,7 +80,8 @@ def grant(call: Call) -> Reply:
 
 def agree(call: Call) -> Reply:
     asked = as_dict(shaped(object_from(call.body), TopUpBody))
-    return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=asked.pop("agreed_by")))
+    agreed_by = asked.pop("agreed_by")
+    return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=agreed_by))
 
 
 def grant_reset(call: Call) -> Reply:

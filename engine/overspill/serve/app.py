@@ -53,7 +53,10 @@ class App:
             operation, path = self._found(scope)
             reply = await self._done(operation, path, scope, headers, request_id, receive)
         except Exception as error:
-            reply = _problem(_failure(error, request_id), request_id)
+            failure = _failure(error, request_id)
+            if scope["method"] == "GET":
+                failure.pointer = None  # there is no body for it to point into
+            reply = _problem(failure, request_id)
         await send(
             {
                 "type": "http.response.start",
@@ -159,12 +162,13 @@ def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
     """The Idempotency-Key, as it is or as a quoted string (draft-ietf-httpapi-idempotency-key-header-07)."""
     if operation.keyed == "never":
         return ""
-    text = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    if not text:
+    sent = headers.get(b"idempotency-key")
+    if sent is None:
         if operation.keyed == "maybe":
             return ""
         help = "send one of your own for each change, and the same when you send it again"
         raise Failure("missing_idempotency_key", "this needs an Idempotency-Key", help=help)
+    text = sent.decode("latin-1").strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not is_identifier(text):

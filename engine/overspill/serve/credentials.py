@@ -73,7 +73,8 @@ class Keys:
     def remembered(self, digest: bytes) -> Caller | None:
         """One that was looked up just now, and is still good."""
         caller, at = self._known.get(digest, (None, 0))
-        if caller is None or (now := self._now()) - at > FRESH_MICROS or (caller.until or now) < now:
+        now = self._now()
+        if caller is None or now - at > FRESH_MICROS or (caller.until is not None and caller.until <= now):
             return None
         return caller
 

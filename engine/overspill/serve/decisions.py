@@ -75,7 +75,7 @@ async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
         )
     if len(requests) > most:
         what = f"a batch has {most} requests at most, this one {len(requests)}"
-        raise Failure("too_large", what, help="send several batches", pointer="/requests")
+        raise Failure("batch_too_long", what, help="send several batches", pointer="/requests")
     if call.key:
         help = "leave the header out: the `id` of each request is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)

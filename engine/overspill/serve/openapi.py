@@ -16,6 +16,7 @@ from overspill.words.codec import Struct, json_bytes
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
     401: "There is no credential, or it is not good.",
@@ -126,7 +127,7 @@ def _parameters(operation: Operation) -> Iterator[Object]:
             "in": "header",
             "required": operation.keyed == "always",
             "description": about,
-            "schema": IDENTIFIER,
+            "schema": KEY,
         }
 
 
