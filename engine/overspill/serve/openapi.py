@@ -16,6 +16,7 @@ from overspill.words.codec import Struct, json_bytes
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+KIND = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}
 KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
@@ -114,7 +115,7 @@ def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
 
 def _parameters(operation: Operation) -> Iterator[Object]:
     for name in re.findall(r"{(\w+)}", operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": IDENTIFIER}
+        yield {"name": name, "in": "path", "required": True, "schema": KIND if name == "kind" else IDENTIFIER}
     for one in operation.query:
         schema: Object = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
         yield {"name": one.name, "in": "query", "description": one.about, "schema": schema}
