@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from overspill.serve.call import Operation
-from overspill.serve.credentials import FRESH_MICROS, SCOPES, Keys
+from overspill.serve.credentials import FRESH_MICROS, SCOPES, Credentials
 from overspill.serve.operations import OPERATIONS
 from support.asgi import call
 from support.services import TURN, Caller, Served, served
@@ -74,7 +74,7 @@ def test_a_revoked_key_does_nothing_any_more_within_seconds(one: Served) -> None
 def test_a_rotated_key_may_do_the_same_and_the_old_one_goes_on(one: Served) -> None:
     old = one.caller("acme", "author", "audit")
     [key] = [key for key in one.registry.list_keys("acme") if key.scopes == ("author", "audit")]
-    text, made = Keys(one.registry, one.clock.now).rotated(key.id, None)
+    text, made = Credentials(one.registry, one.clock.now).rotated(key.id, None)
     assert made.scopes == key.scopes
     assert [caller.get("/v1/policies").status for caller in (old, Caller(one.app, text))] == [200, 200]
 
@@ -87,6 +87,6 @@ def test_the_text_of_a_key_is_kept_nowhere(one: Served) -> None:
 
 def test_when_a_key_was_used_last_is_written_down(one: Served) -> None:
     one.caller("acme", "author").get("/v1/policies")
-    one.service.keys.tell()
+    one.service.credentials.tell()
     used = {key.scopes: key.last_used_at for key in one.registry.list_keys("acme")}
     assert used == {SCOPES: None, ("author",): one.clock.now()}

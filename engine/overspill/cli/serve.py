@@ -66,7 +66,7 @@ def _service(db: str, policy: str) -> Iterator[Service]:
         try:
             yield service
         finally:
-            service.keys.tell()
+            service.credentials.tell()
 
 
 @contextlib.contextmanager

@@ -153,9 +153,9 @@ class App:
         scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not text:
             raise unauthenticated("there is no bearer credential")
-        digest = sha256(text.strip()).digest()
-        known = self.service.keys.remembered(digest)
-        return known if known is not None else await run_in_threadpool(self.service.keys.caller, digest)
+        text, credentials = text.strip(), self.service.credentials
+        known = credentials.remembered(sha256(text).digest())
+        return known if known is not None else await run_in_threadpool(credentials.caller, text)
 
 
 def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from overspill.ports.registry import AdminEntry, Registry
-from overspill.serve.credentials import Keys
+from overspill.serve.credentials import Credentials, Tokens
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
 from overspill.words.strict_json import BYTES_MAX
@@ -31,10 +31,12 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Service:
     """What operations work with. Closing it ends none of its parts but what it opened itself."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, tokens: Tokens | None = None
+    ) -> None:
         self.engine, self.registry = engine, registry
         self.limits = limits or Limits()
-        self.keys = Keys(registry, engine.now)
+        self.credentials = Credentials(registry, engine.now, tokens)
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()
