@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from overspill.serve.app import App
-from overspill.serve.openapi import described
-from overspill.serve.operations import OPERATIONS
+from overspill.serve.observing import Metrics
+from overspill.serve.operations import all_operations
 from support.services import served, with_ana
 
 EXAMPLES = 300
@@ -21,7 +21,7 @@ EXAMPLES = 300
 
 KEPT = ExitStack()
 ONE = with_ana(KEPT.enter_context(served()))
-APP = App(ONE.service, (*OPERATIONS, described(OPERATIONS, "0")))
+APP = App(ONE.service, all_operations(Metrics(ONE.service), "0"))
 schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import count
+from time import perf_counter_ns, time_ns
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +21,7 @@ from overspill.ports.registry import AdminEntry
 from overspill.runtime.alarms import alarm
 from overspill.serve.call import Call, Header, Operation, Reply
 from overspill.serve.credentials import Caller, unauthenticated
+from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of
 from overspill.serve.service import Service
@@ -34,10 +36,13 @@ _QUERY_MAX = 8192
 class App:
     """One service as an ASGI application."""
 
-    def __init__(self, service: Service, operations: Sequence[Operation] = OPERATIONS) -> None:
+    def __init__(
+        self, service: Service, operations: Sequence[Operation] = OPERATIONS, seen: Sequence[Seen] = ()
+    ) -> None:
         self.service = service
         self._direct = {(one.method, one.path): one for one in operations if "{" not in one.path}
         self._routes = [(Route(one.path, _nobody, methods=[one.method]), one) for one in operations if "{" in one.path]
+        self._seen = tuple(seen)
         self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,11 +52,15 @@ class App:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, ticks = time_ns(), perf_counter_ns()
         headers = dict(scope["headers"])
         request_id = self._request_id(headers)
+        operation, caller = None, NOBODY
         try:
             operation, path = self._found(scope)
-            reply = await self._done(operation, path, scope, headers, request_id, receive)
+            if operation.scope is not None:
+                caller = await self._caller(headers)
+            reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
             failure = _failure(error, request_id)
             if scope["method"] == "GET":
@@ -70,10 +79,16 @@ class App:
             }
         )
         await send({"type": "http.response.body", "body": reply.body})
+        if self._seen:
+            took = perf_counter_ns() - ticks
+            done = Done(operation, caller, scope["method"], headers, request_id, reply, began, took)
+            for tell in self._seen:
+                tell(done)
 
     async def _done(
         self,
         operation: Operation,
+        caller: Caller,
         path: Mapping[str, str],
         scope: Scope,
         headers: dict[bytes, bytes],
@@ -81,7 +96,6 @@ class App:
         receive: Receive,
     ) -> Reply:
         service = self.service
-        caller = NOBODY if operation.scope is None else await self._caller(headers)
         if operation.scope is not None and operation.scope not in caller.scopes:
             what = f"this credential may not {operation.scope}"
             raise Failure("not_allowed", what, help="use one with that scope")

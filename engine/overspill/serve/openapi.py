@@ -9,7 +9,6 @@ from typing import Any
 from msgspec.json import schema_components
 
 from overspill.serve.call import Call, Operation, Reply, Schema
-from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, Problem
 from overspill.words.codec import Struct, json_bytes
 
@@ -41,7 +40,7 @@ TAGS = {
 }
 
 
-def document(operations: Sequence[Operation] = OPERATIONS, version: str = "") -> Object:
+def document(operations: Sequence[Operation], version: str) -> Object:
     """The whole description."""
     shapes = list(_shapes(operations))
     refs, components = schema_components([Problem, *shapes], ref_template=REF)
