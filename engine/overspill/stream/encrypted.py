@@ -11,11 +11,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-from nats.errors import Error
 
-
-class NotEncrypted(Error):
-    """A connection that is in clear text; nothing was said on it."""
+class NotEncrypted(ConnectionError):
+    """A connection that is in clear text; nothing was said on it. nats-py gives it up as one that is lost."""
 
     def __str__(self) -> str:
         return "the server does not encrypt"
