@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request
+from overspill.runtime import combiner
 from overspill.runtime.combiner import Combiner
 from overspill.words.instants import HOUR, MINUTE, instant_from_text
 from store.places import ANA, POLICY, Place
+from store.processes import wait
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 GRANTED = 100
@@ -128,6 +130,25 @@ def test_threads_share_one_engine_and_spend_what_is_there(place: Place) -> None:
     assert (len(allowed), sum(allowed), _left(engine)) == (160, GRANTED, 0)
 
 
+def test_callers_are_decided_in_the_order_in_which_they_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for more than those who asked before him, however many they are and however few fit into a commit."""
+    monkeypatch.setattr(combiner, "BATCH_MAX", 3)
+    engine = _funded(place)
+    queue, threads = engine._combiner._queue, []
+
+    def all_ask() -> None:
+        for number in range(12):
+            thread = threading.Thread(target=lambda number=number: engine.decide(_request(f"r{number}")))
+            threads.append(thread)
+            thread.start()
+            wait(lambda number=number: len(queue) == number + 1)
+
+    engine._combiner.exclusively(all_ask)
+    for thread in threads:
+        thread.join()
+    assert [record.key[3] for record in engine.records()][-12:] == [f"r{number}" for number in range(12)]
+
+
 def test_ids_stay_known_over_snapshots_of_several_engines(shared: Place) -> None:
     one, other = _funded(shared), _open(shared)
     for number in range(20):
@@ -162,3 +183,18 @@ def test_a_state_that_another_engine_has_written_down_meanwhile_is_not_counted_t
     late.decide(_request("s"))
     assert late.account(ANA) == _open(shared).account(ANA)
     assert _left(late) == GRANTED - 8
+
+
+def test_who_stores_nothing_sees_what_another_engine_has_stored(shared: Place) -> None:
+    """A preview, and what is refused, commit nothing that would tell that the journal has gone on."""
+    writer, looker = _funded(shared), _open(shared)
+    assert looker.decide(_request("own")).outcome == "allow"
+    assert looker.preview(_request("p", GRANTED - 1)).outcome == "allow"
+    writer.decide(_request("r", 50))
+    assert looker.preview(_request("p", GRANTED - 1)).outcome == "deny"
+    hold = writer.reserve(_request("h")).hold
+    assert hold is not None
+    writer.release(hold.id)
+    with pytest.raises(Failure) as failure:
+        looker.capture(hold.id, {"credits": 1})
+    assert failure.value.code == "hold_closed"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from overspill.serve.call import Header
 from overspill.words.codec import Light, json_decoder
 from overspill.words.instants import instant_from_text
+from overspill.words.kept import kept
 
 INTEGER_MAX = 999_999_999_999_999
 """Structured Fields have integers of 15 digits (RFC 9651)."""
@@ -42,6 +43,7 @@ class Told(Light, frozen=True):
 
 
 _told = json_decoder(Told).decode
+_instant = kept(instant_from_text)
 
 
 def rate_limits(decision: bytes, now: int) -> tuple[Header, ...]:
@@ -79,4 +81,4 @@ def _whole_up(amount: str) -> int:
 
 
 def _seconds(instant: str, now: int) -> int:
-    return max(-(-(instant_from_text(instant) - now) // SECOND), 0)
+    return max(-(-(_instant(instant) - now) // SECOND), 0)

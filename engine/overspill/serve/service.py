@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from overspill.ports.registry import AdminEntry, Registry
-from overspill.serve.credentials import Keys
+from overspill.serve.credentials import Credentials, Tokens
+from overspill.serve.open_holds import OpenHolds
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
+from overspill.words.strict_json import BYTES_MAX
 
 if TYPE_CHECKING:
     from overspill.runtime.engine import Engine
 
-MIB = 1 << 20
+
+Place = tuple[str, str, str]
+"""(tenant, path, Idempotency-Key)."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Of one tenant: bytes of a body, requests of a batch, and calls under way at once; `total` calls of all tenants."""
+    """Of one tenant: bytes of a body, requests of a batch, holds that are open, and calls under way at once; `total` calls of all
+    tenants."""
 
-    body: int = MIB
+    body: int = BYTES_MAX
     batch: int = 256
+    holds: int = 100_000
     at_once: int = 256
     total: int = 1024
 
@@ -30,13 +34,16 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Service:
     """What operations work with. Closing it ends none of its parts but what it opened itself."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, tokens: Tokens | None = None
+    ) -> None:
         self.engine, self.registry = engine, registry
         self.limits = limits or Limits()
-        self.keys = Keys(registry, engine.now)
+        self.credentials = Credentials(registry, engine.now, tokens)
+        self.holds = OpenHolds(self.limits.holds)
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
-        self._under_way: set[tuple[str, str, str]] = set()
+        self._under_way: set[Place] = set()
         self._counts: dict[str, int] = {}
         self._total = 0
 
@@ -50,36 +57,36 @@ class Service:
 
     # ---- how much at once, in the loop's own thread
 
-    @contextmanager
-    def admitted(self, tenant: str) -> Iterator[None]:
-        """A place among the calls under way. Raises Failure `busy`: a queue that only grows helps nobody."""
+    def admit(self, tenant: str) -> None:
+        """Takes a place among the calls under way, until `leave`. Raises Failure `busy`: a queue that only grows helps nobody."""
         own = self._counts.get(tenant, 0)
         if own >= self.limits.at_once or self._total >= self.limits.total:
             what = "the service" if self._total >= self.limits.total else "your tenant"
             raise Failure("busy", f"{what} has as many calls under way as it may", help="ask again, with the same key")
         self._counts[tenant] = own + 1
         self._total += 1
-        try:
-            yield
-        finally:
-            self._total -= 1
-            if own := self._counts[tenant] - 1:
-                self._counts[tenant] = own
-            else:
-                del self._counts[tenant]
 
-    @contextmanager
-    def alone(self, tenant: str, path: str, key: str) -> Iterator[None]:
-        """The only call with this key. Raises Failure `in_flight`."""
-        place = (tenant, path, key)
+    def leave(self, tenant: str) -> None:
+        self._total -= 1
+        if own := self._counts[tenant] - 1:
+            self._counts[tenant] = own
+        else:
+            del self._counts[tenant]
+
+    def begin(self, place: Place) -> None:
+        """From now on this is the only call with its key, until `end`. Raises Failure `in_flight`."""
         if place in self._under_way:
-            what = f"a call with the key {key} is under way"
+            what = f"a call with the key {place[2]} is under way"
             raise Failure("in_flight", what, help="ask again, with the same key: it gets the same answer")
         self._under_way.add(place)
-        try:
-            yield
-        finally:
-            self._under_way.discard(place)
+
+    def end(self, place: Place) -> None:
+        self._under_way.discard(place)
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are."""
+        return self._total
 
     # ---- administrators
 

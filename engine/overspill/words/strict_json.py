@@ -10,6 +10,7 @@ import json
 from typing import Any, NoReturn
 
 from overspill.words.failures import Failure
+from overspill.words.kept import kept
 from overspill.words.names import is_torn
 
 BYTES_MAX = 256 * 1024
@@ -29,17 +30,22 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
             raise _failure(name, f"is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
     if _depth(text) > DEPTH_MAX:
         raise _failure(name, f"is nested deeper than {DEPTH_MAX}", "flatten it")
+    may_be_torn = "\\" in text or not text.isascii()
     try:
-        found = _decoder(name).decode(text)
+        found = _decoder((name, may_be_torn)).decode(text)
     except json.JSONDecodeError as error:
         what = f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
         raise _failure(name, what, "write one JSON value, with its quotes, commas and brackets") from None
-    if _holds_torn(found):
+    if may_be_torn and _holds_torn(found):
         raise _failure(name, "has a lone surrogate", "send valid Unicode")
     return found
 
 
-def _decoder(name: str) -> json.JSONDecoder:
+@kept
+def _decoder(of: tuple[str, bool]) -> json.JSONDecoder:
+    """For what is called so, in which there may be torn text or not."""
+    name, may_be_torn = of
+
     def refuse(text: str) -> NoReturn:
         raise _failure(name, f"holds the number `{_short(text)}`", "write whole numbers, and amounts as strings")
 
@@ -54,7 +60,7 @@ def _decoder(name: str) -> json.JSONDecoder:
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             raise _failure(name, f"has the key `{twice[:64]}` twice", "state it once")
-        for key, value in pairs:
+        for key, value in pairs if may_be_torn else ():
             if is_torn(key) or _holds_torn(value):
                 shown = ascii(key)[1:-1]
                 raise _failure(name, f"has a lone surrogate at the key `{shown[:64]}`", "send valid Unicode")
