@@ -151,28 +151,33 @@ def test_each_change_happens_once_whenever_it_is_cut(one: Served, name: str, kin
     assert [record.key[2] for record in one.engine.records(before)] == [kind]
 
 
+UNDER_WAY = ("acme", "/v1/decisions", "r1")
+"""The same call, asked before."""
+
+
 def test_it_is_asked_again_when_the_service_says_so_and_not_earlier(one: Served, name: str) -> None:
     time = Time()
     both, way = client(one, name, time=time, patience=Patience(total=5_000))
-    with one.service.alone("acme", "/v1/decisions", "r1"):  # the same call is under way
-        real = way.send
-        seen: list[int] = []
+    one.service.begin(UNDER_WAY)
+    real = way.send
+    seen: list[int] = []
 
-        def send(call: Any, within: int) -> Any:
-            seen.append(within)
-            if len(seen) == 2:
-                one.service._under_way.clear()
-            return real(call, within)
+    def send(call: Any, within: int) -> Any:
+        seen.append(within)
+        if len(seen) == 2:
+            one.service.end(UNDER_WAY)
+        return real(call, within)
 
-        way.send = send  # type: ignore[method-assign]
-        assert both.call("decide", turn("r1")).granted == "8.5"
+    way.send = send  # type: ignore[method-assign]
+    assert both.call("decide", turn("r1")).granted == "8.5"
     assert time.waits == [1000]
 
 
 def test_who_is_told_to_come_later_than_there_is_time_gives_up_at_once(one: Served, name: str) -> None:
     time = Time()
     both, way = client(one, name, time=time)
-    with one.service.alone("acme", "/v1/decisions", "r1"), pytest.raises(ServiceFailure) as caught:
+    one.service.begin(UNDER_WAY)
+    with pytest.raises(ServiceFailure) as caught:
         both.call("decide", turn("r1"))
     failure = caught.value
     assert (failure.code, failure.away, failure.unknown, failure.retry_ms) == ("in_flight", True, True, 1000)

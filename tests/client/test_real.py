@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from overspill.cli.reconcile import of_store
 from overspill.client import AsyncClient, Client, HoldJournal, Patience, ServiceFailure
 from overspill.client.pool import Pool
 from overspill.words.instants import HOUR
+from support.service_processes import key_for, process
 from support.services import Served, with_ana
 from support.serving import Cutting, Listening, Time, cutting, serving
 
@@ -289,48 +289,16 @@ def test_the_next_process_resolves_what_a_dead_one_left(
     assert [capture["used"] for capture in captures] == booked
 
 
-def test_the_command_serves_both_and_survives_a_kill(tmp_path: Path, name: str) -> None:
-    """The real program, killed between a reservation and its capture."""
-    command = [sys.executable, "-m", "overspill", "serve", "--dev", "--port"]
-
-    def started(port: str) -> tuple[subprocess.Popen[str], str, str]:
-        process = subprocess.Popen(
-            [*command, port], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        told = {"url": "", "key": ""}
-        assert process.stdout is not None
-        for line in process.stdout:
-            told["url"] = line.split()[-1] if "serving on" in line else told["url"]
-            told["key"] = line.split()[-1] if "the key" in line else told["key"]
-            if all(told.values()):
-                break
-        Both(name, url=told["url"], key=told["key"], patience=PATIENT).call("status", ANA)  # it listens now
-        return process, told["url"], told["key"]
-
-    first, url, key = started("0")
-    path = tmp_path / "holds.jsonl"
-    try:
-        with HoldJournal(path) as journal:
-
-            def kill() -> None:
-                first.send_signal(signal.SIGKILL)
-                first.wait()
-
-            patience = Patience(total=20_000, attempt=10_000)
-            body = [("use", {"input_tokens": 100}), ("call", kill)]
-            both = Both(name, url=url, key=key, patience=patience, time=Time())
-            hold = both.hold(small("killed"), body, journal=journal)
-            assert hold.outcome == "pending"
-    finally:
-        first.kill()
-        first.wait()
-        first.stdout.close()  # type: ignore[union-attr]
-    second, url, key = started(url.rpartition(":")[2])
-    try:
-        with HoldJournal(path) as journal:
-            (found,) = Both(name, url=url, key=key, patience=PATIENT).recover(journal)
-            assert (found.outcome, found.receipts[0]["used"]) == ("captured", "0.0125")
-    finally:
-        second.terminate()
-        second.wait()
-        second.stdout.close()  # type: ignore[union-attr]
+def test_a_service_that_is_killed_before_the_capture_is_captured_when_it_is_back(tmp_path: Path, name: str) -> None:
+    db = str(tmp_path / "x.db")
+    key = key_for(db)
+    with process(db) as served, HoldJournal(tmp_path / "holds.jsonl") as journal:
+        url = f"http://127.0.0.1:{served.port}"
+        both = Both(name, url=url, key=key, patience=PATIENT)
+        both.call("set_attributes", ANA, {"plan": "plus"}, id="s1")
+        impatient = Both(name, url=url, key=key, patience=Patience(attempt=30_000), time=Time())
+        hold = impatient.hold(small("killed"), [("use", {"input_tokens": 100}), ("call", served.kill)], journal=journal)
+        assert hold.outcome == "pending"
+        served.start_again()
+        (found,) = both.recover(journal)
+        assert (found.outcome, found.receipts[0]["used"]) == ("captured", "0.0125")
