@@ -201,6 +201,7 @@ WRONG: dict[str, tuple[Callable[[Client], Any], str, str | None]] = {
     "a request without an id": (lambda c: c.decide(turn("")), "invalid_id", "/id"),
     "an id with a line feed": (lambda c: c.reserve(turn("a\nb")), "invalid_id", "/id"),
     "a hold with a slash": (lambda c: c.capture("a/../b", {}), "invalid_id", "/hold"),
+    "a part without an id": (lambda c: c.capture("hold_a", {}, final=False), "missing_id", "/id"),
     "a hold that is no text": (lambda c: c.release(None), "invalid_id", "/hold"),  # type: ignore[arg-type]
     "meters that are no numbers": (lambda c: c.capture("hold_a", {"a": object()}), "invalid_argument", None),  # type: ignore[dict-item]
     "a field that is nothing": (

@@ -2,7 +2,7 @@
 
 A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
 folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL,
-one that speaks of `OVERSPILL_NATS_URL` a NATS server.
+one that speaks of `OVERSPILL_NATS_URL` a NATS server, one that speaks of `OVERSPILL_URL` a service with the demo's account.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def _ran(command: str, shown: str, folder: Path, environment: dict[str, str]) ->
     if command.startswith(INSTALLS):
         return False
     shell = re.sub(r"(^|&& |; )overspill ", rf"\1{sys.executable} -m overspill ", command)
+    shell = re.sub(r"(^|&& |; )python ", rf"\1{sys.executable} ", shell)
     done = subprocess.run(shell, shell=True, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     assert _matches(shown, done.stdout), f"{command} printed\n{done.stdout}"
@@ -74,6 +75,8 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
         environment["DATABASE_URL"] = request.getfixturevalue("postgres").database()
     if "OVERSPILL_NATS_URL" in page.read_text("utf-8"):
         environment["OVERSPILL_NATS_URL"] = request.getfixturevalue("nats").url()
+    if "OVERSPILL_URL" in page.read_text("utf-8"):
+        environment |= request.getfixturevalue("service")
     ran = 0
     for block in blocks_of(page):
         if block.file:
@@ -86,7 +89,10 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in blocks_of(page) if block.kind == "python"])
-def test_the_python_block_holds(block: Block) -> None:
+def test_the_python_block_holds(block: Block, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "OVERSPILL_URL" in block.text:
+        for name, value in request.getfixturevalue("service").items():
+            monkeypatch.setenv(name, value)
     exec(compile(block.text, "README.md", "exec"), {})
 
 

@@ -179,15 +179,18 @@ class AsyncClient:
 
     # ---- holds
 
-    async def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1", final: bool = True) -> Receipt:
-        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold."""
+    async def capture(
+        self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True
+    ) -> Receipt:
+        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold; a
+        hold that is captured at once needs none."""
         return await self._run(asking.changed(calls.capture(hold, meters, id, final), self._ways))
 
     async def extend(self, hold: str, *, id: str) -> Receipt:
         """Lets an open hold last as long again from now as one that is made now."""
         return await self._run(asking.changed(calls.extend(hold, id), self._ways))
 
-    async def release(self, hold: str, *, id: str = "1") -> Receipt:
+    async def release(self, hold: str, *, id: str = calls.ONLY) -> Receipt:
         """Gives everything back that a hold still holds."""
         return await self._run(asking.changed(calls.release(hold, id), self._ways))
 

@@ -14,6 +14,8 @@ from overspill.words.typed import expect
 
 Mode = Literal["consume", "reserve", "preview"]
 Account = Mapping[str, str]
+ONLY = "1"
+"""The id of a capture, or a release, that is the only one of its hold."""
 JSON, TEXT = "application/json", "text/plain"
 
 
@@ -133,8 +135,13 @@ def reverse(of: str, id: str) -> Call:
 # ---- holds
 
 
-def capture(hold: str, meters: Mapping[str, int], id: str, final: bool) -> Call:
-    return _post(f"/v1/holds/{_identifier(hold, '/hold')}/capture", {"meters": meters, "final": final}, id)
+def capture(hold: str, meters: Mapping[str, int], id: str | None, final: bool) -> Call:
+    """Raises Failure `missing_id` for a part without an id, which could not be told from the same part sent again."""
+    if id is None and not final:
+        help = 'give each of them its own, the last one too: id="1", id="2" …'
+        raise Failure("missing_id", "a part of a capture has no `id`", help=help, pointer="/id")
+    body = {"meters": meters, "final": final}
+    return _post(f"/v1/holds/{_identifier(hold, '/hold')}/capture", body, ONLY if id is None else id)
 
 
 def extend(hold: str, id: str) -> Call:

@@ -131,15 +131,16 @@ class Client:
 
     # ---- holds
 
-    def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1", final: bool = True) -> Receipt:
-        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold."""
+    def capture(self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True) -> Receipt:
+        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold; a
+        hold that is captured at once needs none."""
         return self._run(asking.changed(calls.capture(hold, meters, id, final), self._ways))
 
     def extend(self, hold: str, *, id: str) -> Receipt:
         """Lets an open hold last as long again from now as one that is made now."""
         return self._run(asking.changed(calls.extend(hold, id), self._ways))
 
-    def release(self, hold: str, *, id: str = "1") -> Receipt:
+    def release(self, hold: str, *, id: str = calls.ONLY) -> Receipt:
         """Gives everything back that a hold still holds."""
         return self._run(asking.changed(calls.release(hold, id), self._ways))
 

@@ -24,7 +24,6 @@ from overspill.words.failures import Failure
 
 Outcome = Literal["open", "pending"] | How
 """`pending`: what was used is not known to be booked; the journal has it, and who recovers goes on."""
-RELEASE = "1"
 
 
 class Work:
@@ -229,7 +228,7 @@ def released(work: Work, ways: Ways) -> Script[None]:
     """What is held goes back, or times out by itself: nobody needs to be told that it has to."""
     assert work.hold is not None
     try:
-        yield from asked(calls.release(work.hold, RELEASE), ways)
+        yield from asked(calls.release(work.hold, calls.ONLY), ways)
     except ServiceFailure as failure:
         if failure.settled:
             yield from ended(work, "left")
