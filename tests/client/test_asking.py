@@ -186,7 +186,7 @@ def test_who_is_told_to_come_later_than_there_is_time_gives_up_at_once(one: Serv
 
 def test_time_ends_and_no_call_is_longer_than_what_is_left(one: Served, name: str) -> None:
     time = Time()
-    both, way = client(one, name, time=time, patience=Patience(total=1_000, attempt=400, first_wait=200))
+    both, way = client(one, name, time=time, patience=Patience(total=1_000, attempt=400, first_wait=20))
     limits: list[int] = []
 
     def send(call: Any, within: int) -> Any:
@@ -199,7 +199,7 @@ def test_time_ends_and_no_call_is_longer_than_what_is_left(one: Served, name: st
     with pytest.raises(ServiceFailure) as caught:
         both.call("decide", turn("r1"))
     assert (caught.value.code, caught.value.away, caught.value.unknown) == ("timed_out", True, True)
-    assert limits == [400, 400]
+    assert limits == [400, 400, 170]
     assert time.at <= 1_000
 
 

@@ -16,13 +16,11 @@ from hypothesis import strategies as st
 
 from client.both import NAMES, TURN, Both, Do
 from overspill import Failure, Request
-from overspill.cli.reconcile import of_store
 from overspill.client import HoldJournal
 from overspill.client.entries import Entry, Used
 from overspill.records.journal import Record
-from overspill.words.instants import HOUR
 from support.services import Served, served
-from support.serving import Died, Scripted, Time
+from support.serving import Died, Scripted, Time, findings
 
 FAULTS = st.sampled_from(
     ["pass"] * 8 + ["before", "after", "503", "500", "502", "unreachable", "after", "die", "die_after"]
@@ -85,14 +83,6 @@ def _run(both: Both, request: Request, body: list[Do], journal: Mortal, if_away:
     return seen[0] if seen else None
 
 
-def _clean(one: Served) -> list[Any]:
-    """What the auditor finds, once all that is left has timed out."""
-    one.clock.advance(3 * HOUR)
-    one.engine.sweep()
-    one.engine.settle()
-    return of_store(one.engine._store, one.clock.now()).findings
-
-
 def _expect_booked_once(records: list[Record], used: list[Used], ended: list[Any]) -> None:
     reserved: dict[str, str] = {}
     for record in records:
@@ -127,7 +117,7 @@ def test_whatever_is_cut_when_all_is_decided_and_booked_once(name: str, tmp_path
         @given(PROCESSES, st.lists(FAULTS, max_size=30))
         def holds(processes: list[list[tuple[list[Do], str]]], faults: list[str]) -> None:
             user, fault, number = f"u{next(_number)}", iter(faults), count()
-            before = one.engine._store.head().seq
+            before = one.engine._combiner.exclusively(lambda: one.engine._store.head().seq)
             one.all.post(f"/v1/accounts/user/{user}/attributes", {"attributes": {"plan": "pro"}}, "s")
             used: list[Used] = []
             ended = []
@@ -153,4 +143,4 @@ def test_whatever_is_cut_when_all_is_decided_and_booked_once(name: str, tmp_path
             _expect_booked_once(list(one.engine.records(before)), used, ended)
 
         holds()
-        assert _clean(one) == []
+        assert findings(one) == []

@@ -6,15 +6,18 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
+from overspill.audit.findings import Finding
+from overspill.cli.reconcile import of_store
 from overspill.client.calls import Call
 from overspill.client.replies import Lost, Reply
 from overspill.serve.service import Limits
+from overspill.words.instants import HOUR
 from support.asgi import call
 from support.services import Served, served
 
@@ -80,6 +83,14 @@ def serving(limits: Limits | None = None, policy: Any = "codex_sora") -> Iterato
     """(the service with its engine and clock, its URL)."""
     with served(limits, policy) as one, Listening(one.app) as server:
         yield one, server.url
+
+
+def findings(one: Served) -> Sequence[Finding]:
+    """What the auditor finds, once all that is held has timed out: of a right client's day nothing."""
+    one.clock.advance(3 * HOUR)
+    one.engine.sweep()
+    one.engine.settle()
+    return one.engine._combiner.exclusively(lambda: of_store(one.engine._store, one.clock.now()).findings)
 
 
 # ---- a way that can break, between sockets
