@@ -54,6 +54,8 @@ TABLES = (
         "number, seq, hash, at, source, known_seq, known_hash, accepted_at, missing, actor",
         "number",
     ),
+    Table("api_keys", "id, tenant, name, scopes, digest, created_at, expires_at, revoked_at, last_used_at", "id"),
+    Table("admin_log", "number, at, tenant, actor, operation, target, status, request", "number"),
 )
 """In an order in which each row finds what it refers to."""
 OWN = {"migrations", "meta", "head", "settlement", "writers"}
@@ -145,7 +147,7 @@ def _copy(file: SqliteStore, session: Session, epoch: int) -> None:
     moved = f"UPDATE {SCHEMA}.head SET seq = %s, hash = %s, snapshots_through = %s"
     session.execute(moved, (end.seq, end.hash, meta["snapshots_through"]))
     session.execute(f"UPDATE {SCHEMA}.settlement SET through = %s", (meta["settled_through"],))
-    for table_name in ("builds", "restores"):
+    for table_name in ("admin_log", "builds", "restores"):
         most = f"SELECT coalesce(max(number), 0) + 1 FROM {SCHEMA}.{table_name}"
         session.execute(f"SELECT setval(pg_get_serial_sequence('{SCHEMA}.{table_name}', 'number'), ({most}), false)")
 
