@@ -48,7 +48,7 @@ class Drawn(Struct):
 
 def decision(work: Work, orders: Orders) -> None:
     """A request that was decided at once, or reserved."""
-    answer = decided_from(work.record.answer)
+    answer = decided_from(work.answer)
     work.digest = answer.policy.digest
     _is_its_own(work, answer)
     _adds_up(work, answer)

@@ -6,7 +6,7 @@ where journal and postings agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from overspill.audit.amounts import Amounts, add, amount_of, amount_text
 from overspill.audit.chart import CLASSES, may_move, owner_of, side_of
@@ -92,7 +92,7 @@ class Posted:
             found[place] = found.get(place, 0) + amount
         return {place: amount for place, amount in found.items() if amount}
 
-    def _another(self, id: str, deltas: dict[Place, int], expected: dict[Place, int]) -> None:
+    def _another(self, id: str, deltas: Mapping[Place, int], expected: Mapping[Place, int]) -> None:
         wrong = {
             place: deltas.get(place, 0) - expected.get(place, 0)
             for place in dict.fromkeys((*expected, *deltas))
@@ -114,7 +114,7 @@ class Posted:
             and (posted.policy, posted.version, posted.rate_card) == (work.policy, work.version, work.rate_card)
             and (posted.at, posted.effective_at) == (record.at, work.effective_at)
             and (posted.hold, posted.hold_state) == (work.hold, work.hold_state)
-            and posted.opened == tuple(work.opened)
+            and posted.opened == work.opened
         ):
             return
         pairs = (
@@ -128,7 +128,7 @@ class Posted:
             ("rate_card", posted.rate_card, work.rate_card),
             ("at", posted.at, record.at),
             ("effective_at", posted.effective_at, work.effective_at),
-            ("opened", posted.opened, tuple(work.opened)),
+            ("opened", posted.opened, work.opened),
             ("hold", posted.hold, work.hold),
             ("hold_state", posted.hold_state, work.hold_state),
         )
@@ -178,7 +178,7 @@ class Posted:
         return after
 
 
-def _moved(deltas: dict[Place, int]) -> Iterator[tuple[str, int]]:
+def _moved(deltas: Mapping[Place, int]) -> Iterator[tuple[str, int]]:
     """How much of each asset is where it should not be: half of what all accounts are away from theirs, rounded up."""
     totals: Amounts = {}
     for (_, asset), amount in deltas.items():

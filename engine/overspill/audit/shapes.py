@@ -380,10 +380,10 @@ class Rows(Light, frozen=True):
     transaction: Transaction | None
     usage: bytes
     monetization: bytes
-    updates: list[bytes]
+    updates: tuple[bytes, ...]
 
 
-NO_ROWS = Rows(None, b"", b"", [])
+NO_ROWS = Rows(None, b"", b"", ())
 
 
 class Id(Light, frozen=True):

@@ -7,21 +7,22 @@ what is free must agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from overspill.audit.amounts import amount_of, amount_text, part_of
+from overspill.audit.chain import Told
 from overspill.audit.chart import CAPACITY, LotKey
 from overspill.audit.findings import Class
 from overspill.audit.shapes import Asked, Coverage, Monetization, Opened, Update, Usage, asked_from
 from overspill.audit.world import Contradiction, Lot, World
-from overspill.records.journal import Record
 from overspill.words.codec import json_bytes
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
 from overspill.words.texts import instant_text_of
 
 NOTHING_ASKED = Asked()
+NONE: Final[Mapping[Any, Any]] = {}
 LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 """Places of a lot in an effect."""
 
@@ -30,6 +31,18 @@ class Work:
     """`policy` is that of the admission, where there was one. `is_formed`: the answer is put together with the command."""
 
     asked = NOTHING_ASKED
+    faults: tuple[Contradiction, ...] = ()
+    """Where the record contradicts itself and can be read all the same."""
+    moves: Mapping[tuple[str, str], int] = NONE
+    """`deltas`, without those that are nothing in the end."""
+    opened: tuple[Opened, ...] = ()
+    updates: Sequence[Update] = ()
+    update_lines: Sequence[bytes] = ()
+    """As `updates` must be written."""
+    holds: Mapping[str, Sequence[Any]] = NONE
+    """What the effects say, as do `ended`, `debts`, `lots` and `windows`."""
+    ended: Mapping[str, Sequence[Any]] = NONE
+    debts: Mapping[tuple[str, str], int] = NONE
     digest: str | None = None
     """The policy that decided it, also where it was denied."""
     policy: str | None = None
@@ -44,28 +57,19 @@ class Work:
     usage: Usage | None = None
     monetization: Monetization | None = None
     usage_line = monetization_line = b""
-    """Both as they must be written, as are `update_lines`."""
+    """Both as they must be written."""
 
-    def __init__(self, world: World, record: Record, is_formed: bool = False) -> None:
-        self.world, self.record, self.is_formed = world, record, is_formed
-        self.key = key_text(*record.key)
+    def __init__(self, world: World, told: Told) -> None:
+        record = told.record
+        self.world, self.record, self.key, self.answer = world, record, told.key, told.answer
+        self.is_formed = record.form != ""
         self.at_text = instant_text_of(record.at)
         self.cause, self.effective_at = record.id, record.at
-        self.faults: list[Contradiction] = []
-        """Where the record contradicts itself and can be read all the same."""
         self.deltas: dict[tuple[str, str], int] = {}
-        self.moves: dict[tuple[str, str], int] = {}
-        """`deltas`, without those that are nothing in the end."""
         self.changed: dict[tuple[LotKey, str], int] = {}
-        self.opened: list[Opened] = []
-        self.updates: list[Update] = []
-        self.update_lines: list[bytes] = []
         self._before: dict[LotKey, int] = {}
         """Lot → what was free of it."""
         self.lots: dict[LotKey, Sequence[Any]] = {}
-        self.holds: dict[str, Sequence[Any]] = {}
-        self.ended: dict[str, Sequence[Any]] = {}
-        self.debts: dict[tuple[str, str], int] = {}
         self.windows: dict[tuple[str, str], Sequence[int]] = {}
 
     def read(self) -> None:
@@ -83,11 +87,11 @@ class Work:
                 elif tag == "lot":
                     self.lots[account, effect[1], effect[2][0]] = effect[2]
                 elif tag == "hold":
-                    self.holds.setdefault(effect[1][0], effect[1])
+                    self.holds = {effect[1][0]: effect[1], **self.holds}
                 elif tag == "end_hold":
-                    self.ended.setdefault(effect[1], effect[2])
+                    self.ended = {effect[1]: effect[2], **self.ended}
                 elif tag == "debt":
-                    self.debts[account, effect[1]] = effect[2]
+                    self.debts = {**self.debts, (account, effect[1]): effect[2]}
 
     def _is_its_command(self) -> None:
         """LED5: the key is the command's."""
@@ -101,7 +105,7 @@ class Work:
             self.wrong("LED5", f"is a {kind} that was commanded under another key", "differs")
 
     def wrong(self, code: str, what: str, klass: Class = "malformed") -> None:
-        self.faults.append(Contradiction(code, what, klass))
+        self.faults = (*self.faults, Contradiction(code, what, klass))
 
     # ---- what moves
 
@@ -166,17 +170,16 @@ class Work:
         self._as_told(lot, amount, parent)
         self.world.lots[key] = lot
         self._before[key] = 0
-        self.opened.append(
-            Opened(
-                account=lot.account,
-                asset=asset,
-                category=category,
-                parent=None if parent is None else parent.account,
-                cost=f"{amount_text(lot.cost)} {lot.currency}" if lot.cost else None,
-                per=amount_text(lot.per) if lot.cost else None,
-                expires_at=ends,
-            )
+        opened = Opened(
+            account=lot.account,
+            asset=asset,
+            category=category,
+            parent=None if parent is None else parent.account,
+            cost=f"{amount_text(lot.cost)} {lot.currency}" if lot.cost else None,
+            per=amount_text(lot.per) if lot.cost else None,
+            expires_at=ends,
         )
+        self.opened = (*self.opened, opened)
         return lot
 
     def _as_told(self, lot: Lot, amount: int, parent: Lot | None) -> None:
@@ -225,7 +228,7 @@ class Work:
                 pool.pop(key[2], None)
         if self.changed:
             self.updates = list(self._rows(cause))
-            self.update_lines = [*map(json_bytes, self.updates)]
+            self.update_lines = tuple(map(json_bytes, self.updates))
         self.moves = {place: amount for place, amount in self.deltas.items() if amount}
 
     def _rows(self, cause: str) -> Iterator[Update]:
