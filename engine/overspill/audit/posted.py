@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from overspill.audit.amounts import Amounts, add, amount_of, amount_text
-from overspill.audit.chart import CLASSES, may_move, owner_of, side_of
+from overspill.audit.chart import CLASSES, Place, owner_of, route_of, side_of
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Transaction
 from overspill.audit.work import Work
 
-Place = tuple[str, str]
-"""(account, asset)."""
 CODES = {
     "lot": "LED2",
     "hold": "LED2",
@@ -78,19 +76,17 @@ class Posted:
     def _deltas(self, posted: Transaction) -> dict[Place, int]:
         found: dict[Place, int] = {}
         for leg in posted.legs:
-            debit, credit, asset = leg.debit, leg.credit, leg.asset
+            route = route_of((leg.debit, leg.credit, leg.asset))
             try:
                 amount = amount_of(leg.amount)
             except ValueError:
                 amount = 0
-            if amount <= 0 or not may_move((debit, credit, asset)):
+            if amount <= 0 or not route.is_open:
                 what = f"moves `{leg.amount[:40]}` {leg.asset} from {leg.debit} to {leg.credit}"
                 self.found.add("amount", "LED1", posted.record, what, [(leg.asset, amount)])
-            place = (debit, asset)
-            found[place] = found.get(place, 0) - amount
-            place = (credit, asset)
-            found[place] = found.get(place, 0) + amount
-        return {place: amount for place, amount in found.items() if amount}
+            found[route.debit] = found.get(route.debit, 0) - amount
+            found[route.credit] = found.get(route.credit, 0) + amount
+        return found if all(found.values()) else {place: amount for place, amount in found.items() if amount}
 
     def _another(self, id: str, deltas: Mapping[Place, int], expected: Mapping[Place, int]) -> None:
         wrong = {
@@ -138,18 +134,9 @@ class Posted:
                 self.found.add("differs", code, record.id, f"says {name} {_shown(is_so)}, the record {_shown(must_be)}")
 
     def _post(self, work: Work, deltas: dict[Place, int]) -> None:
-        balances = self.balances
         for place, amount in deltas.items():
-            if place[0][:5] == "hold:":
-                after = self._add(place, amount)
-            else:
-                after = balances.get(place, 0) + amount
-                if after:
-                    balances[place] = after
-                else:
-                    balances.pop(place, None)
-            side = side_of(place[0])
-            if side and after * side < 0:
+            after = self._add(place, amount)
+            if after and after * side_of(place[0]) < 0:
                 what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
                 self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])
         if work.hold_state in ("late", "over"):
@@ -166,14 +153,14 @@ class Posted:
                 )
 
     def _add(self, place: Place, amount: int) -> int:
-        balances = self.balances
+        balances, account = self.balances, place[0]
         after = balances.get(place, 0) + amount
         if after:
             balances[place] = after
         else:
             balances.pop(place, None)
-        if place[0].startswith("hold:"):
-            kept = self._holds.setdefault(place[0].split(":", 2)[1], {})
+        if account[:5] == "hold:":
+            kept = self._holds.setdefault(account.split(":", 2)[1], {})
             kept[place] = after
         return after
 
