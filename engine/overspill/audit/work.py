@@ -229,7 +229,7 @@ class Work:
         category = ("promotional", "paid")[state[CATEGORY]]
         if rest or lot.ends != ends or category != lot.category:
             self.wrong("LED2", f"makes the lot {'/'.join(lot.key)} otherwise than its account has it", "differs")
-        lot.told = list(state[SINCE:])
+        lot.told = state[SINCE:]
         lot.rank = {
             "priority": state[PRIORITY],
             "expires_at": lot.ends,
@@ -268,7 +268,7 @@ class Work:
             if stated != lot.free:
                 what = f"leaves {amount_text(lot.free)} in {lot.account} by its answer, {amount_text(stated)} by its effects"
                 self.wrong("LED2", what, "amount")
-            if list(state[SINCE:]) != lot.told:
+            if state[SINCE:] != lot.told:
                 self.wrong("LED2", f"has the lot {lot.account} otherwise than it was made", "differs")
         pool = self.world.pools.setdefault(lot.key[:2], {})
         if lot.free:
