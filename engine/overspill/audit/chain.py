@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from overspill.audit.findings import Findings
 from overspill.records.journal import GENESIS, FormOf, Record, Segment, answer_of, segment_hash, stored_records
 from overspill.words.codec import JsonFault, Light, Raw
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import is_id_of, key_text
 
 PREFIXES = {
     "consume": "dec",
@@ -126,7 +126,7 @@ class Chain:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
         key = key_text(*record.key)
-        if record.id != derived_id(key, prefix):
+        if not is_id_of(record.id, key, prefix):
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
         self._ids.add(record)
         if record.at >= self.at:

@@ -22,14 +22,14 @@ from overspill.audit.orders import Orders
 from overspill.audit.shapes import Counted, Coverage, Decided, Draw, Entry, Part, Step, Usage, decided_from
 from overspill.audit.work import Work
 from overspill.audit.world import Contradiction, Hold
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
 
 OWN_KINDS = {"allowance": "entitlement", "grace": "grace"}
 
 
-class Drawn(Struct):
+class Drawn(Light, frozen=True):
     """A draw with its entries: (counter as told, entry, whether it counts what lots did not give), and those of lots."""
 
     draw: Draw
@@ -98,20 +98,30 @@ def _adds_up(work: Work, answer: Decided) -> None:
         work.wrong("LED6", f"is called `{answer.outcome[:20]}`, by its amounts it is `{outcome}`", "differs")
     if sum([amount_of(draw.base) for draw in answer.draws]) != granted:
         work.wrong("LED6", "draws another amount than it grants", "amount")
-    steps = [one for one in answer.trace if one.granted is not None]
+    steps: list[Step] = []
+    drew: list[Step] = []
+    for one in answer.trace:
+        if one.granted is not None:
+            steps.append(one)
+            if one.verdict == "drew":
+                drew.append(one)
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
-    drew = [(one.layer, one.granted, one.lots) for one in steps if one.verdict == "drew"]
-    if drew != [(draw.layer, draw.base, draw.lots) for draw in answer.draws]:
+    if len(drew) != len(answer.draws) or not all(map(_is_draw, drew, answer.draws)):
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
+
+
+def _is_draw(one: Step, draw: Draw) -> bool:
+    return one.layer == draw.layer and one.granted == draw.base and one.lots == draw.lots
 
 
 def _spills(steps: Sequence[Step], requested: int, outcome: str) -> bool:
     """LED7: each layer is asked for what those before it did not give, and gives what it can."""
-    rest = requested
+    rest, is_denied = requested, outcome == "deny"
     for one in steps:
-        gives = min(rest, amount_of(one.available or ""))
-        if amount_of(one.asked or "") != rest or amount_of(one.granted or "") != (0 if outcome == "deny" else gives):
+        there = amount_of(one.available or "")
+        gives = there if there < rest else rest
+        if amount_of(one.asked or "") != rest or amount_of(one.granted or "") != (0 if is_denied else gives):
             return False
         rest -= gives
     return True
@@ -155,14 +165,16 @@ def _drawn(work: Work, answer: Decided) -> list[Drawn]:
         found.append(Drawn(draw, counted, lots))
     if entries:
         work.wrong("LED7", "writes more entries than it draws")
-    if [one.key for one in effects] != [f"{answer.decision}/{number}" for number in range(len(effects))]:
-        work.wrong("LED5", "has entries under other keys than its own", "differs")
+    for number, one in enumerate(effects):
+        if one.key != f"{answer.decision}/{number}":
+            work.wrong("LED5", "has entries under other keys than its own", "differs")
+            break
     return found
 
 
 def _counters(draw: Draw) -> list[tuple[Counted, str, bool]]:
     """The counters of a draw, each with the limit or pool that it is one of, and whether it counts what lots did not give."""
-    found = [(told, draw.layer, False) for told in draw.windows]
+    found = [(told, draw.layer, False) for told in draw.windows] if draw.windows else []
     if isinstance(draw.overage, Counted):
         found.append((draw.overage, draw.layer, True))
     if draw.caps:

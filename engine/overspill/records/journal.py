@@ -147,7 +147,7 @@ def answered(record: Record, form_of: FormOf, build: Build | None = None) -> Rec
 
 
 def answer_of(record: Record, form_of: FormOf) -> Raw | bytes:
-    """The exact bytes of a record's answer, alone."""
+    """The exact bytes of a record's answer, by itself."""
     if not record.form:
         return record.answer
     command = str(record.command, "utf-8")
