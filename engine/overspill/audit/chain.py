@@ -1,4 +1,4 @@
-"""The chain: segments → records, each with the exact bytes of its answer (LED5, LED10).
+"""The chain: segments → records, each with its answer (LED5, LED10).
 
 Every byte of the journal is in a hash, every hash is its predecessor's; record numbers have no gap; every record's id is
 derived from its key and is there once, so no key has two records.
@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 from overspill.audit.findings import Findings
-from overspill.records.journal import GENESIS, FormOf, Record, Segment, answer_of, segment_hash, stored_records
+from overspill.audit.forms import Forms
+from overspill.records.journal import GENESIS, FormOf, Record, Segment, segment_hash, stored_records
 from overspill.words.codec import JsonFault, Light, Raw
 from overspill.words.ids import is_id_of, key_text
 
@@ -67,18 +68,20 @@ class Ids:
 
 
 class Told(Light, frozen=True):
-    """A record with its key as one text and the exact bytes of its answer."""
+    """A record with its key as one text and its answer. `is_formed`: the answer repeats the command by its form, here
+    without it (`audit/forms.py`)."""
 
     record: Record
     key: str
     answer: Raw | bytes
+    is_formed: bool
 
 
 class Chain:
     """Reads the journal once; `hash` and `seq` are those behind what was read."""
 
     def __init__(self, segments: Callable[[], Iterable[Segment]], form_of: FormOf, found: Findings) -> None:
-        self._segments, self._form_of, self._found = segments, form_of, found
+        self._segments, self._forms, self._found = segments, Forms(form_of), found
         self.seq, self.at, self.hash = 0, 0, GENESIS
         self._ids = Ids()
 
@@ -134,7 +137,7 @@ class Chain:
         elif record.away is None:
             found.add("chain", "LED10", record.id, "is earlier than the record before it")
         try:
-            return Told(record, key, answer_of(record, self._form_of))
+            return Told(record, key, *self._forms.answer(record))
         except (KeyError, ValueError, TypeError, IndexError) as fault:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)

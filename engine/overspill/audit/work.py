@@ -28,7 +28,7 @@ LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 
 
 class Work:
-    """`policy` is that of the admission, where there was one. `is_formed`: the answer is put together with the command."""
+    """`policy` is that of the admission, where there was one. `is_formed`: the answer repeats the command by its form."""
 
     __slots__ = (
         "answer",
@@ -70,7 +70,7 @@ class Work:
     def __init__(self, world: World, told: Told) -> None:
         record = told.record
         self.world, self.record, self.key, self.answer = world, record, told.key, told.answer
-        self.is_formed = record.form != ""
+        self.is_formed = told.is_formed
         self.at_text = instant_text_of(record.at)
         self.asked = NOTHING_ASKED
         self.digest: str | None = None
