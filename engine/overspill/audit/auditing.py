@@ -181,7 +181,8 @@ class _Auditing:
             self.found.add(one.klass, one.code, record.id, one.what)
         for owner in record.effects:
             world.versions[owner] = world.versions.get(owner, 0) + 1
-        _forget(world, record.at)
+        if world.late:
+            _forget(world, record.at)
         return work
 
     def _wait(self, record: Record) -> None:

@@ -7,10 +7,11 @@ what it repeats is compared.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from overspill.records.journal import FormOf, Record, answer_of
-from overspill.records.written import Form
+from overspill.records.written import Form, Value
 from overspill.words.codec import Raw
 
 FINGERPRINT, COMMAND = 2, 3
@@ -24,7 +25,7 @@ class Forms:
 
     def __init__(self, form_of: FormOf) -> None:
         self._form_of = form_of
-        self._known: dict[str, tuple[Form, bool]] = {}
+        self._known: dict[str, tuple[Callable[[Sequence[Value]], bytes], bool]] = {}
 
     def answer(self, record: Record) -> tuple[Raw | bytes, bool]:
         """The answer, and whether it repeats the command by its form. Raises KeyError, ValueError, TypeError or IndexError
@@ -34,12 +35,12 @@ class Forms:
         known = self._known.get(record.form)
         if known is None:
             form = self._form_of(record.form)
-            known = self._known[record.form] = (form, _repeats_command(form))
-        form, repeats = known
+            known = self._known[record.form] = (form.json_of, _repeats_command(form))
+        json_of, repeats = known
         if not repeats:
             return answer_of(record, self._form_of), False
         str(record.command, "utf-8")  # raises where it is no text
-        return form.json_of((record.id, record.key[3], "", "null", record.at, *record.values)), True
+        return json_of((record.id, record.key[3], "", "null", record.at, *record.values)), True
 
 
 def _repeats_command(form: Form) -> bool:

@@ -60,8 +60,7 @@ class Posted:
         """The transaction of a record that cannot be understood."""
         if posted is not None:
             self.legs += len(posted.legs)
-            for place, amount in self._deltas(posted).items():
-                self._add(place, amount)
+            self._fold(self._deltas(posted))
 
     def orphan(self, posted: Transaction) -> None:
         """A transaction of no record is part of the balances all the same."""
@@ -70,8 +69,7 @@ class Posted:
         self.found.add(
             "orphan", "LED5", posted.record, "is posted, and no record says so", _moved(deltas), seq=posted.seq
         )
-        for place, amount in deltas.items():
-            self._add(place, amount)
+        self._fold(deltas)
 
     def _deltas(self, posted: Transaction) -> dict[Place, int]:
         found: dict[Place, int] = {}
@@ -106,10 +104,16 @@ class Posted:
         if (
             posted.seq == record.seq
             and posted.key == record.key
-            and (posted.record, posted.kind, posted.cause) == (record.id, record.key[2], work.cause)
-            and (posted.policy, posted.version, posted.rate_card) == (work.policy, work.version, work.rate_card)
-            and (posted.at, posted.effective_at) == (record.at, work.effective_at)
-            and (posted.hold, posted.hold_state) == (work.hold, work.hold_state)
+            and posted.record == record.id
+            and posted.kind == record.key[2]
+            and posted.cause == work.cause
+            and posted.policy == work.policy
+            and posted.version == work.version
+            and posted.rate_card == work.rate_card
+            and posted.at == record.at
+            and posted.effective_at == work.effective_at
+            and posted.hold == work.hold
+            and posted.hold_state == work.hold_state
             and posted.opened == work.opened
         ):
             return
@@ -134,11 +138,9 @@ class Posted:
                 self.found.add("differs", code, record.id, f"says {name} {_shown(is_so)}, the record {_shown(must_be)}")
 
     def _post(self, work: Work, deltas: dict[Place, int]) -> None:
-        for place, amount in deltas.items():
-            after = self._add(place, amount)
-            if after and after * side_of(place[0]) < 0:
-                what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
-                self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])
+        for place, after in self._fold(deltas):
+            what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
+            self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])
         if work.hold_state in ("late", "over"):
             hold = work.hold or ""
             kept = self._holds.pop(hold, None) if work.hold_state == "over" else self._holds.get(hold)
@@ -152,17 +154,23 @@ class Posted:
                     "amount", "LED4", work.record.id, what, [(asset, amount) for (_, asset), amount in left.items()]
                 )
 
-    def _add(self, place: Place, amount: int) -> int:
-        balances, account = self.balances, place[0]
-        after = balances.get(place, 0) + amount
-        if after:
-            balances[place] = after
-        else:
-            balances.pop(place, None)
-        if account[:5] == "hold:":
-            kept = self._holds.setdefault(account.split(":", 2)[1], {})
-            kept[place] = after
-        return after
+    def _fold(self, deltas: Mapping[Place, int]) -> list[tuple[Place, int]]:
+        """Adds to the balances; gives those that are on the wrong side then."""
+        balances = self.balances
+        wrong: list[tuple[Place, int]] = []
+        for place, amount in deltas.items():
+            account = place[0]
+            after = balances.get(place, 0) + amount
+            if after:
+                balances[place] = after
+                if after * side_of(account) < 0:
+                    wrong.append((place, after))
+            else:
+                balances.pop(place, None)
+            if account[:5] == "hold:":
+                kept = self._holds.setdefault(account.split(":", 2)[1], {})
+                kept[place] = after
+        return wrong
 
 
 def _moved(deltas: Mapping[Place, int]) -> Iterator[tuple[str, int]]:

@@ -170,11 +170,11 @@ class Exported:
         if work.usage is not None and work.monetization is not None:
             usage = self._usage.take(work.usage.event, work.usage_line) or b""
             monetization = self._monetization.take(work.monetization.event, work.monetization_line) or b""
-        updates = [
-            line
-            for one, must_be in zip(work.updates, work.update_lines, strict=True)
-            if (line := self._updates.take(one.update, must_be)) is not None
-        ]
+        updates: list[bytes] = []
+        for one, must_be in zip(work.updates, work.update_lines, strict=True):
+            line = self._updates.take(one.update, must_be)
+            if line is not None:
+                updates.append(line)
         return Rows(self._transaction(work.record.id) if work.moves else None, usage, monetization, tuple(updates))
 
     def _transaction(self, id: str) -> Transaction | None:
