@@ -109,6 +109,8 @@ class _Auditing:
         self.worlds: dict[str, World] = {}
         self.posted: dict[str, Posted] = {}
         self.orders = Orders()
+        self.active = ""
+        """The policy that the journal has named last; older journals name none."""
         self.parked = {row.record: row for row in given.parked}
         self.chain = Chain(given.segments, given.form_of, found)
         self.records = self.rows = self.pending = 0
@@ -174,6 +176,10 @@ class _Auditing:
         except UNREADABLE as fault:
             work.wrong("LED10", f"cannot be understood: {type(fault).__name__} {str(fault)[:160]}")
             work.is_told = False
+        self.active = record.policy or self.active
+        if work.digest is not None and self.active and work.digest != self.active:
+            what = f"is by the policy {work.digest[:80]}, while the journal names {self.active[:80]}"
+            work.wrong("LED12", what, "differs")
         policies = self.given.policies
         if policies is not None and work.digest is not None and work.digest not in policies:
             work.wrong("LED12", f"is by the policy {work.digest[:80]}, which is not kept", "missing")
