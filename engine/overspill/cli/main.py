@@ -38,6 +38,7 @@ _COMMANDS = {
     "sweep": "operate",
     "serve": "serve",
     "keys": "keys",
+    "doctor": "doctor",
     "worker": "worker",
     "relay": "streaming",
     "explain": "audit",
