@@ -142,7 +142,7 @@ class _Auditing:
         world, posted = self.worlds[tenant], self.posted[tenant]
         work = self._work(world, told)
         if self.given.snapshots is not None:
-            self.given.snapshots.behind(record, world, self.found)
+            self.given.snapshots.behind(record, self.worlds, self.found)
         if record.seq > self.given.settled_through:
             if work.moves or work.usage is not None or work.updates:
                 self._wait(record)

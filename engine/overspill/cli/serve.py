@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ GRACE_SECONDS = 30
 @click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
 @click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
+@click.option("--settle/--no-settle", default=True, show_default=True, help="Settle here, or leave it to a worker.")
 @policy_option
 def serve(
     db: str | None,
@@ -63,6 +65,7 @@ def serve(
     at_once: int,
     total: int,
     holds: int,
+    settle: bool,
     policy: str,
 ) -> int:
     """Serve decisions over HTTP.
@@ -83,7 +86,7 @@ def serve(
 
     limits = Limits(at_once=at_once, total=total, holds=holds)
     tokens = None if issuers is None else _tokens(issuers)
-    with _listening(host, port) as listener, _service(db or DEV_DB, policy, limits, tokens) as service:
+    with _listening(host, port) as listener, _service(db or DEV_DB, policy, settle, limits, tokens) as service:
         if dev:
             _prepare(service)
         run(service, listener, (Lines(log == "calls"), *_spans()))
@@ -137,10 +140,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, policy: str, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
+def _service(db: str, policy: str, settle: bool, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
     from overspill.serve.service import Service
 
-    with Engine.open(policy, db=db) as engine, contextlib.closing(opened_registry(db)) as registry:
+    with Engine.open(policy, db=db, settle=settle) as engine, contextlib.closing(opened_registry(db)) as registry:
         service = Service(engine, registry, limits=limits, tokens=tokens)
         try:
             yield service
@@ -174,6 +177,8 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
         backlog=BACKLOG,
     )
     listener.listen(BACKLOG)  # whoever connects before the loop runs waits for it
+    gc.collect()
+    gc.freeze()  # what is there by now stays, and need not be looked at again and again
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     Quietly(config).run(sockets=[listener])
