@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from overspill.ports.store import StoredPolicy
+    from overspill.records.available import Available
     from overspill.records.statement import Statement
     from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
@@ -328,6 +329,15 @@ class Engine(Operations):
             return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
 
         return Status(self._combiner.exclusively(read))
+
+    def available(self, request: Request) -> Available:
+        """How much the request could be granted now, whatever it will measure: its meters may be left out. Nothing is recorded."""
+        from overspill.step.available import available  # for those who look
+
+        expect(request, Request, "/request")
+        return self._combiner.exclusively(
+            lambda: available(self.policies, self._combiner.aside(), self._tenant, request)
+        )
 
     def statement(self, account: Mapping[str, str], *, since: str | None = None, as_of: str | None = None) -> Statement:
         """What the account's pools had at `since` (RFC 3339; None: the beginning), every entry with its decision, and what they
