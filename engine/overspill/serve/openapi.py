@@ -16,6 +16,7 @@ from overspill.words.codec import Struct, json_bytes
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
     401: "There is no credential, or it is not good.",
@@ -46,7 +47,9 @@ def document(operations: Sequence[Operation] = OPERATIONS, version: str = "") ->
     schemas: dict[object, Any] = dict(zip([Problem, *shapes], refs, strict=True))
     paths: dict[str, Object] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+        described = paths.setdefault(operation.path.replace(":path}", "}"), {})
+        for method in METHODS if operation.method == "ANY" else (operation.method,):
+            described[method.lower()] = _operation(operation, schemas, method)
     used = {operation.tag for operation in operations}
     return {
         "openapi": "3.1.0",
@@ -89,9 +92,9 @@ def _schema(shape: type[Struct] | Schema, schemas: Mapping[object, Any]) -> Any:
     return shape
 
 
-def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
+def _operation(operation: Operation, schemas: Mapping[object, Any], method: str) -> Object:
     found: Object = {
-        "operationId": operation.id,
+        "operationId": operation.id if method == operation.method else f"{operation.id}_{method.lower()}",
         "tags": [operation.tag],
         "summary": operation.summary,
         "parameters": list(_parameters(operation)),
@@ -112,10 +115,11 @@ def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
 
 
 def _parameters(operation: Operation) -> Iterator[Object]:
-    for name in re.findall(r"{(\w+)}", operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": IDENTIFIER}
+    for name, any_path in re.findall(r"{(\w+)(:path)?}", operation.path):
+        schema: Object = {"type": "string"} if any_path else dict(IDENTIFIER)
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     for one in operation.query:
-        schema: Object = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
+        schema = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
         yield {"name": one.name, "in": "query", "description": one.about, "schema": schema}
     if operation.keyed != "never":
         about = "Your own key for this change: the same again, with the same body, changes nothing more and answers the same."
@@ -141,7 +145,7 @@ def statuses(operation: Operation) -> list[int]:
         found |= {409, 413, 422}
     if "{" in operation.path:
         found |= {404, 422}
-    return sorted(found - set(operation.answers))
+    return sorted(found - {*operation.answers, *operation.as_400})
 
 
 def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:
