@@ -32,6 +32,7 @@ COMMON = {
 TAGS = {
     "Decisions": "How much is allowed, and from where.",
     "Holds": "What was reserved, and what becomes of it.",
+    "AuthZEN": "The same decisions, as the Authorization API 1.0 of OpenID AuthZEN asks for them.",
     "Accounts": "What accounts have, and what changes it.",
     "Lots": "What was granted, and leaves otherwise than by use.",
     "Purchases": "What is to be paid for a top-up.",

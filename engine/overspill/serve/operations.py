@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, decisions, health, policies
+from overspill.serve import accounts, authzen, decisions, health, policies
 from overspill.serve.call import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *decisions.OPERATIONS,
+    *authzen.OPERATIONS,
     *accounts.OPERATIONS,
     *policies.OPERATIONS,
     *health.OPERATIONS,

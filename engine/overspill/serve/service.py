@@ -29,10 +29,14 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Service:
-    """What operations work with. Closing it ends none of its parts but what it opened itself."""
+    """What operations work with. Closing it ends none of its parts but what it opened itself. `url` is where callers find it,
+    where that is known."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, url: str | None = None
+    ) -> None:
         self.engine, self.registry = engine, registry
+        self.url = url
         self.limits = limits or Limits()
         self.keys = Keys(registry, engine.now)
         self._engines: dict[str, Engine] = {}
