@@ -262,7 +262,7 @@ WRONG_BATCHES: dict[str, tuple[Any, int, str | None]] = {
     ),
     "options that are text": ({"evaluations": [{}], "options": "all"}, 400, "#/options"),
     "evaluations that are none": ({**said(ALICE, READ, ONE), "evaluations": {}}, 400, "#/evaluations"),
-    "too many": ({**said(ALICE, READ, ONE), "evaluations": [{}] * 6}, 413, "#/evaluations"),
+    "too many": ({**said(ALICE, READ, ONE), "evaluations": [{}] * 6}, 400, "#/evaluations"),
 }
 
 

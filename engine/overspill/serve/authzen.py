@@ -15,7 +15,6 @@ from starlette.concurrency import run_in_threadpool
 
 from overspill.plan.plan import Plan
 from overspill.records.answers import Decision
-from overspill.runtime.engine import Engine
 from overspill.serve.authzen_answers import AS_400, evaluation_of, failed
 from overspill.serve.authzen_mapping import Asked, asked, placed
 from overspill.serve.authzen_metadata import METADATA
@@ -28,6 +27,7 @@ from overspill.serve.authzen_shapes import (
     Semantic,
 )
 from overspill.serve.call import Call, Operation, Reply
+from overspill.serve.deciding import all_decided, decided
 from overspill.serve.problems import told
 from overspill.serve.reading import HELP, object_from, shaped
 from overspill.words.codec import json_bytes
@@ -58,7 +58,7 @@ async def evaluations(call: Call) -> Reply:
     defaults = shaped(value, EvaluationsBody)
     if len(items) > most:
         what = f"a batch has {most} evaluations at most, this one {len(items)}"
-        raise Failure("too_large", what, help="send several batches", pointer="/evaluations")
+        raise Failure("batch_too_long", what, help="send several batches", pointer="/evaluations")
     if call.key:
         help = "leave the header out: `context.overspill.id` of each evaluation is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
@@ -70,20 +70,10 @@ async def _one(call: Call, value: dict[str, Any]) -> Evaluation:
     plan = call.engine.policies.active().plan
     one = asked(plan, shaped(value, EvaluationBody), call.key)
     try:
-        decision = await _decide(call.engine, one)
+        decision = await decided(call, one.mode, one.request)
     except Failure as failure:
         raise placed(failure, one.places) from None
     return evaluation_of(decision, one.mode, plan)
-
-
-async def _decide(engine: Engine, one: Asked) -> Decision:
-    match one.mode:
-        case "preview":
-            return await engine.apreview(one.request)
-        case "consume":
-            return await engine.adecide(one.request)
-        case "reserve":
-            return await engine.areserve(one.request)
 
 
 # ---- many
@@ -95,30 +85,38 @@ def _many(call: Call, items: list[Any], defaults: dict[str, Any], stop: bool | N
     read = [_read(plan, item, defaults) for item in items]
     found: list[Evaluation] = []
     if stop is None:
-        for mode, group in groupby(read, key=lambda one: one.mode if isinstance(one, Asked) else ""):
-            found += _all_of(call, plan, mode, list(group))
+        for _, group in groupby(read, key=lambda one: one.mode if isinstance(one, Asked) else ""):
+            found += _all_of(call, plan, list(group))
         return found
     for one in read:
-        found += _all_of(call, plan, one.mode if isinstance(one, Asked) else "", [one])
+        found += _all_of(call, plan, [one])
         if found[-1].decision is stop:
             break
     return found
 
 
-def _all_of(call: Call, plan: Plan, mode: str, group: list[Asked | Failure]) -> Iterator[Evaluation]:
+def _all_of(call: Call, plan: Plan, group: list[Asked | Failure]) -> Iterator[Evaluation]:
     """Those that are asked in one way, together."""
-    requests = [one.request for one in group if isinstance(one, Asked)]
-    engine = call.engine
-    all_of = {"preview": engine.preview_all, "consume": engine.decide_all, "reserve": engine.reserve_all}
-    decided = iter(all_of[mode](requests) if requests else ())
+    one_way = [one for one in group if isinstance(one, Asked)]
+    done = iter(_decisions(call, one_way) if one_way else ())
     for one in group:
-        done = one if isinstance(one, Failure) else next(decided)
-        if isinstance(done, Failure):
-            places = one.places if isinstance(one, Asked) else {}
-            yield failed(placed(told(done, call.request_id), places))
-        else:
+        result = one if isinstance(one, Failure) else next(done)
+        if isinstance(result, Decision):
             assert isinstance(one, Asked)
-            yield evaluation_of(done, one.mode, plan)
+            yield evaluation_of(result, one.mode, plan)
+        else:
+            places = one.places if isinstance(one, Asked) else {}
+            yield failed(placed(told(result, call.request_id), places))
+
+
+def _decisions(call: Call, group: list[Asked]) -> list[Decision | Failure]:
+    mode = group[0].mode
+    try:
+        if mode == "reserve":
+            call.service.holds.expect_room(call.caller.tenant, len(group), call.engine.now())
+    except Failure as failure:
+        return [failure] * len(group)
+    return all_decided(call, mode, [one.request for one in group])
 
 
 def _read(plan: Plan, item: Any, defaults: dict[str, Any]) -> Asked | Failure:

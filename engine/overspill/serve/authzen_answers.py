@@ -16,7 +16,6 @@ from overspill.serve.authzen_shapes import (
     GrantPart,
     GrantTold,
     HoldTold,
-    Mode,
     Obligation,
     OfferTold,
     PolicyTold,
@@ -24,6 +23,7 @@ from overspill.serve.authzen_shapes import (
     ReasonUser,
     TraceTold,
 )
+from overspill.serve.deciding import Mode
 from overspill.serve.problems import status_of
 from overspill.words.failures import Failure
 

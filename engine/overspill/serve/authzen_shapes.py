@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from msgspec import field
 
+from overspill.serve.deciding import Mode
 from overspill.words.codec import Struct
 from overspill.words.initiators import DEFAULT_INITIATOR
 
 Properties = dict[str, Any]
-Mode = Literal["preview", "consume", "reserve"]
 Semantic = Literal["execute_all", "deny_on_first_deny", "permit_on_first_permit"]
 OVERSPILL = "overspill"
 """The key of what is this product's own, in a request's `context` and in an action's `properties`."""

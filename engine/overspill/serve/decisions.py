@@ -14,6 +14,7 @@ from overspill.records.wire import meter_of, request_from_value
 from overspill.runtime.explanations import Explained
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
 from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
+from overspill.serve.deciding import Mode, all_decided, decided
 from overspill.serve.problems import problem_bytes
 from overspill.serve.rate_limits import rate_limits
 from overspill.serve.reading import object_from, shaped
@@ -39,12 +40,7 @@ async def decide(call: Call) -> Reply:
     if "requests" in value:
         return await _many(call, mode, value)
     request = request_from_value(_keyed(value, mode, call.key))
-    if mode == "consume":
-        decision = await call.engine.adecide(request)
-    elif mode == "reserve":
-        decision = await call.engine.areserve(request)
-    else:
-        decision = await call.engine.apreview(request)
+    decision = await decided(call, mode, request)
     headers = rate_limits(decision.json, call.engine.now())
     return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
 
@@ -63,7 +59,7 @@ def _keyed(value: dict[str, Any], mode: str, key: str) -> dict[str, Any]:
     return value
 
 
-async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
+async def _many(call: Call, mode: Mode, value: dict[str, Any]) -> Reply:
     requests, most = value.pop("requests"), call.service.limits.batch
     if value:
         key = next(iter(value))
@@ -75,14 +71,16 @@ async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
         )
     if len(requests) > most:
         what = f"a batch has {most} requests at most, this one {len(requests)}"
-        raise Failure("too_large", what, help="send several batches", pointer="/requests")
+        raise Failure("batch_too_long", what, help="send several batches", pointer="/requests")
     if call.key:
         help = "leave the header out: the `id` of each request is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
+    if mode == "reserve":
+        call.service.holds.expect_room(call.caller.tenant, len(requests), call.engine.now())
     return Reply(await run_in_threadpool(_decided, call, mode, requests))
 
 
-def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
+def _decided(call: Call, mode: Mode, values: list[Any]) -> bytes:
     """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
     read: list[Request | Failure] = []
     for index, value in enumerate(values):
@@ -91,10 +89,8 @@ def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
         except Failure as failure:
             failure.pointer = f"/requests/{index}{failure.pointer or ''}"
             read.append(failure)
-    engine = call.engine
-    all_of = {"consume": engine.decide_all, "reserve": engine.reserve_all, "preview": engine.preview_all}[mode]
-    decided = iter(all_of([one for one in read if isinstance(one, Request)]))
-    results = [one if isinstance(one, Failure) else next(decided) for one in read]
+    done = iter(all_decided(call, mode, [one for one in read if isinstance(one, Request)]))
+    results = [one if isinstance(one, Failure) else next(done) for one in read]
     return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
 
 
@@ -108,6 +104,8 @@ def capture(call: Call) -> Reply:
     asked = shaped(object_from(call.body), CaptureBody)
     meters = {name: meter_of(name, meter) for name, meter in asked.meters.items()}
     done = call.engine.capture(call.path["hold"], meters, id=call.key, final=asked.final)
+    if asked.final:
+        call.service.holds.closed(call.caller.tenant, call.path["hold"])
     return receipt(done.json, done.replayed)
 
 
@@ -118,6 +116,7 @@ def extend(call: Call) -> Reply:
 
 def release(call: Call) -> Reply:
     done = call.engine.release(call.path["hold"], id=call.key)
+    call.service.holds.closed(call.caller.tenant, call.path["hold"])
     return receipt(done.json, done.replayed)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from msgspec.json import schema_components
 
 from overspill.serve.call import Call, Operation, Reply, Schema
-from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, Problem
 from overspill.words.codec import Struct, json_bytes
 
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+KIND = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}
+KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
     401: "There is no credential, or it is not good.",
@@ -41,7 +42,7 @@ TAGS = {
 }
 
 
-def document(operations: Sequence[Operation] = OPERATIONS, version: str = "") -> Object:
+def document(operations: Sequence[Operation], version: str) -> Object:
     """The whole description."""
     shapes = list(_shapes(operations))
     refs, components = schema_components([Problem, *shapes], ref_template=REF)
@@ -117,7 +118,7 @@ def _operation(operation: Operation, schemas: Mapping[object, Any], method: str)
 
 def _parameters(operation: Operation) -> Iterator[Object]:
     for name, any_path in re.findall(r"{(\w+)(:path)?}", operation.path):
-        schema: Object = {"type": "string"} if any_path else dict(IDENTIFIER)
+        schema: Object = {"type": "string"} if any_path else dict(KIND if name == "kind" else IDENTIFIER)
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     for one in operation.query:
         schema = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
@@ -131,7 +132,7 @@ def _parameters(operation: Operation) -> Iterator[Object]:
             "in": "header",
             "required": operation.keyed == "always",
             "description": about,
-            "schema": IDENTIFIER,
+            "schema": KEY,
         }
 
 
