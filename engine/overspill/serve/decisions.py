@@ -41,7 +41,7 @@ async def decide(call: Call) -> Reply:
         return await _many(call, mode, value)
     request = request_from_value(_keyed(value, mode, call.key))
     decision = await decided(call, mode, request)
-    headers = rate_limits(decision.json, call.engine.now())
+    headers = rate_limits(decision.json, call.engine.now(), call.engine.policies.active().plan)
     return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, authzen, decisions, health, policies
+from overspill.serve import accounts, authzen, decisions, envoy, health, policies
 from overspill.serve.call import Operation
 from overspill.serve.observing import Metrics, metered
 from overspill.serve.openapi import described
@@ -10,6 +10,7 @@ from overspill.serve.openapi import described
 OPERATIONS: tuple[Operation, ...] = (
     *decisions.OPERATIONS,
     *authzen.OPERATIONS,
+    *envoy.OPERATIONS,
     *accounts.OPERATIONS,
     *policies.OPERATIONS,
     *health.OPERATIONS,
