@@ -40,6 +40,7 @@ NOTHING = "0"
 
 
 def search(call: Call) -> Reply:
+    """What may be done, in the order of names; what cannot be decided stands beside it."""
     body = shaped(object_from(call.body, fractions=True), ActionSearchBody)
     limit, after = _page(body)
     context = _looking(body.context)
