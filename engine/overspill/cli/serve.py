@@ -198,6 +198,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=1024,
     )
+    listener.listen(config.backlog)  # who reads the line below may call at once
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     uvicorn.Server(config).run(sockets=[listener])
