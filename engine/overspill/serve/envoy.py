@@ -103,7 +103,7 @@ OPERATIONS = (
         tag="Gateways",
         summary="Decide a call that Envoy asks about (`ext_authz`, HTTP)",
         about=(
-            "Which account, fields and meters a call has say the rules of the gateway's file. 200 lets it through; 429, 402 and "
+            "Every method is taken, and every path. Which account, fields and meters a call has say the rules of the gateway's file. 200 lets it through; 429, 402 and "
             "403 deny it, for a while, until something is bought, or at all."
         ),
         scope="decide",

@@ -15,7 +15,6 @@ from overspill.words.codec import Struct, json_bytes
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 KIND = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}
 KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
 COMMON = {
@@ -52,9 +51,8 @@ def document(operations: Sequence[Operation], version: str) -> Object:
     schemas: dict[object, Any] = dict(zip([Problem, *shapes], refs, strict=True))
     paths: dict[str, Object] = {}
     for operation in operations:
-        described = paths.setdefault(operation.path.replace(":path}", "}"), {})
-        for method in METHODS if operation.method == "ANY" else (operation.method,):
-            described[method.lower()] = _operation(operation, schemas, method)
+        method = "post" if operation.method == "ANY" else operation.method.lower()
+        paths.setdefault(operation.path.replace(":path}", "}"), {})[method] = _operation(operation, schemas)
     used = {operation.tag for operation in operations}
     return {
         "openapi": "3.1.0",
@@ -97,9 +95,9 @@ def _schema(shape: type[Struct] | Schema, schemas: Mapping[object, Any]) -> Any:
     return shape
 
 
-def _operation(operation: Operation, schemas: Mapping[object, Any], method: str) -> Object:
+def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
     found: Object = {
-        "operationId": operation.id if method == operation.method else f"{operation.id}_{method.lower()}",
+        "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         "parameters": list(_parameters(operation)),
@@ -107,6 +105,8 @@ def _operation(operation: Operation, schemas: Mapping[object, Any], method: str)
     }
     if operation.about:
         found["description"] = operation.about
+    if operation.method == "ANY":
+        found["x-methods"] = "any"
     if operation.scope is None:
         found["security"] = []
     else:
