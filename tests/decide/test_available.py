@@ -63,12 +63,15 @@ def test_all_of_it_is_granted_and_no_more() -> None:
 BARE = _waterfall("draw all;").replace(", add_money", "")
 GIFT = "pool gift { per user; unit credits; }"
 ERRS = f"{GIFT}{_waterfall('draw money;', 'draw gift when 1 / (size(request.kind) - 1) > 0;')}"
+GIFT_OF_40 = "entitlement gift { per user; unit credits; up to 40 credits per calendar day in UTC; }"
 LAYERS: list[tuple[tuple[str, ...], str, str | None]] = [
     ((POOL, _waterfall("draw money;")), "100", None),
     ((POOL, _waterfall("draw money;", "deny never_today when true;")), "0", "never_today"),
     ((POOL, _cap("30 credits"), _waterfall("draw money within seat;")), "30", None),
     (("entitlement all { per user; unit credits; unlimited; }", BARE), "unlimited", None),
     ((POOL, ERRS), "100", "gift"),
+    ((POOL, GIFT_OF_40, _waterfall("draw money;", "draw gift;")), "140", None),
+    ((POOL, GIFT_OF_40, _waterfall("draw money;", "draw gift;", "fill whole;")), "100", None),
 ]
 
 

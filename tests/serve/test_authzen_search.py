@@ -153,7 +153,8 @@ def test_where_nothing_is_left_nothing_is_found(shipped: Served) -> None:
 
 def test_searching_uses_nothing_whatever_it_says(shipped: Served) -> None:
     before = len(list(shipped.engine.records()))
-    _search(shipped, USER, MODEL, context={"generations": 1, "overspill": {"mode": "consume", "id": "r1"}})
+    for own in ({"mode": "consume", "id": "r1"}, {"mode": "reserve"}):
+        assert _names(_search(shipped, USER, MODEL, context={"generations": 1, "overspill": own})) == ["codex", "sora"]
     assert len(list(shipped.engine.records())) == before
 
 
