@@ -3,7 +3,9 @@
 A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
 folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL,
 one that speaks of `OVERSPILL_NATS_URL` a NATS server. A command with `2> FILE &` goes on beside the others, from when its file says
-that it serves, on a port that is free in the place of the one that is shown.
+that it serves, on a port that is free in the place of the one that is shown. Before
+the first block that speaks of `$OVERSPILL_URL` a service is started
+in that folder, as `overspill serve --dev` does it, with the folder's `gateway.yaml` where there is one.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from support.service_processes import process
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = (ROOT / "docs" / "rules.md", ROOT / "docs" / "api.md")
@@ -90,6 +95,15 @@ class Beside:
             process.wait()
 
 
+def _served(folder: Path, stack: ExitStack) -> dict[str, str]:
+    """A service for whoever tries things, and the key that it printed."""
+    rules = folder / "gateway.yaml"
+    options = ("--gateway", str(rules)) if rules.exists() else ()
+    one = stack.enter_context(process(str(folder / "dev.db"), "--dev", *options))
+    [key] = [line.split(": ", 1)[1].strip() for line in one.told if line.startswith("the key")]
+    return {"OVERSPILL_URL": f"http://127.0.0.1:{one.port}", "OVERSPILL_KEY": key}
+
+
 def _ran(command: str, shown: str, folder: Path, environment: dict[str, str], beside: Beside) -> bool:
     """Whether the command was run; it must succeed and print what is shown."""
     if command.startswith(INSTALLS):
@@ -115,13 +129,17 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
         environment["OVERSPILL_NATS_URL"] = request.getfixturevalue("nats").url()
     ran, beside = 0, Beside(tmp_path)
     request.addfinalizer(beside.kill)
-    for block in blocks_of(page):
-        if block.file:
-            path = tmp_path / block.file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, "utf-8")
-        elif block.kind == "console":
-            ran += sum(_ran(command, shown, tmp_path, environment, beside) for command, shown in _commands(block.text))
+    with ExitStack() as stack:
+        for block in blocks_of(page):
+            if block.file:
+                path = tmp_path / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, "utf-8")
+            elif block.kind == "console":
+                if "$OVERSPILL_URL" in block.text and "OVERSPILL_URL" not in environment:
+                    environment |= _served(tmp_path, stack)
+                commands = _commands(block.text)
+                ran += sum(_ran(command, shown, tmp_path, environment, beside) for command, shown in commands)
     beside.stop()
     assert ran >= (10 if page == ROOT / "README.md" else 1)
 

@@ -20,6 +20,7 @@ from overspill.words.failures import Failure
 
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
+    from overspill.serve.gateway import Gateway
     from overspill.serve.observing import Seen
     from overspill.serve.service import Limits, Service
 
@@ -43,6 +44,8 @@ GRACE_SECONDS = 30
     "--dev", is_flag=True, help=f"Try it: {DEV_DB} with the demo's account, and a key that may do everything."
 )
 @click.option("--issuers", type=click.Path(), help="A JSON file of the issuers whose tokens are good here.")
+@click.option("--url", help="Where callers find it (https://…), for the metadata of AuthZEN.")
+@click.option("--gateway", type=click.Path(), help="A YAML file of what the calls are that a gateway asks about.")
 @click.option(
     "--log",
     type=click.Choice(["changes", "calls"]),
@@ -61,6 +64,8 @@ def serve(
     port: int,
     dev: bool,
     issuers: str | None,
+    url: str | None,
+    gateway: str | None,
     log: str,
     at_once: int,
     total: int,
@@ -86,7 +91,9 @@ def serve(
 
     limits = Limits(at_once=at_once, total=total, holds=holds)
     tokens = None if issuers is None else _tokens(issuers)
+    rules = None if gateway is None else _gateway(gateway)
     with _listening(host, port) as listener, _service(db or DEV_DB, policy, settle, limits, tokens) as service:
+        _place(service, url, rules)
         if dev:
             _prepare(service)
         run(service, listener, (Lines(log == "calls"), *_spans()))
@@ -99,11 +106,31 @@ def serve(
 def _tokens(path: str) -> Tokens:
     from overspill.serve.tokens import tokens_from
 
+    return tokens_from(_read(path), path)
+
+
+def _gateway(path: str) -> Gateway:
+    from overspill.serve.gateway_file import gateway_from
+
+    return gateway_from(_read(path), path)
+
+
+def _read(path: str) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise Failure("unreadable", f"{path}: {error.strerror}", help="check its name and its permissions") from None
-    return tokens_from(data, path)
+
+
+def _place(service: Service, url: str | None, gateway: Gateway | None) -> None:
+    """Where it is found, and by which gateway's rules. Raises Failure for rules that the policy does not understand."""
+    from overspill.serve.authzen_metadata import checked_url
+
+    if url is not None:
+        service.url = checked_url(url)
+    if gateway is not None:
+        gateway.check(service.engine.policies.active().plan)
+        service.gateway = gateway
 
 
 def _spans() -> tuple[Seen, ...]:
