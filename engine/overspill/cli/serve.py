@@ -30,6 +30,8 @@ NEEDED = ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvlo
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where spans go (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
 BACKLOG = 1024
+KEEP_SECONDS = 75
+"""So long a connection that says nothing is kept for its next call."""
 GRACE_SECONDS = 30
 """So long calls that are under way may take when it is told to stop."""
 
@@ -200,6 +202,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,
     )

@@ -15,7 +15,7 @@ from overspill.runtime.explanations import Explained
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
 from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
 from overspill.serve.deciding import Mode, all_decided, decided
-from overspill.serve.problems import problem_bytes
+from overspill.serve.problems import problem_bytes, told
 from overspill.serve.rate_limits import rate_limits
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.receipts import CaptureReceipt, ExtendReceipt, ReleaseReceipt, ReversalReceipt
@@ -96,7 +96,7 @@ def _decided(call: Call, mode: Mode, values: list[Any]) -> bytes:
 
 def _result(one: Decision | Failure, request_id: str) -> bytes:
     if isinstance(one, Failure):
-        return b'{"problem":%b}' % problem_bytes(one, request_id)
+        return b'{"problem":%b}' % problem_bytes(told(one, request_id), request_id)
     return b'{"decision":%b,"replayed":%b}' % (one.json, b"true" if one.replayed else b"false")
 
 
