@@ -78,21 +78,21 @@ class Beside:
 
     def start(self, shell: str, file: str, environment: dict[str, str]) -> None:
         log = self._folder / file
-        process = subprocess.Popen(f"exec {shell}", shell=True, cwd=self._folder, env=environment)
-        self._running.append(process)
+        one = subprocess.Popen(f"exec {shell}", shell=True, cwd=self._folder, env=environment)
+        self._running.append(one)
         while "serving on" not in (log.read_text() if log.exists() else ""):
-            assert process.poll() is None, log.read_text()
+            assert one.poll() is None, log.read_text()
 
     def stop(self) -> None:
-        for process in self._running:
-            process.terminate()
-            assert process.wait(60) == 0
+        for one in self._running:
+            one.terminate()
+            assert one.wait(60) == 0
 
     def kill(self) -> None:
         """What a test that failed has left."""
-        for process in self._running:
-            process.kill()
-            process.wait()
+        for one in self._running:
+            one.kill()
+            one.wait()
 
 
 def _served(folder: Path, stack: ExitStack) -> dict[str, str]:
