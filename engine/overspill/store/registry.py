@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from overspill.ports.registry import AdminEntry, ApiKey
 from overspill.store import sqlite_schema
+from overspill.store.hooks import SqlHooks
 from overspill.store.opened import is_url
 from overspill.words.failures import StoreFailure
 
@@ -27,6 +28,7 @@ class SqlRegistry:
 
     def __init__(self, run: Run, close: Callable[[], None]) -> None:
         self._run, self._close = run, close
+        self.hooks = SqlHooks(run)
 
     def put_key(self, key: ApiKey) -> None:
         values = (
