@@ -6,7 +6,7 @@ A place is (the last record that was told of, the last posting). What lies betwe
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from overspill.events.cloud_event import ACTIVATED, PREFIX, SETTLED, CloudEvent, source_of
@@ -15,9 +15,11 @@ from overspill.events.from_posting import settled
 from overspill.events.from_record import Named, Telling, Wanted, activations_of, events_of, may_tell
 from overspill.ports.store import Store
 from overspill.records.journal import Record, Segment, answered, intact, records_of, stored_records
+from overspill.runtime.alarms import alarm
 from overspill.store.identity import journal_id
 from overspill.store.moments import first_at
 from overspill.words.codec import json_bytes
+from overspill.words.failures import StoreFailure
 from overspill.words.ids import id_number
 from overspill.words.instants import DAY
 
@@ -54,8 +56,8 @@ class Told(NamedTuple):
 class Journal:
     """Of one opened store, used by one thread."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, alarm: Callable[..., None] = alarm) -> None:
+        self._store, self._alarm = store, alarm
         self._id: str | None = None
         self._read: OrderedDict[int, list[Record]] = OrderedDict()
         self._reservations: OrderedDict[str, int] = OrderedDict()
@@ -74,7 +76,7 @@ class Journal:
         record = place.record
         for one in self._records(place.record):
             record = one.seq
-            events += [_outgoing(event) for event in self._told(one, tenant, wanted, source)]
+            events += self._told(one, tenant, wanted, source)
             if len(events) >= most or record - place.record >= RECORDS_MAX:
                 break
         posting = place.posting
@@ -86,7 +88,17 @@ class Journal:
                     break
         return Told(events, Place(record, posting))
 
-    def _told(self, record: Record, tenant: str, wanted: Wanted, source: str) -> Iterator[CloudEvent]:
+    def _told(self, record: Record, tenant: str, wanted: Wanted, source: str) -> list[Outgoing]:
+        """A record that cannot be told stops no other: that it was not told is said to whoever runs the service."""
+        try:
+            return [_outgoing(event) for event in self._events(record, tenant, wanted, source)]
+        except StoreFailure:
+            raise
+        except Exception as error:
+            self._alarm("record_not_told", record=record.id, tenant=tenant, error=type(error).__name__)
+            return []
+
+    def _events(self, record: Record, tenant: str, wanted: Wanted, source: str) -> Iterator[CloudEvent]:
         if record.policy and ACTIVATED in wanted.types:
             yield from activations_of(record, source, self)
         if record.key[0] == tenant and may_tell(record, wanted):

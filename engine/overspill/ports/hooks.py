@@ -98,7 +98,8 @@ class Hooks(Protocol):
         """Others need not wait for the end of this runner's claims."""
 
     def advance(self, hook: Hook) -> bool:
-        """Keeps how far it was told and how it is doing; False, and nothing, where another runner has claimed it."""
+        """Keeps how far it was told and how it is doing; False, and nothing, where another runner has claimed it, or has told
+        more."""
         ...
 
     def due(self, now: int) -> Sequence[str]:

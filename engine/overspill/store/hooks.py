@@ -81,9 +81,12 @@ class SqlHooks:
     def advance(self, hook: Hook) -> bool:
         done = self._run(
             "UPDATE hooks SET through = ?, posted_through = ?, failing_since = ?, paused_until = ?"
-            " WHERE id = ? AND claimed_by = ? RETURNING id",
-            (hook.through, hook.posted_through, hook.failing_since, hook.paused_until, hook.id, hook.claimed_by),
-        )
+            " WHERE id = ? AND claimed_by = ? AND through <= ? AND posted_through <= ? RETURNING id",
+            (
+                hook.through, hook.posted_through, hook.failing_since, hook.paused_until,
+                hook.id, hook.claimed_by, hook.through, hook.posted_through,
+            ),
+        )  # fmt: skip
         return bool(done)
 
     def due(self, now: int) -> Sequence[str]:
