@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from book.settled import copied, settled
@@ -58,6 +58,7 @@ def test_they_are_those_of_each_record_by_itself() -> None:
     assert {"decision.made", "account.first_paid_use", "window.threshold_crossed", "top_up.paid"} <= types
 
 
+@settings(max_examples=12)
 @given(st.integers(1, 400))
 def test_they_are_the_same_in_any_portions(most: int) -> None:
     whole = _all(_world(), 10**9)
@@ -65,6 +66,7 @@ def test_they_are_the_same_in_any_portions(most: int) -> None:
     assert len({one.id for one in whole}) == len(whole) > 500
 
 
+@settings(max_examples=12)
 @given(st.data())
 def test_they_are_the_same_from_any_place_on(data: st.DataObject) -> None:
     """As for a runner that has just begun, and knows nothing of what was before."""
