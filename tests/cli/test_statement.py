@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -44,6 +47,29 @@ def test_a_statement_is_lines_or_json(db: str, tmp_path: Path) -> None:
     ]
     schema = json.loads((files("overspill_grammar") / "schemas" / "statement.schema.json").read_text())
     assert problems(told, schema) == []
+
+
+def test_a_statement_as_csv_has_the_entries_of_its_json(db: str, tmp_path: Path) -> None:
+    asked = ("account", "statement", "ana", "--db", db, "--format")
+    told = json.loads(run(*asked, "json", cwd=tmp_path).out)["entries"]
+    command = [sys.executable, "-m", "overspill", *asked, "csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    lines = done.stdout.decode("utf-8").split("\r\n")
+    assert (lines[0], lines[-1], done.stderr) == (
+        "seq,at,effective_at,kind,why,decision,request,hold,pool,of,lot,amount,held,unit,balance,balance_held,pool_settled",
+        "",
+        b"",
+    )
+    assert len(lines) == 2 + len(told) == 5
+    rows = list(csv.DictReader(line + "\r\n" for line in lines[:-1]))
+    assert rows == [{key: "" if cell is None else str(cell) for key, cell in entry.items()} for entry in told]
+
+
+def test_a_statement_without_entries_is_a_header(db: str, tmp_path: Path) -> None:
+    found = run(
+        "account", "statement", "ana", "--db", db, "--as-of", "2020-01-01T00:00:00Z", "--format", "csv", cwd=tmp_path
+    )
+    assert (found.code, found.out.count("\n"), found.out[:7]) == (0, 1, "seq,at,")
 
 
 def test_a_decision_of_a_statement_is_explained(db: str, tmp_path: Path) -> None:

@@ -208,7 +208,9 @@ def _further(engine: Engine, clock: ManualClock) -> None:
     engine.refund({"user": "u_bob"}, "credits", moved["to_lot"], id="f")
     stream = engine.reserve(_request("stream", 20_000))
     assert stream.hold is not None
-    engine.capture(stream.hold.id, {"input_tokens": 90, "cached_input_tokens": 0, "output_tokens": 0}, final=False)
+    engine.capture(
+        stream.hold.id, {"input_tokens": 90, "cached_input_tokens": 0, "output_tokens": 0}, id="1", final=False
+    )
     engine.extend(stream.hold.id, id="e")
     engine.release(stream.hold.id)
     late = engine.reserve(_request("late", 20_000))

@@ -111,7 +111,7 @@ WRONG: dict[str, tuple[Any, str | None, int, str, str | None]] = {
     ),
     "a batch with a key": ({"requests": [{**TURN, "id": "b"}]}, "r1", 400, "invalid_request", None),
     "an empty batch": ({"requests": []}, None, 400, "invalid_request", "#/requests"),
-    "a batch that is too long": ({"requests": [TURN] * 4}, None, 413, "too_large", "#/requests"),
+    "a batch that is too long": ({"requests": [TURN] * 4}, None, 422, "batch_too_long", "#/requests"),
     "something beside a batch": ({"requests": [TURN], "id": "x"}, None, 400, "unknown_key", "#/id"),
     "too many bytes": (b" " * 5000, "r1", 413, "too_large", None),
 }

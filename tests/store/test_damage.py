@@ -2,27 +2,31 @@
 
 Torn writes are cut off at the last whole transaction, and what somebody was told is not among them, or its loss is known. A bit
 of an old record is found by whoever reads the record (a repeated command, a settler) and by whoever reads the chain (a start what
-it folds; `reconcile`, `export` and `db backup` all of it)."""
+it folds; `reconcile`, `export` and `db backup` all of it). One of a state, of a text of answers or of a policy is found by whoever
+needs it."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
-from overspill import Engine, ManualClock, Request
+from overspill import Decision, Engine, ManualClock, Request
 from overspill.cli.main import run
 from overspill.runtime.settler import Settler
 from overspill.store.sqlite import SqliteStore
+from overspill.words.codec import replace
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import instant_from_text
-from store.places import ANA, POLICY, chain
+from store.places import ANA, POLICY, Place, chain
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 LAST = 12
@@ -225,6 +229,115 @@ def test_a_bit_of_an_old_record_is_found_by_whoever_reads_the_chain(
         said = "".join(capsys.readouterr())
         assert "Traceback" not in said
         assert any(word in said for word in ("chain", "hash", "corrupt")), said
+
+
+# ---- a bit of what is read for answers, in a file and on a server
+
+NEW = Request(
+    id="new",
+    account=ANA,
+    fields={"product": "codex", "model": "gpt-5.5"},
+    meters={"input_tokens": 80_000, "cached_input_tokens": 0, "output_tokens": 100},
+)
+ASKED = [replace(NEW, id=f"r{number}") for number in range(8)]
+
+
+def _engine(place: Place) -> Engine:
+    return Engine.open("codex_sora", db=place.db, clock=ManualClock(NOW), settle=False)
+
+
+@pytest.fixture
+def lived(shared: Place) -> Place:
+    """Settled, and closed: its state is a snapshot, its answers are texts and values."""
+    with _engine(shared) as engine:
+        engine.set_attributes(ANA, {"plan": "plus"}, id="signup")
+        engine.grant(ANA, "credits", "50", id="C1")
+        for request in ASKED:
+            engine.decide(request)
+        engine.settle()
+    return shared
+
+
+def _told(place: Place) -> dict[str, str]:
+    """What is answered to what was asked before and to something new, and codes of failures; it changes nothing."""
+
+    def told(ask: Callable[[], Decision]) -> str:
+        try:
+            return ask().json.decode()
+        except StoreFailure as failure:
+            return failure.code
+
+    try:
+        with _engine(place) as engine:
+            again = {request.id: told(partial(engine.decide, request)) for request in ASKED}
+            return {**again, "new": told(partial(engine.preview, NEW))}
+    except StoreFailure as failure:
+        return {"open": failure.code}
+
+
+def _sql(place: Place, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    assert place.db is not None
+    if place.kind == "sqlite":
+        with closing(sqlite3.connect(place.db, isolation_level=None)) as file:
+            return file.execute(statement.replace("%s", "?").replace("overspill.", ""), values).fetchall()
+    with psycopg.connect(place.db, autocommit=True) as server:
+        cursor = server.execute(statement, values)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+# (table, its key, what is otherwise in it, the failure)
+BYTES = [
+    ("segments", "first_seq", "body", "chain_broken"),
+    ("accounts", "key", "state", "corrupt"),
+    ("forms", "id", "body", "missing_form"),
+]
+
+
+@pytest.mark.parametrize(("table", "key", "column", "code"), BYTES)
+def test_of_damaged_bytes_nobody_is_told_anything_else(
+    lived: Place, table: str, key: str, column: str, code: str
+) -> None:
+    chance, expected, seen = Random(37), _told(lived), set()
+    assert code not in expected.values() and len(expected) == len(ASKED) + 1
+    rows = _sql(lived, f"SELECT {key}, {column} FROM overspill.{table} ORDER BY {key}")
+    for number, data in rows * (1 if table == "segments" else 8):
+        at = chance.randrange(len(data))
+        otherwise = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+        change = f"UPDATE overspill.{table} SET {column} = %s WHERE {key} = %s"
+        _sql(lived, change, otherwise, number)
+        told = _told(lived)
+        assert all(answer in (expected.get(id), code) for id, answer in told.items()), (number, at)
+        seen.update(told.values())
+        _sql(lived, change, data, number)
+    assert code in seen
+    assert _told(lived) == expected
+
+
+@pytest.mark.parametrize("change", ["seq = seq - 1", "due_at = due_at + 1", "state = decode('00', 'hex')"])
+def test_a_state_that_was_damaged_is_decided_on_by_nobody(
+    lived: Place, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a book would not show it later: a counter of a window is in none."""
+    expected = _told(lived)
+    assert run(["reconcile", "--db", str(lived.db)]) == 0
+    if lived.kind == "sqlite":
+        change = change.replace("decode('00', 'hex')", "X'00'")
+    _sql(lived, f"UPDATE overspill.accounts SET {change}")
+    assert _told(lived) == {**expected, "new": "corrupt"}
+    capsys.readouterr()
+    assert run(["reconcile", "--db", str(lived.db)]) == 1
+    assert "LED15" in capsys.readouterr().out
+
+
+def test_a_state_that_is_gone_is_missed(lived: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    _sql(lived, "DELETE FROM overspill.accounts")
+    assert run(["reconcile", "--db", str(lived.db)]) == 1
+    assert "default/user/u_ana has no snapshot" in capsys.readouterr().out
+
+
+def test_a_policy_that_cannot_be_read_is_told(lived: Place) -> None:
+    _sql(lived, "UPDATE overspill.policies SET sources = %s", "{")
+    assert _told(lived) == {"open": "changed_policy"}
 
 
 def _named(arguments: list[str], db: Path, out: Path) -> list[str]:

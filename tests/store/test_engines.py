@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request
+from overspill.runtime import combiner
 from overspill.runtime.combiner import Combiner
 from overspill.words.instants import HOUR, MINUTE, instant_from_text
 from store.places import ANA, POLICY, Place
+from store.processes import wait
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 GRANTED = 100
@@ -126,6 +128,25 @@ def test_threads_share_one_engine_and_spend_what_is_there(place: Place) -> None:
     for thread in threads:
         thread.join()
     assert (len(allowed), sum(allowed), _left(engine)) == (160, GRANTED, 0)
+
+
+def test_callers_are_decided_in_the_order_in_which_they_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for more than those who asked before him, however many they are and however few fit into a commit."""
+    monkeypatch.setattr(combiner, "BATCH_MAX", 3)
+    engine = _funded(place)
+    queue, threads = engine._combiner._queue, []
+
+    def all_ask() -> None:
+        for number in range(12):
+            thread = threading.Thread(target=lambda number=number: engine.decide(_request(f"r{number}")))
+            threads.append(thread)
+            thread.start()
+            wait(lambda number=number: len(queue) == number + 1)
+
+    engine._combiner.exclusively(all_ask)
+    for thread in threads:
+        thread.join()
+    assert [record.key[3] for record in engine.records()][-12:] == [f"r{number}" for number in range(12)]
 
 
 def test_ids_stay_known_over_snapshots_of_several_engines(shared: Place) -> None:

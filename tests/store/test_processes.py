@@ -72,6 +72,29 @@ def test_eight_processes_spend_one_pool_to_the_unit(shared: Place) -> None:
     assert checked(shared.db, BUDGET, set(given)) == 5 * each
 
 
+def test_of_those_who_spend_one_pool_without_end_nobody_is_left_out(shared: Place) -> None:
+    """One hot account: each of four processes, which never stop asking, goes on and on."""
+    funded(shared.db, 1_000_000)
+    engines = [start(shared.db, name, "1000000", "unsettled") for name in "abcd"]
+    answered: list[set[str]] = [set() for _ in engines]
+    threads = [
+        threading.Thread(target=lambda engine=engine, into=into: into.update(id for id, _ in lines(engine)))
+        for engine, into in zip(engines, answered, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(4):
+            _more(answered, 10)
+    finally:
+        for engine in engines:
+            engine.kill()
+            engine.wait(60)
+        for thread in threads:
+            thread.join(60)
+    assert checked(shared.db, 1_000_000, set().union(*answered)) >= sum(map(len, answered))
+
+
 def test_a_worker_that_is_killed_at_random_settles_each_record_once(shared: Place) -> None:
     """While an engine decides, and leaves the settling to it."""
     chance = random.Random(20261202)

@@ -331,6 +331,24 @@ def test_a_file_that_its_anchor_does_not_know_is_refused(
     _refused(str(db), code, match)
 
 
+def test_what_a_newer_version_has_written_beside_it_is_refused(tmp_path: Path) -> None:
+    """An anchor, and the manifest of a backup, have versions too."""
+    db, made = tmp_path / "x.db", tmp_path / "b.db"
+    _decided(str(db), 1, 10)
+    assert _cli("db", "backup", "--db", db, "--out", made) == 0
+    manifest = Path(f"{made}.manifest.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "backup": 2, "more": 1}))
+    with pytest.raises(StoreFailure, match="made by a newer version") as failure:
+        restore(made, str(tmp_path / "y.db"), replace=False, at=0)
+    assert (failure.value.code, failure.value.help) == ("newer_version", "upgrade Overspill")
+    assert not (tmp_path / "y.db").exists()
+    anchor = Path(f"{db}-anchor")
+    for version in ("2", "10"):
+        anchor.write_text(f"overspill {version} something else\n")
+        _refused(str(db), "newer_version", "was written by a newer version")
+        assert anchor.read_text() == f"overspill {version} something else\n"
+
+
 def test_an_older_copy_is_accepted_with_what_it_lacks(tmp_path: Path) -> None:
     db = tmp_path / "x.db"
     _decided(str(db), 1, 10)

@@ -12,7 +12,7 @@ from overspill import Engine, Request, StoreFailure
 from overspill.ports.store import Store
 from store.places import ANA, POLICY, segment
 
-PASSING = ("unreachable", "commit_unknown", "busy")
+PASSING = ("unreachable", "commit_unknown", "busy", "disk_full")
 
 
 def decides(db: str, name: str, most: int, settle: bool) -> None:

@@ -32,13 +32,13 @@ def binary() -> Path:
 class Server:
     """A server that runs from the constructor on. Used as a context manager it is gone afterwards.
 
-    `more` is added to its configuration. It syncs every write before it acknowledges it, as docs/streaming.md asks.
+    `more` is added to its configuration, whenever it starts. It syncs every write before it acknowledges it, as docs/streaming.md asks.
     """
 
     def __init__(self, more: str = "", *, jetstream: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="overspill-nats-", dir="/tmp"))
         self.port = -1
-        self._more, self._jetstream = more, jetstream
+        self.more, self._jetstream = more, jetstream
         self._log = self.folder / "log"
         try:
             self.start()
@@ -51,7 +51,7 @@ class Server:
         configuration = self.folder / "nats.conf"
         store = json.dumps(str(self.folder / "store"))
         jetstream = f"jetstream {{ store_dir: {store}, sync_interval: always }}" if self._jetstream else ""
-        configuration.write_text(f'listen: "127.0.0.1:{self.port}"\n{jetstream}\n{self._more}\n')
+        configuration.write_text(f'listen: "127.0.0.1:{self.port}"\n{jetstream}\n{self.more}\n')
         ports = self.folder / "ports"
         shutil.rmtree(ports, ignore_errors=True)
         ports.mkdir()
@@ -67,7 +67,10 @@ class Server:
                     return
             time.sleep(0.02)
         self.kill()
-        raise AssertionError(self._log.read_text("utf-8", "replace")[-2000:])
+        raise AssertionError(self.log()[-2000:])
+
+    def log(self) -> str:
+        return self._log.read_text("utf-8", "replace")
 
     def url(self, secret: str = "") -> str:
         return f"nats://{secret + '@' if secret else ''}127.0.0.1:{self.port}"

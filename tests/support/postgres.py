@@ -56,15 +56,24 @@ def _version(place: Path) -> int:
 
 
 class Server:
-    """A cluster that runs from the constructor on. Used as a context manager it is gone afterwards."""
+    """A cluster that runs from the constructor on. Used as a context manager it is gone afterwards.
 
-    def __init__(self, *settings: str) -> None:
+    Its data, or only its write-ahead log (`wal`), may lie in an empty folder that is named: on a disk of its own.
+    """
+
+    def __init__(
+        self, *settings: str, data: Path | None = None, wal: Path | None = None, wal_megabytes: int = 16
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="overspill-pg-", dir="/tmp"))
         self.settings = settings
+        self._data = data or self.folder / "data"
+        self._options = [f"--wal-segsize={wal_megabytes}", *([f"--waldir={wal}"] if wal else [])]
         self._who: dict[str, Any] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to be root
             nobody = pwd.getpwnam("nobody")
-            os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
+            for folder in (self.folder, data, wal):
+                if folder is not None:
+                    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._bin = self._reachable(binaries())
         self.port = _free_port()
@@ -86,21 +95,21 @@ class Server:
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
         options = ["-U", USER, "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync"]
-        command = [str(self._bin / "initdb"), "-D", str(self.folder / "data"), *options]
+        command = [str(self._bin / "initdb"), "-D", str(self._data), *options, *self._options]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **self._who)
         assert done.returncode == 0, done.stderr
 
     def start(self) -> None:
         """Starts it, waiting for what an earlier one has left to be gone."""
         settings = [part for setting in (*SETTINGS, *self.settings) for part in ("-c", setting)]
-        command = [str(self._bin / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *settings]
+        command = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
         for _ in range(START_SECONDS * 5):
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._who)
             if self._answers():
                 return
             time.sleep(0.2)
-        raise AssertionError(self._log.read_text("utf-8", "replace")[-2000:])
+        raise AssertionError(self.log()[-2000:])
 
     def _answers(self) -> bool:
         """Whether it serves; False as soon as it has ended."""
@@ -123,6 +132,13 @@ class Server:
         name = f"test_{next(_numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} {more}")
         return self.url(name)
+
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() is not None
+
+    def log(self) -> str:
+        return self._log.read_text("utf-8", "replace")
 
     def kill(self) -> None:
         """The postmaster dies as it stands; its children find out and end themselves."""

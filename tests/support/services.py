@@ -9,7 +9,7 @@ from typing import Any
 from overspill import Engine
 from overspill.runtime.clock import ManualClock
 from overspill.serve.app import App
-from overspill.serve.credentials import SCOPES, made_key
+from overspill.serve.credentials import SCOPES, Tokens, made_key
 from overspill.serve.service import Limits, Service
 from overspill.store.registry import opened_registry
 from overspill.words.instants import instant_from_text
@@ -48,10 +48,12 @@ class Caller:
 class Served:
     """`caller` makes a key; `all` may do everything for the tenant `acme`."""
 
-    def __init__(self, engine: Engine, clock: ManualClock, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, clock: ManualClock, limits: Limits | None = None, tokens: Tokens | None = None
+    ) -> None:
         self.engine, self.clock = engine, clock
         self.registry = opened_registry(None)
-        self.service = Service(engine, self.registry, limits=limits)
+        self.service = Service(engine, self.registry, limits=limits, tokens=tokens)
         self.app = App(self.service)
         self.all = self.caller("acme", *SCOPES)
 
@@ -62,10 +64,10 @@ class Served:
 
 
 @contextmanager
-def served(limits: Limits | None = None, policy: Any = "codex_sora") -> Iterator[Served]:
+def served(limits: Limits | None = None, policy: Any = "codex_sora", tokens: Tokens | None = None) -> Iterator[Served]:
     clock = ManualClock(NOON)
     with Engine.open(policy, clock=clock) as engine:
-        one = Served(engine, clock, limits)
+        one = Served(engine, clock, limits, tokens)
         try:
             yield one
         finally:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from overspill import Engine, Request, StoreFailure
+from overspill import Engine, StoreFailure
 from store.places import ANA, POLICY, chain
 from store.processes import settled_once, started_worker, wait
+from system.deciding import left, request, until_full
 from system.tools import Disk, disk, started, worker
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -29,56 +30,25 @@ def _open(small: Disk) -> Engine:
     return Engine.open(POLICY, db=small.folder / "x.db")
 
 
-def _request(number: int) -> Request:
-    return Request(id=f"r{number}", account=ANA, meters={"credits": 1})
-
-
-def _until_full(engine: Engine, number: int) -> int:
-    """Decides from `number` on; the first one that was refused."""
-    while True:
-        try:
-            engine.decide(_request(number))
-        except StoreFailure as failure:
-            assert (failure.code, failure.help) == ("disk_full", "free some space and ask again with the same id")
-            return number
-        number += 1
-
-
-def _fill(small: Disk) -> Path:
-    """Takes all that is left."""
-    filler = small.folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return filler
-    raise AssertionError("the disk has no end")
-
-
-def _left(engine: Engine) -> int:
-    return sum(lot[1] for lot in engine.account(ANA).pools["money"])
-
-
 def test_a_full_disk_refuses_until_there_is_space_again(small: Disk) -> None:
     engine, number = _open(small), 0
     engine.grant(ANA, "money", str(GRANTED), id="C1")
     for _ in range(3):
-        number = _until_full(engine, number)
+        number = until_full(engine, number)
         before = engine.account(ANA)
         for _ in range(3):
-            assert _until_full(engine, number) == number
-        assert (engine.account(ANA), _left(engine)) == (before, GRANTED - number)
-        assert engine.decide(_request(0)).replayed
+            assert until_full(engine, number) == number
+        assert (engine.account(ANA), left(engine)) == (before, GRANTED - number)
+        assert engine.decide(request(0)).replayed
         assert chain(engine._store)[-1] == number + 1
         small.grow(512)
-        assert not engine.decide(_request(number)).replayed
+        assert not engine.decide(request(number)).replayed
         number += 1
     engine.close()
     small.grow(1024)
     with _open(small) as again:
-        assert _left(again) == GRANTED - number
-        assert all(again.decide(_request(one)).replayed for one in range(number))
+        assert left(again) == GRANTED - number
+        assert all(again.decide(request(one)).replayed for one in range(number))
 
 
 @pytest.mark.parametrize("by", ["its own thread", "a worker"])
@@ -89,17 +59,17 @@ def test_settlement_waits_for_space_and_goes_on(small: Disk, by: str, monkeypatc
     engine.grant(ANA, "money", str(GRANTED), id="C1")
     worker = started_worker(db) if by == "a worker" else None
     wait(lambda: engine.settlement().through == 1)
-    number = _until_full(engine, 0)
-    _fill(small)
+    number = until_full(engine, 0)
+    small.fill()
     for _ in range(20):  # more than fits into what is left of the log
         with suppress(StoreFailure):
             engine.settle()
     with pytest.raises(StoreFailure) as failure:
-        engine.decide(_request(number))
+        engine.decide(request(number))
     assert failure.value.code == "disk_full"
     small.grow(4096)
     wait(lambda: engine.settlement().waiting == 0)
-    assert engine.decide(_request(number)).outcome == "allow"
+    assert engine.decide(request(number)).outcome == "allow"
     settled_once(engine)
     if worker is not None:
         assert worker.poll() is None
@@ -121,19 +91,19 @@ def test_what_was_killed_on_a_full_disk_lost_nothing(small: Disk) -> None:
             break
         acknowledged.append(line.strip())
     process.communicate()
-    _fill(small)
+    small.fill()
     with pytest.raises(StoreFailure) as failure:
         _open(small)
     assert failure.value.code == "disk_full"
     small.grow(2048)
     with _open(small) as engine:
         assert set(acknowledged[1:]) <= {record.id for record in engine.records()}
-        assert engine.decide(_request(1)).outcome == "allow"
+        assert engine.decide(request(1)).outcome == "allow"
         chain(engine._store)
 
 
 def test_a_file_that_cannot_be_made_is_made_when_there_is_space(small: Disk) -> None:
-    filler = _fill(small)
+    filler = small.fill()
     for _ in range(2):
         with pytest.raises(StoreFailure) as failure:
             _open(small)
@@ -141,7 +111,7 @@ def test_a_file_that_cannot_be_made_is_made_when_there_is_space(small: Disk) -> 
     filler.unlink()
     with _open(small) as engine:
         engine.grant(ANA, "money", "1", id="C1")
-        assert engine.decide(_request(1)).outcome == "allow"
+        assert engine.decide(request(1)).outcome == "allow"
 
 
 def test_a_disk_that_is_read_only_is_named(small: Disk) -> None:
@@ -153,4 +123,4 @@ def test_a_disk_that_is_read_only_is_named(small: Disk) -> None:
     assert failure.value.code == "read_only"
     small.read_only(False)
     with _open(small) as engine:
-        assert engine.decide(_request(1)).outcome == "allow"
+        assert engine.decide(request(1)).outcome == "allow"

@@ -58,6 +58,17 @@ class Disk:
         """Free bytes."""
         return shutil.disk_usage(self.folder).free
 
+    def fill(self) -> Path:
+        """Takes all that is left; space is free again when the file that is given is removed."""
+        filler = self.folder / "filler"
+        with filler.open("wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)):
+                    pass
+            except OSError:
+                return filler
+        raise AssertionError("the disk has no end")
+
     @staticmethod
     def _mount(*arguments: str) -> None:
         done = subprocess.run([tool("mount"), *arguments], capture_output=True, text=True, check=False)

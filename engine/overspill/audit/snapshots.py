@@ -20,10 +20,11 @@ SnapshotOf = Callable[[str], "tuple[int, bytes] | None"]
 
 
 class Snapshots:
-    """Asks for an account's snapshot when the account is first met, and looks at it when its record has come."""
+    """Asks for an account's snapshot when the account is first met, and looks at it when its record has come. Whoever was met
+    up to the record `through` has one."""
 
-    def __init__(self, snapshot_of: SnapshotOf) -> None:
-        self._snapshot_of = snapshot_of
+    def __init__(self, snapshot_of: SnapshotOf, through: int) -> None:
+        self._snapshot_of, self._through = snapshot_of, through
         self._known: dict[str, tuple[int, bytes] | None] = {}
         self._due: dict[int, list[str]] = {}
 
@@ -33,6 +34,13 @@ class Snapshots:
                 stored = self._known[key] = self._snapshot_of(key)
                 if stored is not None:
                     self._due.setdefault(max(stored[0], record.seq), []).append(key)
+                elif record.seq <= self._through:
+                    found.add(
+                        "missing",
+                        "LED15",
+                        key,
+                        f"has no snapshot, and those of all accounts go to record {self._through}",
+                    )
         for key in self._due.pop(record.seq, ()):
             stored = self._known[key]
             assert stored is not None

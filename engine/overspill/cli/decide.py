@@ -76,10 +76,10 @@ def reserve(requests: str, policy: str, db: str, fail_on_deny: bool, format_: st
 @click.command()
 @click.argument("hold")
 @click.argument("meters", nargs=-1, required=True, metavar="METER=QUANTITY…")
-@click.option("--id", "id_", default="1", show_default=True, help="Your key for this capture, within the hold.")
+@click.option("--id", "id_", help="Your key for this capture, within the hold; a part needs one.")
 @click.option("--part", is_flag=True, help="More follows: the hold goes on, and all parts are priced as one.")
 @operation
-def capture(engine: Engine, hold: str, meters: tuple[str, ...], id_: str, part: bool) -> Receipt:
+def capture(engine: Engine, hold: str, meters: tuple[str, ...], id_: str | None, part: bool) -> Receipt:
     """Book the actual usage of HOLD and end it; what was not used goes back.
 
     \b

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from errno import EACCES
 from pathlib import Path
 from stat import S_IMODE
@@ -68,6 +68,11 @@ def out(text: str) -> None:
 
 def out_json(value: object) -> None:
     sys.stdout.write(json_bytes(value).decode() + "\n")
+
+
+def out_lines(lines: Iterable[str]) -> None:
+    """Data whose lines have ends of their own."""
+    sys.stdout.writelines(lines)
 
 
 def say(text: str) -> None:

@@ -10,7 +10,7 @@ import click
 from overspill.cli.io import existing_db_option, format_option, needed_db_option, out, out_json, say
 from overspill.ports.registry import ApiKey, Registry
 from overspill.runtime.clock import SystemClock
-from overspill.serve.credentials import SCOPES, Keys, made_key
+from overspill.serve.credentials import SCOPES, Credentials, made_key
 from overspill.store.opened import opened
 from overspill.store.registry import opened_registry
 from overspill.words.failures import Failure
@@ -79,7 +79,7 @@ def rotate(id_: str, days: int | None, db: str, format_: str) -> int:
     """Make a second key that may do what KEY_ID may. Revoke the first when nobody uses it any more."""
     with _registry(db) as registry:
         clock = SystemClock()
-        text, key = Keys(registry, clock.now).rotated(id_, _until(clock.now(), days))
+        text, key = Credentials(registry, clock.now).rotated(id_, _until(clock.now(), days))
     _tell(text, key, format_)
     return 0
 

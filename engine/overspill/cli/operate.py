@@ -13,6 +13,7 @@ from overspill.cli.io import (
     format_option,
     out,
     out_json,
+    out_lines,
     pairs,
     policy_option,
     read_input,
@@ -172,17 +173,20 @@ def account_show(names: tuple[str, ...], asked: str | None, policy: str, db: str
     "--as-of", metavar="INSTANT", help="Up to this instant, itself not included; otherwise all that is settled."
 )
 @existing_db_option
-@format_option("text", "json")
+@format_option("text", "json", "csv")
 def account_statement(name: str, since: str | None, as_of: str | None, db: str, format_: str) -> int:
     """What ACCOUNT's pools had, every entry in order with its decision, and what they have then.
 
-    It is read from what is settled; what is captured and waits to be settled stands apart, at the end. No policy is needed.
+    It is read from what is settled; what is captured and waits to be settled stands apart, at the end. CSV has the entries
+    alone, each with the balance behind it. No policy is needed.
 
     \b
     overspill account statement user/u_ana --since 2026-10-01T00:00:00Z --as-of 2026-11-01T00:00:00Z --db x.db
     """
+    from overspill.records.statement import StatementEntry
     from overspill.records.statement import lines as statement_lines
     from overspill.runtime.statements import statement
+    from overspill.words.csv_text import csv_lines
 
     store = opened(db)
     try:
@@ -191,6 +195,8 @@ def account_statement(name: str, since: str | None, as_of: str | None, db: str, 
         store.close()
     if format_ == "json":
         out_json(found)
+    elif format_ == "csv":
+        out_lines(csv_lines(StatementEntry, found.entries))
     else:
         for line in statement_lines(found):
             out(line)

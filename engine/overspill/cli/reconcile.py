@@ -22,7 +22,7 @@ from overspill.ports.store import Store
 from overspill.records.export import MANIFEST
 from overspill.runtime.clock import SystemClock
 from overspill.store.opened import opened
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import MINUTE
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def of_database(db: str, bounds: Bounds = BOUNDS) -> Verdict:
 def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
     """A store as it is now, its snapshots of accounts included; engines and workers may go on."""
     with store.reading():
-        through = store.ledger.settled().through
+        through, snapshots_through = store.ledger.settled().through, store.snapshots_through()
         balances = [Balance(one.owner, one.account, one.asset, text_of(one.amount)) for one in store.ledger.balances()]
         parked = [
             Parked(one.parked.record, one.seq, one.at, one.parked.reason, one.parked.of, None)
@@ -100,7 +100,7 @@ def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
         parked=parked,
         now=now,
         bounds=bounds,
-        snapshots=Snapshots(lambda key: _snapshot_of(store, key)),
+        snapshots=Snapshots(lambda key: _snapshot_of(store, key), snapshots_through),
         policies={one.digest for one in store.policies()},
     )
     return _quickly(lambda: audited(given, found))
@@ -118,7 +118,12 @@ def _paged(read: Callable[[int], Iterator[T]], number: Callable[[T], int], page:
 
 
 def _snapshot_of(store: Store, key: str) -> tuple[int, bytes] | None:
-    found = store.snapshot(key)
+    try:
+        found = store.snapshot(key)
+    except StoreFailure as failure:
+        if failure.code != "corrupt":
+            raise
+        return 0, b""  # no state that can be read
     return None if found is None else (found.seq, found.state)
 
 

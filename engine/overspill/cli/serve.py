@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +18,17 @@ from overspill.store.registry import opened_registry
 from overspill.words.failures import Failure
 
 if TYPE_CHECKING:
-    from overspill.serve.service import Service
+    from overspill.serve.credentials import Tokens
+    from overspill.serve.observing import Seen
+    from overspill.serve.service import Limits, Service
 
 DEV_DB = "overspill-dev.db"
 DEV_TENANT = "default"
+NEEDED = ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop")
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Where spans go (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
+GRACE_SECONDS = 30
+"""So long calls that are under way may take when it is told to stop."""
 
 
 @click.command()
@@ -31,8 +40,30 @@ DEV_TENANT = "default"
 @click.option(
     "--dev", is_flag=True, help=f"Try it: {DEV_DB} with the demo's account, and a key that may do everything."
 )
+@click.option("--issuers", type=click.Path(), help="A JSON file of the issuers whose tokens are good here.")
+@click.option(
+    "--log",
+    type=click.Choice(["changes", "calls"]),
+    default="changes",
+    show_default=True,
+    help="Which calls have a line on standard error: those that change accounts, and failures; or all.",
+)
+@click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
+@click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
+@click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
 @policy_option
-def serve(db: str | None, host: str, port: int, dev: bool, policy: str) -> int:
+def serve(
+    db: str | None,
+    host: str,
+    port: int,
+    dev: bool,
+    issuers: str | None,
+    log: str,
+    at_once: int,
+    total: int,
+    holds: int,
+    policy: str,
+) -> int:
     """Serve decisions over HTTP.
 
     \b
@@ -42,31 +73,52 @@ def serve(db: str | None, host: str, port: int, dev: bool, policy: str) -> int:
     """
     if db is None and not dev:
         raise click.UsageError("name a database with --db, or try it with --dev")
-    _needs_server()
-    path = db or DEV_DB
-    with _listening(host, port) as listener, _service(path, policy) as service:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        what = f"the service needs {', '.join(missing)}, which is not installed"
+        raise Failure("missing_extra", what, help='pip install "overspill[server]"')
+    from overspill.serve.observing import Lines
+    from overspill.serve.service import Limits
+
+    limits = Limits(at_once=at_once, total=total, holds=holds)
+    tokens = None if issuers is None else _tokens(issuers)
+    with _listening(host, port) as listener, _service(db or DEV_DB, policy, limits, tokens) as service:
         if dev:
             _prepare(service)
-        run(service, listener)
+        run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
 
-def _needs_server() -> None:
-    if any(find_spec(name) is None for name in ("starlette", "uvicorn", "uvloop", "httptools")):
-        what = "the service needs Starlette and uvicorn, which are not installed"
-        raise Failure("missing_extra", what, help='pip install "overspill[server]"') from None
+# ---- its parts
 
 
-@contextlib.contextmanager
-def _service(db: str, policy: str) -> Iterator[Service]:
-    from overspill.serve.service import Service
+def _tokens(path: str) -> Tokens:
+    from overspill.serve.tokens import tokens_from
 
-    with Engine.open(policy, db=db) as engine, contextlib.closing(opened_registry(db)) as registry:
-        service = Service(engine, registry)
-        try:
-            yield service
-        finally:
-            service.keys.tell()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise Failure("unreadable", f"{path}: {error.strerror}", help="check its name and its permissions") from None
+    return tokens_from(data, path)
+
+
+def _spans() -> tuple[Seen, ...]:
+    """Where an endpoint is named, each call has a span."""
+    if not any(os.environ.get(name) for name in ENDPOINTS):
+        return ()
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        what = "the environment names an OTLP endpoint, and OpenTelemetry's SDK is not installed"
+        raise Failure("missing_extra", what, help='pip install "overspill[otel]"') from None
+    from overspill.serve.observing import Spans
+
+    provider = TracerProvider(resource=Resource.create({"service.name": "overspill"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return (Spans(provider.get_tracer("overspill")),)
 
 
 @contextlib.contextmanager
@@ -83,18 +135,31 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def run(service: Service, listener: socket.socket) -> None:
+@contextlib.contextmanager
+def _service(db: str, policy: str, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
+    from overspill.serve.service import Service
+
+    with Engine.open(policy, db=db) as engine, contextlib.closing(opened_registry(db)) as registry:
+        service = Service(engine, registry, limits=limits, tokens=tokens)
+        try:
+            yield service
+        finally:
+            service.credentials.tell()
+
+
+def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) -> None:
     """Until SIGTERM or SIGINT: what is under way is answered, then it ends."""
     import uvicorn
 
     from overspill.runtime.build import build
     from overspill.serve.app import App
-    from overspill.serve.openapi import described
-    from overspill.serve.operations import OPERATIONS
+    from overspill.serve.observing import Metrics
+    from overspill.serve.operations import all_operations
 
-    operations = (*OPERATIONS, described(OPERATIONS, build().overspill))
+    metrics = Metrics(service)
+    app = App(service, all_operations(metrics, build().overspill), (metrics, *seen))
     config = uvicorn.Config(
-        App(service, operations),
+        app,
         loop="uvloop",
         http="httptools",
         ws="none",
@@ -103,7 +168,7 @@ def run(service: Service, listener: socket.socket) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=1024,
     )
     host, port = listener.getsockname()[:2]

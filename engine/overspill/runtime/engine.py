@@ -55,6 +55,8 @@ SETTLED_BESIDE, SETTLED_AT_ONCE = 128, 1024
 """Records that a batch of settlement holds at least: beside decisions, which wait for it, and when it is asked for."""
 SETTLED_AT_LAST = 8
 """Batches that are settled when an engine is closed."""
+ONLY = "1"
+"""The id within its hold of a capture or release that is given none: a hold goes one way, once."""
 
 
 class Engine(Operations):
@@ -234,11 +236,17 @@ class Engine(Operations):
 
     # ---- what follows a hold
 
-    def capture(self, hold: str, meters: Mapping[str, int], *, id: str = "1", final: bool = True) -> Receipt:
-        """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold.
+    def capture(self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True) -> Receipt:
+        """Books the actual usage of a hold and ends it; what was not used goes back. `id` is your key within the hold; a hold
+        that is captured at once needs none.
 
         `final=False` books a part, as a stream goes on: all parts together are priced as one, and each books what it adds.
+        A part without an `id` could not be told from the same part sent again: raises Failure `missing_id`.
         """
+        if id is None and final is False:
+            help = 'give each of them its own, the last one too: id="1", id="2" …'
+            raise Failure("missing_id", "a part of a capture has no `id`", help=help, pointer="/id")
+        id = ONLY if id is None else id
         account = self._account_of_hold(hold)
         return self._receipt(
             Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=meters, final=final)
@@ -249,7 +257,7 @@ class Engine(Operations):
         account = self._account_of_hold(hold)
         return self._receipt(Extend(tenant=self._tenant, account=account, hold=hold, id=id))
 
-    def release(self, hold: str, *, id: str = "1") -> Receipt:
+    def release(self, hold: str, *, id: str = ONLY) -> Receipt:
         """Gives everything back that a hold still holds."""
         account = self._account_of_hold(hold)
         return self._receipt(Release(tenant=self._tenant, account=account, hold=hold, id=id))

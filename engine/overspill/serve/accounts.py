@@ -34,13 +34,16 @@ from overspill.serve.receipts import (
 from overspill.serve.threads import blocking
 from overspill.words.codec import as_dict, json_bytes
 from overspill.words.failures import Failure
-from overspill.words.names import shown
+from overspill.words.names import NAME, is_identifier, shown
 
 ACCOUNT = "/v1/accounts/{kind}/{account}"
 
 
 def _account(call: Call) -> dict[str, str]:
-    return {call.path["kind"]: call.path["account"]}
+    kind, id = call.path["kind"], call.path["account"]
+    if NAME.fullmatch(kind) is None or not is_identifier(id):
+        raise Failure("invalid_id", f"{shown(f'{kind}/{id}')} is no account", help="write `user/u_ana`")
+    return {kind: id}
 
 
 def _reply(done: Receipt) -> Reply:
@@ -80,7 +83,8 @@ def grant(call: Call) -> Reply:
 
 def agree(call: Call) -> Reply:
     asked = as_dict(shaped(object_from(call.body), TopUpBody))
-    return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=asked.pop("agreed_by")))
+    agreed_by = asked.pop("agreed_by")
+    return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=agreed_by))
 
 
 def grant_reset(call: Call) -> Reply:

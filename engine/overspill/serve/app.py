@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import count
+from time import perf_counter_ns, time_ns
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -20,6 +21,7 @@ from overspill.ports.registry import AdminEntry
 from overspill.runtime.alarms import alarm
 from overspill.serve.call import Call, Header, Operation, Reply
 from overspill.serve.credentials import Caller, unauthenticated
+from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of
 from overspill.serve.service import Service
@@ -34,10 +36,13 @@ _QUERY_MAX = 8192
 class App:
     """One service as an ASGI application."""
 
-    def __init__(self, service: Service, operations: Sequence[Operation] = OPERATIONS) -> None:
+    def __init__(
+        self, service: Service, operations: Sequence[Operation] = OPERATIONS, seen: Sequence[Seen] = ()
+    ) -> None:
         self.service = service
         self._direct = {(one.method, one.path): one for one in operations if "{" not in one.path}
         self._routes = [(Route(one.path, _nobody, methods=[one.method]), one) for one in operations if "{" in one.path]
+        self._seen = tuple(seen)
         self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,13 +52,20 @@ class App:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, ticks = time_ns(), perf_counter_ns()
         headers = dict(scope["headers"])
         request_id = self._request_id(headers)
+        operation, caller = None, NOBODY
         try:
             operation, path = self._found(scope)
-            reply = await self._done(operation, path, scope, headers, request_id, receive)
+            if operation.scope is not None:
+                caller = await self._caller(headers)
+            reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
-            reply = _problem(_failure(error, request_id), request_id)
+            failure = _failure(error, request_id)
+            if scope["method"] == "GET":
+                failure.pointer = None  # there is no body for it to point into
+            reply = _problem(failure, request_id)
         await send(
             {
                 "type": "http.response.start",
@@ -67,10 +79,16 @@ class App:
             }
         )
         await send({"type": "http.response.body", "body": reply.body})
+        if self._seen:
+            took = perf_counter_ns() - ticks
+            done = Done(operation, caller, scope["method"], headers, request_id, reply, began, took)
+            for tell in self._seen:
+                tell(done)
 
     async def _done(
         self,
         operation: Operation,
+        caller: Caller,
         path: Mapping[str, str],
         scope: Scope,
         headers: dict[bytes, bytes],
@@ -78,7 +96,6 @@ class App:
         receive: Receive,
     ) -> Reply:
         service = self.service
-        caller = NOBODY if operation.scope is None else await self._caller(headers)
         if operation.scope is not None and operation.scope not in caller.scopes:
             what = f"this credential may not {operation.scope}"
             raise Failure("not_allowed", what, help="use one with that scope")
@@ -150,21 +167,22 @@ class App:
         scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not text:
             raise unauthenticated("there is no bearer credential")
-        digest = sha256(text.strip()).digest()
-        known = self.service.keys.remembered(digest)
-        return known if known is not None else await run_in_threadpool(self.service.keys.caller, digest)
+        text, credentials = text.strip(), self.service.credentials
+        known = credentials.remembered(sha256(text).digest())
+        return known if known is not None else await run_in_threadpool(credentials.caller, text)
 
 
 def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
     """The Idempotency-Key, as it is or as a quoted string (draft-ietf-httpapi-idempotency-key-header-07)."""
     if operation.keyed == "never":
         return ""
-    text = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    if not text:
+    sent = headers.get(b"idempotency-key")
+    if sent is None:
         if operation.keyed == "maybe":
             return ""
         help = "send one of your own for each change, and the same when you send it again"
         raise Failure("missing_idempotency_key", "this needs an Idempotency-Key", help=help)
+    text = sent.decode("latin-1").strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not is_identifier(text):

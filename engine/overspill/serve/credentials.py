@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from threading import Lock
+from typing import Protocol
 
 from overspill.ports.registry import ApiKey, Registry
 from overspill.words.codec import Struct
@@ -60,45 +61,56 @@ def made_key(tenant: str, name: str, scopes: tuple[str, ...], at: int, expires_a
     return text, key
 
 
-class Keys:
-    """The registry's keys, remembered for a while. `caller` may ask the database, `remembered` never does."""
+class Tokens(Protocol):
+    """Reads what is no key of ours: signed tokens of an issuer."""
 
-    def __init__(self, registry: Registry, now: Callable[[], int]) -> None:
-        self._registry, self._now = registry, now
-        self._known: dict[bytes, tuple[Caller | None, int]] = {}
+    def caller(self, text: bytes, now: int) -> Caller:
+        """Raises Failure `unauthenticated`."""
+        ...
+
+
+class Credentials:
+    """Who a bearer is, remembered for a while. `caller` may ask the database, `remembered` never does."""
+
+    def __init__(self, registry: Registry, now: Callable[[], int], tokens: Tokens | None = None) -> None:
+        self._registry, self._now, self._tokens = registry, now, tokens
+        self._known: dict[bytes, tuple[Caller, int]] = {}
         self._used: dict[str, int] = {}
         self._told_at = now()
         self._lock = Lock()
 
     def remembered(self, digest: bytes) -> Caller | None:
         """One that was looked up just now, and is still good."""
-        caller, at = self._known.get(digest, (None, 0))
-        if caller is None or (now := self._now()) - at > FRESH_MICROS or (caller.until or now) < now:
+        known = self._known.get(digest)
+        if known is None:
             return None
-        return caller
-
-    def caller(self, digest: bytes) -> Caller:
-        """Raises Failure `unauthenticated`, StoreFailure."""
+        caller, at = known
         now = self._now()
-        found, at = self._known.get(digest, (None, 0))
-        if now - at > FRESH_MICROS:
-            found = self._looked_up(digest, now)
+        is_good = now - at <= FRESH_MICROS and (caller.until is None or now < caller.until)
+        return caller if is_good else None
+
+    def caller(self, text: bytes) -> Caller:
+        """Raises Failure `unauthenticated`, StoreFailure."""
+        now, digest = self._now(), sha256(text).digest()
+        if self._tokens is not None and not text.startswith(PREFIX.encode()):
+            found: Caller | None = self._tokens.caller(text, now)
+        else:
+            found = self._of_key(digest, now)
         if found is None or (found.until is not None and found.until <= now):
             raise unauthenticated("the key is not known here, has ended, or was revoked")
-        return found
-
-    def _looked_up(self, digest: bytes, now: int) -> Caller | None:
-        key = self._registry.key_of(digest)
-        caller = None
-        if key is not None and key.revoked_at is None:
-            caller = Caller(key.id, key.tenant, frozenset(key.scopes), key.expires_at)
-            self._used[key.id] = now
         if len(self._known) >= REMEMBERED_MAX:
             self._known = {}
-        self._known[digest] = caller, now
+        self._known[digest] = found, now
         if now - self._told_at > TOLD_MICROS:
             self.tell()
-        return caller
+        return found
+
+    def _of_key(self, digest: bytes, now: int) -> Caller | None:
+        key = self._registry.key_of(digest)
+        if key is None or key.revoked_at is not None:
+            return None
+        self._used[key.id] = now
+        return Caller(key.id, key.tenant, frozenset(key.scopes), key.expires_at)
 
     def tell(self) -> None:
         """Writes down when keys were used last."""

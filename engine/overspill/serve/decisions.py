@@ -42,7 +42,9 @@ async def decide(call: Call) -> Reply:
     if mode == "consume":
         decision = await call.engine.adecide(request)
     elif mode == "reserve":
+        call.service.holds.expect_room(call.caller.tenant, 1, call.engine.now())
         decision = await call.engine.areserve(request)
+        call.service.holds.opened(call.caller.tenant, decision.json)
     else:
         decision = await call.engine.apreview(request)
     headers = rate_limits(decision.json, call.engine.now())
@@ -75,10 +77,12 @@ async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
         )
     if len(requests) > most:
         what = f"a batch has {most} requests at most, this one {len(requests)}"
-        raise Failure("too_large", what, help="send several batches", pointer="/requests")
+        raise Failure("batch_too_long", what, help="send several batches", pointer="/requests")
     if call.key:
         help = "leave the header out: the `id` of each request is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
+    if mode == "reserve":
+        call.service.holds.expect_room(call.caller.tenant, len(requests), call.engine.now())
     return Reply(await run_in_threadpool(_decided, call, mode, requests))
 
 
@@ -95,6 +99,9 @@ def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
     all_of = {"consume": engine.decide_all, "reserve": engine.reserve_all, "preview": engine.preview_all}[mode]
     decided = iter(all_of([one for one in read if isinstance(one, Request)]))
     results = [one if isinstance(one, Failure) else next(decided) for one in read]
+    for one in results if mode == "reserve" else ():
+        if isinstance(one, Decision):
+            call.service.holds.opened(call.caller.tenant, one.json)
     return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
 
 
@@ -108,6 +115,8 @@ def capture(call: Call) -> Reply:
     asked = shaped(object_from(call.body), CaptureBody)
     meters = {name: meter_of(name, meter) for name, meter in asked.meters.items()}
     done = call.engine.capture(call.path["hold"], meters, id=call.key, final=asked.final)
+    if asked.final:
+        call.service.holds.closed(call.caller.tenant, call.path["hold"])
     return receipt(done.json, done.replayed)
 
 
@@ -118,6 +127,7 @@ def extend(call: Call) -> Reply:
 
 def release(call: Call) -> Reply:
     done = call.engine.release(call.path["hold"], id=call.key)
+    call.service.holds.closed(call.caller.tenant, call.path["hold"])
     return receipt(done.json, done.replayed)
 
 

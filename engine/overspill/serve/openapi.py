@@ -9,13 +9,14 @@ from typing import Any
 from msgspec.json import schema_components
 
 from overspill.serve.call import Call, Operation, Reply, Schema
-from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, Problem
 from overspill.words.codec import Struct, json_bytes
 
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
+KIND = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}
+KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
     401: "There is no credential, or it is not good.",
@@ -39,7 +40,7 @@ TAGS = {
 }
 
 
-def document(operations: Sequence[Operation] = OPERATIONS, version: str = "") -> Object:
+def document(operations: Sequence[Operation], version: str) -> Object:
     """The whole description."""
     shapes = list(_shapes(operations))
     refs, components = schema_components([Problem, *shapes], ref_template=REF)
@@ -113,7 +114,7 @@ def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
 
 def _parameters(operation: Operation) -> Iterator[Object]:
     for name in re.findall(r"{(\w+)}", operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": IDENTIFIER}
+        yield {"name": name, "in": "path", "required": True, "schema": KIND if name == "kind" else IDENTIFIER}
     for one in operation.query:
         schema: Object = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
         yield {"name": one.name, "in": "query", "description": one.about, "schema": schema}
@@ -126,7 +127,7 @@ def _parameters(operation: Operation) -> Iterator[Object]:
             "in": "header",
             "required": operation.keyed == "always",
             "description": about,
-            "schema": IDENTIFIER,
+            "schema": KEY,
         }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from overspill.serve import accounts, decisions, health, policies
 from overspill.serve.call import Operation
+from overspill.serve.observing import Metrics, metered
+from overspill.serve.openapi import described
 
 OPERATIONS: tuple[Operation, ...] = (
     *decisions.OPERATIONS,
@@ -11,3 +13,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *policies.OPERATIONS,
     *health.OPERATIONS,
 )
+
+
+def all_operations(metrics: Metrics, version: str) -> tuple[Operation, ...]:
+    """With those that tell of the service itself."""
+    known = (*OPERATIONS, metered(metrics))
+    return (*known, described(known, version))

@@ -6,7 +6,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from overspill.ports.registry import AdminEntry, Registry
-from overspill.serve.credentials import Keys
+from overspill.serve.credentials import Credentials, Tokens
+from overspill.serve.open_holds import OpenHolds
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
 from overspill.words.strict_json import BYTES_MAX
@@ -20,10 +21,12 @@ Place = tuple[str, str, str]
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Of one tenant: bytes of a body, requests of a batch, and calls under way at once; `total` calls of all tenants."""
+    """Of one tenant: bytes of a body, requests of a batch, holds that are open, and calls under way at once; `total` calls of all
+    tenants."""
 
     body: int = BYTES_MAX
     batch: int = 256
+    holds: int = 100_000
     at_once: int = 256
     total: int = 1024
 
@@ -31,10 +34,13 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Service:
     """What operations work with. Closing it ends none of its parts but what it opened itself."""
 
-    def __init__(self, engine: Engine, registry: Registry, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, tokens: Tokens | None = None
+    ) -> None:
         self.engine, self.registry = engine, registry
         self.limits = limits or Limits()
-        self.keys = Keys(registry, engine.now)
+        self.credentials = Credentials(registry, engine.now, tokens)
+        self.holds = OpenHolds(self.limits.holds)
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()
@@ -76,6 +82,11 @@ class Service:
 
     def end(self, place: Place) -> None:
         self._under_way.discard(place)
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are."""
+        return self._total
 
     # ---- administrators
 

@@ -12,9 +12,11 @@ import re
 from contextlib import suppress
 
 from overspill.ports.store import Head
+from overspill.words.failures import StoreFailure
 
 SUFFIX = "-anchor"
 _TEXT = re.compile(rb"overspill 1 ([0-9]{19}) ([0-9a-f]{64})\n")
+_LATER = re.compile(rb"overspill ([2-9]|[1-9][0-9]+) ")
 
 
 class Anchor:
@@ -25,12 +27,16 @@ class Anchor:
         self._file: int | None = None
 
     def known(self) -> Head | None:
-        """What it says; None where there is no such file, or a torn one."""
+        """What it says; None where there is no such file, or a torn one. Raises StoreFailure for one of a later version."""
         try:
             with open(self.path, "rb") as file:
-                match = _TEXT.fullmatch(file.read(256))
+                text = file.read(256)
         except OSError:
             return None
+        if _LATER.match(text) is not None:
+            what = f"{self.path} was written by a newer version"
+            raise StoreFailure("newer_version", what, help="upgrade Overspill")
+        match = _TEXT.fullmatch(text)
         return None if match is None else Head(int(match[1]), bytes.fromhex(match[2].decode()))
 
     def note(self, head: Head) -> None:

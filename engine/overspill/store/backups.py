@@ -38,10 +38,14 @@ DAMAGED = (
 """Of a database that is replaced nothing is asked: it may be what the backup is needed for."""
 
 
+VERSION = 1
+"""Of a backup's manifest."""
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """`to` is the last record's number, `hash` that of the last segment, `bytes` and `sha256` are the file's."""
 
-    backup: int = 1
+    backup: int = VERSION
     file: str
     of: str
     schema: int
@@ -55,6 +59,13 @@ class Manifest(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Versioned(Struct, frozen=True):
+    """What every version of a manifest says."""
+
+    backup: int = VERSION
+
+
+_versioned = json_decoder(Versioned).decode
 _manifest = json_decoder(Manifest).decode
 
 
@@ -158,7 +169,11 @@ def restore(source: Path, db: str, *, replace: bool, at: int) -> Restored:
 def _check_manifest(source: Path) -> None:
     """What stands beside a backup must be of this file; one without a manifest is a file like any other."""
     try:
-        manifest = _manifest(Path(f"{source}{SUFFIX}").read_bytes())
+        text = Path(f"{source}{SUFFIX}").read_bytes()
+        if _versioned(text).backup > VERSION:
+            what = f"{source} was made by a newer version"
+            raise StoreFailure("newer_version", what, help="upgrade Overspill")
+        manifest = _manifest(text)
         with source.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""folder of an export → its tables as CSV by RFC 4180: CRLF, one header row, quotes where a cell needs them, UTF-8.
+"""folder of an export → its tables as CSV by RFC 4180 (`words/csv_text.py`), in UTF-8.
 
 Amounts are decimal text and ids text, as in JSONL; what nests (meters, charge, coverage) is canonical JSON in one cell,
 and what is absent an empty one. Nothing is altered for a spreadsheet, and no cell can be a formula there: text begins with
@@ -7,14 +7,14 @@ a letter, a digit or a bracket, since that is what ids and names are made of, an
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from overspill.records.export import TABLES, TRANSACTIONS, LegRow, leg_rows
 from overspill.records.postings import Transaction
-from overspill.words.codec import Light, json_decoder, sorted_json_bytes
+from overspill.words.codec import Light, json_decoder
+from overspill.words.csv_text import csv_lines
 
 T = TypeVar("T")
 
@@ -25,13 +25,10 @@ def write_csv(folder: Path) -> Mapping[str, int]:
 
 
 def _write(folder: Path, name: str, shape: type[Light]) -> int:
-    columns = shape.__struct_fields__
-    count = 0
+    count = -1  # the header
     with (folder / f"{name}.csv").open("x", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow(columns)
-        for row in _rows(folder, name, shape):
-            writer.writerow([_cell(getattr(row, column)) for column in columns])
+        for line in csv_lines(shape, _rows(folder, name, shape)):
+            file.write(line)
             count += 1
     return count
 
@@ -47,9 +44,3 @@ def _rows(folder: Path, name: str, shape: type[Light]) -> Iterator[Light]:
 def _lines(path: Path, shape: type[T]) -> Iterator[T]:
     with path.open("rb") as file:
         yield from map(json_decoder(shape).decode, file)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else sorted_json_bytes(value).decode()

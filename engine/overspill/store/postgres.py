@@ -36,7 +36,7 @@ from typing import Any, TypeVar
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
-from overspill.records.written import Form, form_of
+from overspill.records.written import Form
 from overspill.store import postgres_schema
 from overspill.store import postgres_sql as sql
 from overspill.store.anchor import Anchor
@@ -45,7 +45,9 @@ from overspill.store.postgres_ledger import PostgresLedger
 from overspill.store.postgres_session import Session, Values
 from overspill.store.postgres_writer import Writer
 from overspill.store.restores import Restores
-from overspill.words.codec import json_bytes, json_decoder
+from overspill.store.rows import form_in, policy_in, row_of
+from overspill.store.sealed import sealed, unsealed
+from overspill.words.codec import json_bytes
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import NEVER
 
@@ -55,8 +57,6 @@ CROWDED = 64
 """Batches. Whoever was overtaken by another process takes the writer's place before deciding, so many times at least."""
 ASKED_MAX, ASKED_EVERY = 10, 0.5
 """So often, and in such a distance (seconds), a lost commit is asked about before it is called unknown."""
-_decode_form = json_decoder(Form).decode
-_decode_sources = json_decoder(dict[str, str]).decode
 
 
 class PostgresStore:
@@ -313,8 +313,8 @@ class PostgresStore:
         form = self._forms.get(id)
         if form is None:
             rows = self._read("SELECT body FROM overspill.forms WHERE id = %s", id)
-            form = _decode_form(rows[0][0]) if rows else None
-            if form is None or form_of(form.pieces, form.holes).id != id:
+            form = form_in(rows[0][0], id) if rows else None
+            if form is None:
                 what = f"{self.name} has lost the form {id} of its answers, or it was changed"
                 raise StoreFailure("missing_form", what, help="restore the database from a backup")
             self._forms[id] = form
@@ -359,7 +359,7 @@ class PostgresStore:
 
     def snapshot(self, key: str) -> Snapshot | None:
         rows = self._read("SELECT key, seq, state, due_at FROM overspill.accounts WHERE key = %s", key)
-        return Snapshot(*rows[0]) if rows else None
+        return unsealed(self.name, rows[0]) if rows else None
 
     def due(self, now: int, most: int) -> Sequence[str]:
         query = "SELECT key FROM overspill.accounts WHERE due_at <= %s AND due_at < %s ORDER BY due_at, key LIMIT %s"
@@ -371,7 +371,7 @@ class PostgresStore:
     def write_snapshots(
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
-        rows = sorted((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
+        rows = sorted(map(sealed, snapshots))
         numbers, keys = sorted(set(ids)), sorted(topped_up)
         if rows:
             self._write(sql.SNAPSHOTS, [list(column) for column in zip(*rows, strict=True)])
@@ -387,16 +387,15 @@ class PostgresStore:
     # ---- policies
 
     def put_policy(self, policy: StoredPolicy) -> None:
-        sources = json_bytes({name: data.decode("utf-8") for name, data in policy.sources.items()}).decode()
         put = "INSERT INTO overspill.policies VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-        self._write(put, (policy.digest, policy.name, policy.version, sources))
+        self._write(put, row_of(policy))
 
     def policy(self, digest: str) -> StoredPolicy | None:
         rows = self._read(f"{sql.POLICIES} WHERE digest = %s", digest)
-        return _policy(rows[0]) if rows else None
+        return policy_in(rows[0]) if rows else None
 
     def policies(self) -> Iterable[StoredPolicy]:
-        return map(_policy, self._read(f"{sql.POLICIES} ORDER BY digest"))
+        return map(policy_in, self._read(f"{sql.POLICIES} ORDER BY digest"))
 
     def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
         put = "INSERT INTO overspill.facts SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"
@@ -447,8 +446,3 @@ def _locked(session: Session, begin: str) -> list[tuple[Any, ...]]:
     except StoreFailure:
         session.roll_back()
         raise
-
-
-def _policy(row: tuple[Any, ...]) -> StoredPolicy:
-    digest, name, version, text = row
-    return StoredPolicy(digest, name, version, {file: body.encode() for file, body in _decode_sources(text).items()})

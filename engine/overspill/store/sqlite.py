@@ -18,13 +18,15 @@ from urllib.parse import quote
 from overspill.ports.store import Head, Snapshot, StoredPolicy
 from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
-from overspill.records.written import Form, form_of
+from overspill.records.written import Form
 from overspill.store import sqlite_schema
 from overspill.store.anchor import SUFFIX, Anchor
 from overspill.store.migrations import Migration
 from overspill.store.restores import Restores
+from overspill.store.rows import form_in, policy_in, row_of
+from overspill.store.sealed import sealed, unsealed
 from overspill.store.sqlite_ledger import SqliteLedger
-from overspill.words.codec import json_bytes, json_decoder
+from overspill.words.codec import json_bytes
 from overspill.words.failures import StoreFailure
 
 T = TypeVar("T")
@@ -32,8 +34,6 @@ T = TypeVar("T")
 LOCK_SECONDS = 10
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
-_decode_form = json_decoder(Form).decode
-_decode_sources = json_decoder(dict[str, str]).decode
 
 _left_alone: list[sqlite3.Connection] = []
 _SEGMENT = "first_seq, last_seq, previous_hash, hash, body, build"
@@ -213,8 +213,8 @@ class SqliteStore:
         form = self._forms.get(id)
         if form is None:
             row = self._do(self._execute, "SELECT body FROM forms WHERE id = ?", (id,)).fetchone()
-            form = None if row is None else _decode_form(row[0])
-            if form is None or form_of(form.pieces, form.holes).id != id:
+            form = None if row is None else form_in(row[0], id)
+            if form is None:
                 what = f"{self.path} has lost the form {id} of its answers, or it was changed"
                 raise StoreFailure("missing_form", what, help="restore the file from a backup")
             self._forms[id] = form
@@ -254,7 +254,7 @@ class SqliteStore:
 
     def snapshot(self, key: str) -> Snapshot | None:
         row = self._do(self._execute, "SELECT key, seq, state, due_at FROM accounts WHERE key = ?", (key,)).fetchone()
-        return None if row is None else Snapshot(*row)
+        return None if row is None else unsealed(self.path, row)
 
     def due(self, now: int, most: int) -> Sequence[str]:
         query = "SELECT key FROM accounts WHERE due_at <= ? AND due_at < 9223372036854775807 ORDER BY due_at LIMIT ?"
@@ -266,7 +266,7 @@ class SqliteStore:
     def write_snapshots(
         self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
     ) -> None:
-        rows = ((snapshot.key, snapshot.seq, snapshot.state, snapshot.due_at) for snapshot in snapshots)
+        rows = map(sealed, snapshots)
         self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", rows)
         # In order, so that each page of the index is written once for many ids.
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO ids VALUES (?, ?)", sorted(ids))
@@ -281,16 +281,14 @@ class SqliteStore:
     # ---- policies
 
     def put_policy(self, policy: StoredPolicy) -> None:
-        sources = json_bytes({name: data.decode("utf-8") for name, data in policy.sources.items()}).decode()
-        row = (policy.digest, policy.name, policy.version, sources)
-        self._do(self._execute, "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, ?)", row)
+        self._do(self._execute, "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, ?)", row_of(policy))
 
     def policy(self, digest: str) -> StoredPolicy | None:
         row = self._do(self._execute, "SELECT * FROM policies WHERE digest = ?", (digest,)).fetchone()
-        return None if row is None else _policy(row)
+        return None if row is None else policy_in(row)
 
     def policies(self) -> Iterable[StoredPolicy]:
-        return map(_policy, self._do(self._execute, "SELECT * FROM policies ORDER BY digest"))
+        return map(policy_in, self._do(self._execute, "SELECT * FROM policies ORDER BY digest"))
 
     def fix(self, facts: Mapping[str, str]) -> Mapping[str, str]:
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO facts VALUES (?, ?)", facts.items())
@@ -350,11 +348,6 @@ class SqliteStore:
                 reader = sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True, check_same_thread=False)
                 _left_alone.append(reader)
                 reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
-
-
-def _policy(row: tuple[str, str, int, str]) -> StoredPolicy:
-    digest, name, version, sources = row
-    return StoredPolicy(digest, name, version, {file: text.encode() for file, text in _decode_sources(sources).items()})
 
 
 def failure_of(error: sqlite3.Error, path: str) -> StoreFailure:

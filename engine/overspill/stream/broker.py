@@ -1,13 +1,15 @@
 """The one door to nats-py: a connection that comes back by itself, acknowledged publishing, pulling from a durable consumer.
 
 Whatever goes wrong is one StreamFailure that names the server without its password, and a remedy. nats-py is told the
-credentials apart from the address, so that nothing it says can hold them.
+credentials apart from the address, so that nothing it says can hold them. `tls://` is never spoken to in clear text
+(`encrypted.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+import ssl
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -19,6 +21,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, PubAck, StreamConfig, StreamI
 from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
+from overspill.stream.encrypted import Encryption, NotEncrypted
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure, StreamFailure
 
@@ -37,6 +40,10 @@ AGAIN_SECONDS = 1
 """After which a message that could not be settled yet is delivered again."""
 ACK_PENDING_MAX = 8192
 """Messages that may be delivered and not acknowledged yet, to all workers together."""
+CONNECT_SECONDS = 10
+"""In which a server has let us in or refused."""
+CLOSE_SECONDS = 2
+"""After which a connection that does not end is left to itself."""
 AGE_SECONDS_MAX = 7 * 24 * 3600
 """How long a stream that is made here keeps a message."""
 HEADER_BYTES = 512
@@ -78,13 +85,17 @@ class Broker:
         """What the connection was told besides its answers."""
         self._refused = asyncio.Event()
         self._gone = asyncio.Event()
+        self._broken = asyncio.Event()
+        """A handshake has failed."""
+        self._encryption = Encryption() if self.name.startswith("tls://") else None
 
     async def connect(self) -> None:
-        """Raises StreamFailure `stream_unreachable`, `stream_refused`."""
+        """Raises StreamFailure `stream_unreachable`, `stream_refused`, `stream_not_encrypted`."""
         client = Client()
         self._heard.clear()
+        self._broken.clear()
         try:
-            await client.connect(
+            connecting = client.connect(
                 self._servers,
                 error_cb=self._hear,
                 disconnected_cb=self._lost,
@@ -93,8 +104,9 @@ class Broker:
                 connect_timeout=2,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0.2,  # type: ignore[arg-type]
-                **self._credentials,
+                **self._said_first(),
             )
+            await self._unless_broken(connecting)
         except Exception as error:
             await _closed(client)
             raise self._unconnected(error) from None
@@ -102,19 +114,48 @@ class Broker:
         self._gone.clear()
         self._client, self._context = client, client.jetstream(timeout=ACK_SECONDS)
 
+    async def _unless_broken(self, connecting: Coroutine[Any, Any, None]) -> None:
+        """Behind a handshake that has failed, nats-py waits for ever: it is not waited for."""
+        task, broken = asyncio.ensure_future(connecting), asyncio.ensure_future(self._broken.wait())
+        seconds = CONNECT_SECONDS * len(self._servers)
+        try:
+            await asyncio.wait((task, broken), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise TimeoutError(f"no connection in {seconds} s")
+            task.result()
+        finally:
+            task.cancel()
+            broken.cancel()
+
+    def _said_first(self) -> dict[str, Any]:
+        """The credentials by nats-py's names for them; on an encrypted connection only, if there is to be one."""
+        encryption, credentials = self._encryption, self._credentials
+        if encryption is None:
+            return credentials
+        asked_for = next(iter(credentials), "token")  # an empty token is none
+        secret = encryption.secret(credentials.get(asked_for, ""))
+        return {**credentials, asked_for: secret, "tls": encryption.context}
+
     async def _hear(self, error: Exception) -> None:
+        if self._encryption is not None:
+            self._encryption.forget()
         del self._heard[:-8]
         self._heard.append(error)
+        if isinstance(error, ssl.SSLError):
+            self._broken.set()
         if "permissions violation" in str(error).lower():
             self._refused.set()
 
     async def _lost(self) -> None:
+        self._heard.clear()
         self._gone.set()
 
     async def _found(self) -> None:
         self._gone.clear()
 
     def _unconnected(self, error: Exception) -> StreamFailure:
+        if self._is_in_clear():
+            return self._in_clear()
         if any(_refused_in(one) for one in (error, *self._heard)):
             what = f"{self.name} refuses these credentials"
             return StreamFailure("stream_refused", what, help="check the user and password in the URL")
@@ -122,6 +163,14 @@ class Broker:
         return StreamFailure(
             "stream_unreachable", f"{self.name} cannot be reached: {said}", help="check the URL, and that it runs"
         )
+
+    def _is_in_clear(self) -> bool:
+        return any(isinstance(one, NotEncrypted) for one in self._heard)
+
+    def _in_clear(self) -> StreamFailure:
+        what = f"{self.name} does not encrypt, and was told nothing"
+        help = "set `tls` in the server's configuration, or write nats:// if clear text is meant"
+        return StreamFailure("stream_not_encrypted", what, help=help)
 
     async def close(self) -> None:
         """Sends what is still to be sent, if that is possible at once."""
@@ -155,7 +204,7 @@ class Broker:
         try:
             await asyncio.wait((asking, *ends), return_when=asyncio.FIRST_COMPLETED)
             if self._gone.is_set():
-                raise self._away("the connection is lost")
+                raise self._in_clear() if self._is_in_clear() else self._away("the connection is lost")
             if not asking.done():
                 raise self._not_allowed()
             return asking.result()
@@ -272,7 +321,7 @@ def _check(server: str, name: str, journal: str | None, info: StreamInfo) -> Non
 
 async def _closed(client: Client) -> None:
     with suppress(Exception):  # it was lost before
-        await client.close()
+        await asyncio.wait_for(client.close(), CLOSE_SECONDS)
 
 
 async def _published(
@@ -322,6 +371,9 @@ def _parsed(url: str) -> tuple[list[str], dict[str, Any]]:
             credentials = {"user": unquote(split.username or ""), "password": unquote(split.password)}
         elif split.username:
             credentials = {"token": unquote(split.username)}
+    if len({server.partition("://")[0] for server in servers}) > 1:
+        what = "the address of the NATS servers mixes nats:// and tls://"
+        raise Failure("invalid_url", what, help="write tls:// for all of them, or for none")
     return servers, credentials
 
 

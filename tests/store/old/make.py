@@ -55,7 +55,7 @@ def _ended(engine: Engine, hold: str, how: int) -> None:
     elif how == 1:
         engine.release(hold)
     else:
-        engine.capture(hold, {"input_tokens": 5_000, "cached_input_tokens": 0, "output_tokens": 0}, final=False)
+        engine.capture(hold, {"input_tokens": 5_000, "cached_input_tokens": 0, "output_tokens": 0}, id="1", final=False)
 
 
 def _request(id: str, tokens: int) -> Request:

@@ -1,0 +1,124 @@
+"""Accounts, lots, purchases, policies and the log over HTTP: each operation once, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from overspill.serve.operations import OPERATIONS
+from support.services import ANA, TURN, Served, served, with_ana
+
+ACCOUNT = "/v1/accounts/user/u_ana"
+
+
+@pytest.fixture
+def one() -> Iterator[Served]:
+    with served() as found:
+        yield with_ana(found)
+
+
+CHANGES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "set_attributes": (f"{ACCOUNT}/attributes", {"attributes": {"plan": "pro"}}, {"attributes": {"plan": "pro"}}),
+    "grant": (f"{ACCOUNT}/grants", {"pool": "credits", "amount": "5"}, {"lot": "k", "amount": "5", "unit": "credits"}),
+    "reset_windows": ("/v1/resets", {"account": ANA, "limit": "plan_windows"}, {"account": "user/u_ana"}),
+    "transfer_lot": (
+        "/v1/transfers",
+        {"account": ANA, "pool": "credits", "lot": "C1", "to": {"user": "u_bo"}, "amount": "5"},
+        {"to": "user/u_bo", "amount": "5"},
+    ),
+    "void_lot": ("/v1/lots/P1/void", {"account": ANA, "pool": "promo"}, {"lot": "P1", "amount": "2"}),
+    "refund_lot": ("/v1/lots/C1/refund", {"account": ANA, "pool": "credits"}, {"money": {"usd": "9.99"}}),
+}
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_a_change_is_answered_by_its_receipt_in_the_shape_that_is_described(one: Served, operation: str) -> None:
+    path, body, expected = CHANGES[operation]
+    answer = one.all.post(path, body, "k")
+    again = one.all.post(path, body, "k")
+    assert answer.status == 200, answer.json
+    assert {name: answer.json[name] for name in expected} == expected
+    assert answer.json["actor"].startswith("key_")
+    assert (again.body, again.headers["idempotency-replayed"]) == (answer.body, "true")
+    [described] = [one.answer for one in OPERATIONS if one.id == operation]
+    assert isinstance(described, type)
+    msgspec.convert(answer.json, described)
+
+
+def test_every_change_needs_a_key(one: Served) -> None:
+    for path, body, _ in CHANGES.values():
+        answer = one.all.post(path, body)
+        assert (answer.status, answer.json["code"]) == (400, "missing_idempotency_key")
+
+
+def test_an_account_is_shown_as_a_decision_would_meet_it(one: Served) -> None:
+    one.all.post("/v1/decisions", TURN, "r1")
+    page = one.all.get(ACCOUNT, "with=workspace%2Fw_1").json
+    ana, workspace = page["accounts"]
+    assert (ana["account"], workspace["account"]) == ("user/u_ana", "workspace/w_1")
+    assert [counter["used"] for counter in ana["windows"]] == ["8.5", "8.5", "0"]
+
+
+def test_a_statement_has_every_entry(one: Served) -> None:
+    one.engine.settle()
+    statement = one.all.get(f"{ACCOUNT}/statement", "since=2026-10-01T00%3A00%3A00Z").json
+    assert [(entry["why"], entry["amount"]) for entry in statement["entries"]] == [("granted", "2"), ("granted", "50")]
+
+
+WRONG: dict[str, tuple[str, str, Any, str, int, str]] = {
+    "an unknown path": ("GET", "/v1/acounts", None, "", 404, "not_found"),
+    "another method": ("GET", "/v1/transfers", None, "", 405, "method_not_allowed"),
+    "an unknown query": ("GET", ACCOUNT, None, "wiht=a", 400, "invalid_query"),
+    "a query twice": ("GET", f"{ACCOUNT}/statement", None, "since=a&since=b", 400, "invalid_query"),
+    "an instant that is none": ("GET", f"{ACCOUNT}/statement", None, "since=yesterday", 422, "invalid_range"),
+    "an account that is none": ("GET", "/v1/accounts/user/a%20b", None, "", 422, "invalid_id"),
+    "another account of one kind": ("GET", ACCOUNT, None, "with=user%2Fu_bo", 400, "invalid_query"),
+    "a type": ("POST", f"{ACCOUNT}/grants", {"pool": "credits", "amount": 5}, "", 400, "invalid_request"),
+    "an unknown key": ("POST", f"{ACCOUNT}/grants", {"pool": "credits", "amonut": "5"}, "", 400, "unknown_key"),
+    "no amount": ("POST", f"{ACCOUNT}/grants", {"pool": "credits", "amount": "x"}, "", 422, "invalid_amount"),
+    "an unknown pool": ("POST", f"{ACCOUNT}/grants", {"pool": "x", "amount": "5"}, "", 422, "unknown_pool"),
+    "an unknown purchase": (
+        "POST",
+        "/v1/purchases/pur_1/resolve",
+        {"outcome": "declined"},
+        "",
+        404,
+        "unknown_purchase",
+    ),
+    "an unknown policy": ("GET", "/v1/policies/sha256:0", None, "", 404, "unknown_policy"),
+    "no number of the log": ("GET", "/v1/log", None, "after=x", 400, "invalid_query"),
+}
+
+
+@pytest.mark.parametrize("method, path, body, query, status, code", WRONG.values(), ids=WRONG)
+def test_what_cannot_be_done_is_a_problem(
+    one: Served, method: str, path: str, body: Any, query: str, status: int, code: str
+) -> None:
+    answer = one.all.get(path, query) if method == "GET" else one.all.post(path, body, "k")
+    assert (answer.status, answer.json["code"]) == (status, code), answer.json
+    assert answer.json["help"]
+
+
+def test_policies_are_listed_and_shown_with_their_files(one: Served) -> None:
+    [line] = one.all.get("/v1/policies").json["policies"]
+    shown = one.all.get("/v1/policies/active").json
+    assert line["active"]
+    assert shown == {**line, "files": shown["files"]}
+    assert "policy codex_sora" in "".join(shown["files"].values())
+
+
+def test_what_administrators_did_is_on_record_whatever_became_of_it(one: Served) -> None:
+    one.all.post("/v1/lots/C9/void", {"account": ANA, "pool": "credits"}, "k")
+    one.caller("umbrella", "operate").post("/v1/lots/C9/void", {"account": ANA, "pool": "credits"}, "k")
+    entries = one.all.get("/v1/log").json["entries"]
+    assert [(entry["operation"], entry["status"]) for entry in entries] == [
+        ("set_attributes", 200),
+        ("grant", 200),
+        ("grant", 200),
+        ("void_lot", 422),
+    ]
+    assert len({entry["actor"] for entry in entries}) == 1
+    assert one.all.get("/v1/log", f"after={entries[2]['number']}").json["entries"] == entries[3:]

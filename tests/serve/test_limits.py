@@ -1,0 +1,109 @@
+"""How much at once: what is more than may be is sent away before it waits, and what is under way twice is told so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from overspill.serve.app import App
+from overspill.serve.call import Call, Operation, Reply
+from overspill.serve.service import Limits
+from support.asgi import Answer
+from support.services import TURN, Caller, Served, served, with_ana
+
+
+class Slow:
+    """An operation that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered, self.gate = 0, asyncio.Event()
+
+    async def act(self, call: Call) -> Reply:
+        self.entered += 1
+        await self.gate.wait()
+        return Reply(b"{}")
+
+    @property
+    def operation(self) -> Operation:
+        return Operation(
+            id="slow",
+            method="POST",
+            path="/slow",
+            tag="Service",
+            summary="",
+            scope="decide",
+            answer={},
+            keyed="maybe",
+            act=self.act,
+        )
+
+
+async def _until(slow: Slow, count: int) -> None:
+    while slow.entered < count:
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def one() -> Iterator[Served]:
+    with served(Limits(at_once=2, total=3)) as found:
+        yield found
+
+
+def _run(one: Served, calls: list[tuple[str, str | None]]) -> tuple[list[Answer], list[Answer]]:
+    """(what is answered at once, what waited), of calls (tenant, key) of which some have a place."""
+
+    async def go() -> tuple[list[Answer], list[Answer]]:
+        slow = Slow()
+        app = App(one.service, (slow.operation,))
+        waiting: list[asyncio.Task[Answer]] = []
+        refused: list[Answer] = []
+        for tenant, key in calls:
+            caller = Caller(app, one.caller(tenant, "decide").key)
+            before = slow.entered
+            task = asyncio.create_task(caller.apost("/slow", None, key))
+            while slow.entered == before and not task.done():
+                await asyncio.sleep(0)
+            (refused.append(task.result()) if task.done() else waiting.append(task))
+        slow.gate.set()
+        return refused, list(await asyncio.gather(*waiting))
+
+    return asyncio.run(go())
+
+
+PLACES: dict[str, tuple[list[tuple[str, str | None]], list[tuple[int, str]], int]] = {
+    "a tenant has two": ([("a", None)] * 3, [(503, "busy")], 2),
+    "another tenant has its own": ([("a", None), ("a", None), ("b", None)], [], 3),
+    "all have three": ([("a", None), ("a", None), ("b", None), ("b", None)], [(503, "busy")], 3),
+    "the same key": ([("a", "k"), ("a", "k")], [(409, "in_flight")], 1),
+    "the same key of another tenant": ([("a", "k"), ("b", "k")], [], 2),
+}
+
+
+@pytest.mark.parametrize("calls, sent_away, answered", PLACES.values(), ids=PLACES)
+def test_who_finds_no_place_is_sent_away(
+    one: Served, calls: list[tuple[str, str | None]], sent_away: list[tuple[int, str]], answered: int
+) -> None:
+    refused, done = _run(one, calls)
+    assert [(answer.status, answer.json["code"]) for answer in refused] == sent_away
+    assert all(answer.headers["retry-after"] == "1" for answer in refused)
+    assert [answer.status for answer in done] == [200] * answered
+    assert one.service.under_way == 0
+
+
+def test_a_tenant_has_so_many_holds_and_no_more_until_one_is_over() -> None:
+    with served(Limits(holds=2)) as one:
+        with_ana(one)
+        free: dict[str, Any] = {**TURN, "mode": "reserve"}
+        holds = [one.all.post("/v1/decisions", free, f"r{number}").json["hold"] for number in range(2)]
+        third = one.all.post("/v1/decisions", free, "r2")
+        other = one.caller("umbrella", "decide").post("/v1/decisions", free, "r2")
+        assert (third.status, third.json["code"], other.json["code"]) == (503, "busy", "missing_attribute")
+        assert one.all.post(f"/v1/holds/{holds[0]['id']}/release", None, "l").status == 200
+        assert one.all.post("/v1/decisions", free, "r2").status == 200
+        batch = {"mode": "reserve", "requests": [{**TURN, "id": "b1"}]}
+        assert one.all.post("/v1/decisions", batch).status == 503
+        one.clock.advance(24 * 3600 * 1_000_000)
+        assert one.all.post("/v1/decisions", free, "r3").status == 200

@@ -1,0 +1,40 @@
+"""Every operation against its own description, by what Schemathesis thinks of: no server error, no status and no body that
+the description does not tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from overspill.serve.app import App
+from overspill.serve.observing import Metrics
+from overspill.serve.operations import all_operations
+from support.services import served, with_ana
+
+EXAMPLES = 300
+
+
+KEPT = ExitStack()
+ONE = with_ana(KEPT.enter_context(served()))
+APP = App(ONE.service, all_operations(Metrics(ONE.service), "0"))
+schema = schemathesis.openapi.from_asgi("/openapi.json", APP)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    KEPT.close()
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_every_operation_does_what_its_description_says(case: schemathesis.Case) -> None:
+    excluded = [positive_data_acceptance]  # what a policy does not know is refused, whatever its shape
+    if isinstance(case.body, dict) and "requests" in case.body:
+        excluded.append(negative_data_rejection)  # one request of a batch is refused by itself
+    case.call_and_validate(headers={"Authorization": f"Bearer {ONE.all.key}"}, excluded_checks=excluded)
