@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.postgres import Server
-from support.service_processes import Callers, Connection, Process, key_for, process
 
 from overspill.cli.reconcile import of_database
+from support.postgres import Server
+from support.service_processes import Callers, Connection, Process, key_for, process
 
 TIMES = int(os.environ.get("OVERSPILL_KILLS", "1"))
 ASKED = {

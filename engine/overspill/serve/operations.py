@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, decisions, health, policies
+from overspill.serve import accounts, decisions, health, hooks, policies
 from overspill.serve.call import Operation
 from overspill.serve.observing import Metrics, metered
 from overspill.serve.openapi import described
@@ -11,6 +11,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *decisions.OPERATIONS,
     *accounts.OPERATIONS,
     *policies.OPERATIONS,
+    *hooks.OPERATIONS,
     *health.OPERATIONS,
 )
 

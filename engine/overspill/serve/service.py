@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from overspill.hooks.reach import Reach
 from overspill.ports.registry import AdminEntry, Registry
 from overspill.serve.credentials import Credentials, Tokens
 from overspill.serve.open_holds import OpenHolds
@@ -35,12 +36,19 @@ class Service:
     """What operations work with. Closing it ends none of its parts but what it opened itself."""
 
     def __init__(
-        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, tokens: Tokens | None = None
+        self,
+        engine: Engine,
+        registry: Registry,
+        *,
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.engine, self.registry = engine, registry
         self.limits = limits or Limits()
         self.credentials = Credentials(registry, engine.now, tokens)
         self.holds = OpenHolds(self.limits.holds)
+        self.reach = reach or Reach()
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()
