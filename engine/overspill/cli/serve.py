@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from overspill.cli.io import policy_option, say
+from overspill.hooks.delivering import delivering
+from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
 from overspill.store.registry import opened_registry
 from overspill.words.failures import Failure
@@ -51,6 +53,14 @@ GRACE_SECONDS = 30
 @click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
 @click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
+@click.option("--hooks/--no-hooks", default=True, show_default=True, help="Deliver webhooks too.")
+@click.option(
+    "--hooks-allow",
+    "allowed",
+    multiple=True,
+    metavar="NETWORK",
+    help="A network beside the public ones that endpoints of webhooks may be in, also by http: 10.0.0.0/8.",
+)
 @policy_option
 def serve(
     db: str | None,
@@ -62,6 +72,8 @@ def serve(
     at_once: int,
     total: int,
     holds: int,
+    hooks: bool,
+    allowed: tuple[str, ...],
     policy: str,
 ) -> int:
     """Serve decisions over HTTP.
@@ -82,10 +94,12 @@ def serve(
 
     limits = Limits(at_once=at_once, total=total, holds=holds)
     tokens = None if issuers is None else _tokens(issuers)
-    with _listening(host, port) as listener, _service(db or DEV_DB, policy, limits, tokens) as service:
+    path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
+    with _listening(host, port) as listener, _service(path, policy, limits, tokens, reach) as service:
         if dev:
             _prepare(service)
-        run(service, listener, (Lines(log == "calls"), *_spans()))
+        with delivering(path, reach) if hooks else contextlib.nullcontext():
+            run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
 
@@ -136,11 +150,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, policy: str, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
+def _service(db: str, policy: str, limits: Limits, tokens: Tokens | None, reach: Reach) -> Iterator[Service]:
     from overspill.serve.service import Service
 
     with Engine.open(policy, db=db) as engine, contextlib.closing(opened_registry(db)) as registry:
-        service = Service(engine, registry, limits=limits, tokens=tokens)
+        service = Service(engine, registry, limits=limits, tokens=tokens, reach=reach)
         try:
             yield service
         finally:

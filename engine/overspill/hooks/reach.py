@@ -59,7 +59,7 @@ class Reach(Struct, frozen=True):
         """The parts of a URL that may be told. Raises Failure `invalid_url`."""
         parts = _parts(url, pointer)
         if parts.scheme != "https" and not (parts.scheme == "http" and self.allowed):
-            raise _invalid("an endpoint is called by https", "write https://…", pointer)
+            raise _invalid("an endpoint is called by https", "write https://…, or have its network allowed", pointer)
         host, plain = parts.hostname or "", parts.scheme == "http"
         address = _address(host)
         if address is not None and not self.admits(address, plain=plain):

@@ -37,7 +37,7 @@ EVENTS = 64
 """Of one lot: what a runner that dies sends again at most."""
 WAITING_MAX = 1000
 """With so many deliveries that wait, a hook takes no new events: they stay in the journal."""
-CLAIM = 2 * MINUTE
+CLAIM = 30 * SECOND
 """How long a runner that says nothing keeps a hook; it says so again in half of that."""
 PAUSE = MINUTE
 LOOKS = SECOND // 2
