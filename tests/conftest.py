@@ -58,6 +58,15 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def postgres_alone() -> Iterator[Server]:
+    """A PostgreSQL server of one test, which may kill it."""
+    from support.postgres import Server
+
+    with Server() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def nats() -> Iterator[nats_server.Server]:
     """A NATS server with JetStream, started when the first test asks for it."""

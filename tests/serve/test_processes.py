@@ -28,7 +28,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "x.db")
     server: Server = request.getfixturevalue("postgres")
-    return server.url(server.database())
+    return server.database()
 
 
 def _prepared(port: int, key: str) -> None:
@@ -99,7 +99,7 @@ def test_two_processes_on_one_database_answer_alike(db: str) -> None:
 
 
 def test_while_the_server_is_away_it_is_not_ready_and_goes_on_when_it_is_back(postgres_alone: Server) -> None:
-    db = postgres_alone.url(postgres_alone.database())
+    db = postgres_alone.database()
     key = key_for(db)
     with process(db) as one:
         _prepared(one.port, key)

@@ -183,3 +183,18 @@ def test_a_state_that_another_engine_has_written_down_meanwhile_is_not_counted_t
     late.decide(_request("s"))
     assert late.account(ANA) == _open(shared).account(ANA)
     assert _left(late) == GRANTED - 8
+
+
+def test_who_stores_nothing_sees_what_another_engine_has_stored(shared: Place) -> None:
+    """A preview, and what is refused, commit nothing that would tell that the journal has gone on."""
+    writer, looker = _funded(shared), _open(shared)
+    assert looker.decide(_request("own")).outcome == "allow"
+    assert looker.preview(_request("p", GRANTED - 1)).outcome == "allow"
+    writer.decide(_request("r", 50))
+    assert looker.preview(_request("p", GRANTED - 1)).outcome == "deny"
+    hold = writer.reserve(_request("h")).hold
+    assert hold is not None
+    writer.release(hold.id)
+    with pytest.raises(Failure) as failure:
+        looker.capture(hold.id, {"credits": 1})
+    assert failure.value.code == "hold_closed"

@@ -53,6 +53,8 @@ class Process:
                 self.port = int(line.rsplit(":", 1)[1])
                 break
         else:
+            process.wait(SECONDS)
+            process.stderr.close()
             raise AssertionError("".join(told))
         self.told = told
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)

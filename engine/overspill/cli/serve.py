@@ -29,6 +29,7 @@ DEV_TENANT = "default"
 NEEDED = ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop")
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where spans go (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
+BACKLOG = 1024
 GRACE_SECONDS = 30
 """So long calls that are under way may take when it is told to stop."""
 
@@ -165,6 +166,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     """Until SIGTERM or SIGINT: what is under way is answered, then it ends."""
     import uvicorn
 
+    from overspill.cli.stopping import Quietly
     from overspill.runtime.build import build
     from overspill.serve.app import App
     from overspill.serve.observing import Metrics
@@ -183,11 +185,12 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        backlog=1024,
+        backlog=BACKLOG,
     )
+    listener.listen(BACKLOG)  # whoever connects before the loop runs waits for it
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
-    uvicorn.Server(config).run(sockets=[listener])
+    Quietly(config).run(sockets=[listener])
 
 
 def _prepare(service: Service) -> None:
