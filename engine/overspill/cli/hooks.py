@@ -200,8 +200,8 @@ def run(db: str, once: bool, allowed: tuple[str, ...]) -> int:
     """
     opened(db).close()  # brings it to this program's schema
     one = Delivering(db, Reach(networks(allowed)))
-    say(f"delivering what {named(db)} tells")
     with _stopping(one):
+        say(f"delivering what {named(db)} tells")
         one.run(once=once)
     return 0
 
