@@ -9,6 +9,8 @@ import pytest
 
 from hooks.benches import Bench, bench_on
 from hooks.receiver import HANG, Got, Receiver, status
+from overspill.hooks import journal as journal_module
+from overspill.hooks import runner as runner_module
 from overspill.hooks.endpoints import rotated
 from overspill.hooks.runner import AT_ONCE, CLAIM, EVENTS, PAUSE, WAITING_MAX
 from overspill.hooks.schedule import DISTANCES
@@ -80,6 +82,26 @@ def test_a_lot_of_events_comes_whole(plain: Bench, receiver: Receiver) -> None:
     decisions = plain.tell(2 * EVENTS + 5)
     plain.run()
     assert sorted(_decisions(receiver)) == sorted(decisions)
+
+
+def test_what_is_wanted_is_found_behind_however_much_that_is_not(
+    plain: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A runner that has stopped within the journal, with nothing to tell, goes on at once."""
+    monkeypatch.setattr(journal_module, "RECORDS_MAX", 3)
+    hook = plain.hook(receiver.url, "window.threshold_crossed")
+    plain.tell(20)
+    plain.scene.use(80)
+    plain.run()
+    assert [got.json["data"]["percent"] for got in receiver.got] == [80]
+    place = plain.kept(hook).through
+    plain.tell(20)
+    plain.run()
+    assert plain.kept(hook).through == place, "nothing is written down for what nobody wants"
+    monkeypatch.setattr(runner_module, "SAVED_EVERY", 10)
+    plain.run()
+    assert plain.kept(hook).through > place
+    assert len(receiver.got) == 1
 
 
 # ---- what is not delivered
@@ -297,6 +319,24 @@ def test_a_runner_that_dies_before_it_has_written_anything_down_loses_nothing(be
     bench.clock.advance(DAY)
     bench.run()
     assert (len(receiver.got), bench.waiting(hook)) == (10, [])
+
+
+def test_a_place_moves_when_what_failed_is_written_down_and_not_before(plain: Bench, receiver: Receiver) -> None:
+    hook = plain.hook(receiver.url)
+    plain.tell()
+    receiver.script.append(500)
+    with plain.runner() as dying:
+
+        def died(*_: object) -> None:
+            raise StoreFailure("unreachable", "the database is gone")
+
+        dying._hooks.wait = died  # type: ignore[method-assign, assignment]
+        with pytest.raises(StoreFailure):
+            dying.run_once()
+    assert (plain.kept(hook).through, plain.waiting(hook)) == (hook.through, [])
+    plain.clock.advance(CLAIM)
+    plain.run()
+    assert len(receiver.got) == 2
 
 
 def test_a_runner_that_comes_back_too_late_moves_no_place(bench: Bench, receiver: Receiver) -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from overspill.events.cloud_event import SETTLED, CloudEvent, cloud_event
 from overspill.words.codec import Light, Raw, json_bytes, json_decoder
 
@@ -29,12 +31,12 @@ _posted = json_decoder(_Posted).decode
 _usage = json_decoder(_Usage).decode
 
 
-def settled(body: bytes, tenant: str, source: str) -> CloudEvent | None:
-    """`body` is the posting as it is stored; None for one without usage, or of another tenant."""
+def settled(body: bytes, tenant: str, source: str) -> Iterator[CloudEvent]:
+    """`body` is the posting as it is stored; nothing is told of one without usage, or of another tenant."""
     if NAMING not in body:
-        return None
+        return
     posted = _posted(body)
     if not bytes(posted.usage) or (usage := _usage(posted.usage)).tenant != tenant:
-        return None
+        return
     data = json_bytes({"usage": posted.usage, "monetization": posted.monetization})
-    return cloud_event(SETTLED, source, usage.account, usage.at, data, usage.event)
+    yield cloud_event(SETTLED, source, usage.account, usage.at, data, usage.event)

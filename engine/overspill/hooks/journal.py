@@ -76,26 +76,25 @@ class Journal:
         record = place.record
         for one in self._records(place.record):
             record = one.seq
-            events += self._told(one, tenant, wanted, source)
+            events += self._told(one.id, tenant, self._events(one, tenant, wanted, source))
             if len(events) >= most or record - place.record >= RECORDS_MAX:
                 break
         posting = place.posting
         if SETTLED in wanted.types and len(events) < most:
             for posting, body in self._store.ledger.postings(place.posting):
-                event = settled(body, tenant, source)
-                events += [] if event is None else [_outgoing(event)]
+                events += self._told(str(posting), tenant, settled(body, tenant, source))
                 if len(events) >= most or posting - place.posting >= RECORDS_MAX:
                     break
         return Told(events, Place(record, posting))
 
-    def _told(self, record: Record, tenant: str, wanted: Wanted, source: str) -> list[Outgoing]:
-        """A record that cannot be told stops no other: that it was not told is said to whoever runs the service."""
+    def _told(self, record: str, tenant: str, events: Iterator[CloudEvent]) -> list[Outgoing]:
+        """What cannot be told stops nothing else: that it was not told is said to whoever runs the service."""
         try:
-            return [_outgoing(event) for event in self._events(record, tenant, wanted, source)]
+            return [_outgoing(event) for event in events]
         except StoreFailure:
             raise
         except Exception as error:
-            self._alarm("record_not_told", record=record.id, tenant=tenant, error=type(error).__name__)
+            self._alarm("record_not_told", record=record, tenant=tenant, error=type(error).__name__)
             return []
 
     def _events(self, record: Record, tenant: str, wanted: Wanted, source: str) -> Iterator[CloudEvent]:

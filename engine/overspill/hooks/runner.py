@@ -90,8 +90,8 @@ class Runner:
         self._seen: dict[str, tuple[Place, Place]] = {}
         """By hook: its place in the database, and the one behind it up to which there was nothing to tell."""
         self._over = threading.Event()
-        self._looked_at: int | None = None
-        """By the clock; None: look at once."""
+        self._looked_at, self._has_more = 0, True
+        """When, by the clock; and whether there may be something to do at once."""
 
     def _now(self) -> int:
         """What receivers and other runners call now: the wall clock's instant."""
@@ -102,18 +102,18 @@ class Runner:
     def run(self) -> None:
         """Until it is stopped. Raises StoreFailure."""
         while not self._over.is_set():
-            if self._looked_at is None or self._clock.now() - self._looked_at >= LOOKS:
+            if self._has_more or self._clock.now() - self._looked_at >= LOOKS:
                 self._look()
-            self._take(self._wait(LOOKS if self._looked_at is not None else 0))
+            self._take(self._wait(0 if self._has_more else LOOKS))
         self._end()
 
     def run_once(self) -> None:
         """Until there is nothing to tell now, and nothing to try again. Raises StoreFailure."""
         while not self._over.is_set():
             self._look()
-            if not self._lots:
+            if not self._lots and not self._has_more:
                 break
-            self._take(self._wait(None))
+            self._take(self._wait(None if self._lots else 0))
         self._end()
 
     def stop(self) -> None:
@@ -150,7 +150,7 @@ class Runner:
 
     def _look(self) -> None:
         """Begins what there is to do for every hook with which nothing is under way, and keeps the claims of the others."""
-        now, self._looked_at = self._now(), self._clock.now()
+        now, self._looked_at, self._has_more = self._now(), self._clock.now(), False
         due = set(self._hooks.due(now))
         hooks = self._hooks.all()
         for hook in hooks:
@@ -179,6 +179,7 @@ class Runner:
         told = self._journal.next(hook.tenant, Wanted(frozenset(hook.types), hook.percents), place, most)
         if not told.events and told.place.record - kept.record < SAVED_EVERY:
             self._seen[hook.id] = kept, told.place
+            self._has_more = self._has_more or told.place != place  # it may have stopped within the journal
             return
         if self._hooks.waiting(hook.id).waiting >= WAITING_MAX:
             return
@@ -236,7 +237,7 @@ class Runner:
         if lot.place is not None:
             hook = replace(hook, through=lot.place.record, posted_through=lot.place.posting)
         self._seen.pop(hook.id, None)
-        self._looked_at = None  # there may be more
+        self._has_more = True
         self._hooks.advance(self._as_it_is_doing(hook, outcomes, now))
 
     def _as_it_is_doing(self, hook: Hook, outcomes: Sequence[Outcome], now: int) -> Hook:

@@ -27,6 +27,7 @@ BY_HAND = "operator"
 
 
 def create(call: Call) -> Reply:
+    """The hook, and its secret where it is new."""
     asked = shaped(object_from(call.body), HookBody)
     hook, is_new = made(
         call.service.registry.hooks,

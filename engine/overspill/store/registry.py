@@ -102,7 +102,7 @@ def _of_file(path: str) -> SqlRegistry:
 
 
 def _failed(path: str, error: sqlite3.Error) -> StoreFailure:
-    return StoreFailure("store_error", f"{path} could not be asked about keys: {error}", help="ask again")
+    return StoreFailure("store_error", f"{path} could not be asked about keys and hooks: {error}", help="ask again")
 
 
 def _of_server(url: str) -> SqlRegistry:
