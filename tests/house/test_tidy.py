@@ -26,6 +26,7 @@ PURE = (
     "step",
     "records",
     "book",
+    "events",
     "audit",
     "review",
 )

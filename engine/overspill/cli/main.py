@@ -39,6 +39,7 @@ _COMMANDS = {
     "serve": "serve",
     "keys": "keys",
     "doctor": "doctor",
+    "hooks": "hooks",
     "worker": "worker",
     "relay": "streaming",
     "explain": "audit",

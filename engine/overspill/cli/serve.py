@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from overspill.cli.io import policy_option, say
+from overspill.hooks.delivering import delivering
+from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
 from overspill.store.registry import opened_registry
 from overspill.words.failures import Failure
@@ -59,6 +61,14 @@ GRACE_SECONDS = 30
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
 @click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
 @click.option("--settle/--no-settle", default=True, show_default=True, help="Settle here, or leave it to a worker.")
+@click.option("--hooks/--no-hooks", default=True, show_default=True, help="Deliver webhooks too.")
+@click.option(
+    "--hooks-allow",
+    "allowed",
+    multiple=True,
+    metavar="NETWORK",
+    help="A network beside the public ones that endpoints of webhooks may be in, also by http: 10.0.0.0/8.",
+)
 @policy_option
 def serve(
     db: str | None,
@@ -73,6 +83,8 @@ def serve(
     total: int,
     holds: int,
     settle: bool,
+    hooks: bool,
+    allowed: tuple[str, ...],
     policy: str,
 ) -> int:
     """Serve decisions over HTTP.
@@ -94,11 +106,13 @@ def serve(
     limits = Limits(at_once=at_once, total=total, holds=holds)
     tokens = None if issuers is None else _tokens(issuers)
     rules = None if gateway is None else _gateway(gateway)
-    with _listening(host, port) as listener, _service(db or DEV_DB, policy, settle, limits, tokens) as service:
+    path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
+    with _listening(host, port) as listener, _service(path, policy, settle, limits, tokens, reach) as service:
         _place(service, url, rules)
         if dev:
             _prepare(service)
-        run(service, listener, (Lines(log == "calls"), *_spans()))
+        with delivering(path, reach) if hooks else contextlib.nullcontext():
+            run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
 
@@ -169,11 +183,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, policy: str, settle: bool, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
+def _service(
+    db: str, policy: str, settle: bool, limits: Limits, tokens: Tokens | None, reach: Reach
+) -> Iterator[Service]:
     from overspill.serve.service import Service
 
     with Engine.open(policy, db=db, settle=settle) as engine, contextlib.closing(opened_registry(db)) as registry:
-        service = Service(engine, registry, limits=limits, tokens=tokens)
+        service = Service(engine, registry, limits=limits, tokens=tokens, reach=reach)
         try:
             yield service
         finally:

@@ -40,6 +40,7 @@ TAGS = {
     "Lots": "What was granted, and leaves otherwise than by use.",
     "Purchases": "What is to be paid for a top-up.",
     "Policies": "What decides.",
+    "Webhooks": "Who is told of what happens.",
     "Service": "The service itself.",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, authzen, decisions, envoy, health, policies
+from overspill.serve import accounts, authzen, decisions, envoy, health, hooks, policies
 from overspill.serve.call import Operation
 from overspill.serve.observing import Metrics, metered
 from overspill.serve.openapi import described
@@ -13,6 +13,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *envoy.OPERATIONS,
     *accounts.OPERATIONS,
     *policies.OPERATIONS,
+    *hooks.OPERATIONS,
     *health.OPERATIONS,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from overspill.hooks.reach import Reach
 from overspill.ports.registry import AdminEntry, Registry
 from overspill.serve.credentials import Credentials, Tokens
 from overspill.serve.open_holds import OpenHolds
@@ -45,12 +46,14 @@ class Service:
         tokens: Tokens | None = None,
         url: str | None = None,
         gateway: Gateway | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.engine, self.registry = engine, registry
         self.url, self.gateway = url, gateway
         self.limits = limits or Limits()
         self.credentials = Credentials(registry, engine.now, tokens)
         self.holds = OpenHolds(self.limits.holds)
+        self.reach = reach or Reach()
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()
