@@ -3,9 +3,8 @@
 A block's first line may name a file after its language (`yaml plans.test.yaml`): the block is that file, in the
 folder where the page's commands run, from there on. A page that speaks of `$DATABASE_URL` gets an empty database of PostgreSQL,
 one that speaks of `OVERSPILL_NATS_URL` a NATS server. A command with `2> FILE &` goes on beside the others, from when its file says
-that it serves, on a port that is free in the place of the one that is shown. Before
-the first block that speaks of `$OVERSPILL_URL` a service is started
-in that folder, as `overspill serve --dev` does it, with the folder's `gateway.yaml` where there is one.
+that it serves, on a port that is free in the place of the one that is shown. Who speaks of `OVERSPILL_URL` finds a service there, as
+`overspill serve --dev` runs it, with the folder's `gateway.yaml` where there is one.
 """
 
 from __future__ import annotations
@@ -109,6 +108,7 @@ def _ran(command: str, shown: str, folder: Path, environment: dict[str, str], be
     if command.startswith(INSTALLS):
         return False
     shell = beside.here(re.sub(r"(^|&& |; )overspill ", rf"\1{sys.executable} -m overspill ", command))
+    shell = re.sub(r"(^|&& |; )python ", rf"\1{sys.executable} ", shell)
     going_on = GOES_ON.match(shell)
     if going_on:
         beside.start(shell.removesuffix(" &"), going_on[1], environment)
@@ -136,7 +136,8 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, "utf-8")
             elif block.kind == "console":
-                if "$OVERSPILL_URL" in block.text and "OVERSPILL_URL" not in environment:
+                asks = "$OVERSPILL_URL" in block.text or 'environ["OVERSPILL_URL"]' in page.read_text("utf-8")
+                if asks and "OVERSPILL_URL" not in environment:
                     environment |= _served(tmp_path, stack)
                 commands = _commands(block.text)
                 ran += sum(_ran(command, shown, tmp_path, environment, beside) for command, shown in commands)
@@ -145,7 +146,10 @@ def test_the_console_blocks_do_what_they_show(page: Path, tmp_path: Path, reques
 
 
 @pytest.mark.parametrize("block", [block for page in PAGES for block in blocks_of(page) if block.kind == "python"])
-def test_the_python_block_holds(block: Block) -> None:
+def test_the_python_block_holds(block: Block, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "OVERSPILL_URL" in block.text:
+        for name, value in request.getfixturevalue("service").items():
+            monkeypatch.setenv(name, value)
     exec(compile(block.text, "README.md", "exec"), {})
 
 

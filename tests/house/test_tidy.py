@@ -127,6 +127,8 @@ LAZY = (
     "nats",
     "psycopg",
     "duckdb",
+    "httpx2",
+    "overspill.client",
 )
 RUNS = ("overspill.runtime.engine", "overspill.step.step", "overspill.decide.decide")
 STAGES = ("overspill.cel", "overspill.syntax", "overspill.check", "overspill.compile")
@@ -140,6 +142,12 @@ def _loaded(script: str, names: tuple[str, ...]) -> str:
 
 def test_importing_overspill_loads_no_parser() -> None:
     assert _loaded("from overspill import *", LAZY + STAGES) == "[]"
+
+
+def test_the_client_for_threads_loads_no_engine_and_no_library_of_its_own() -> None:
+    needs = "from overspill.client import Client, HoldJournal, Patience, ServiceFailure; from overspill import Request"
+    own = ("overspill.runtime", "overspill.step", "overspill.serve", "anyio", "starlette")
+    assert _loaded(needs, LAZY[:-1] + STAGES + own) == "[]"
 
 
 def test_reading_a_policy_loads_nothing_that_runs() -> None:
@@ -176,6 +184,7 @@ DOORS = {
     "yaml": {"syntax/yaml_nodes.py"},
     "jsonschema": {"syntax/validate.py"},
     "duckdb": {"store/export_parquet.py"},
+    "httpx2": {"client/aio.py"},
     "nats": {"stream/broker.py"},
     "psycopg": {"store/postgres_session.py"},
     "sqlite3": {
