@@ -12,7 +12,7 @@ import pytest
 from support.serving import serving
 
 from overspill import Engine
-from overspill.cli.main import main
+from overspill.cli.main import run
 from overspill.runtime.clock import SystemClock
 
 DAY = 86_400 * 1_000_000
@@ -31,7 +31,7 @@ def _made(folder: Path, **options: Any) -> Path:
 
 
 def _asked(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, dict[str, Any]]]:
-    code = main(["doctor", *map(str, arguments), "--format", "json"])
+    code = run(["doctor", *map(str, arguments), "--format", "json"])
     return code, {one["name"]: one for one in json.loads(capsys.readouterr().out)}
 
 
