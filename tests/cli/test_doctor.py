@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.serving import serving
 
 from overspill import Engine
 from overspill.cli.main import run
 from overspill.runtime.clock import SystemClock
+from support.serving import serving
 
 DAY = 86_400 * 1_000_000
 

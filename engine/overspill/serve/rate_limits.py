@@ -44,6 +44,8 @@ class Told(Light, frozen=True):
 
 _told = json_decoder(Told).decode
 _instant = kept(instant_from_text)
+_units: dict[str, dict[str, str]] = {}
+"""By policy."""
 
 
 def rate_limits(decision: bytes, now: int, plan: Plan) -> tuple[Header, ...]:
@@ -55,6 +57,13 @@ def rate_limits(decision: bytes, now: int, plan: Plan) -> tuple[Header, ...]:
 
 def own_units(plan: Plan) -> dict[str, str]:
     """Layer → its unit, for those that the asking user's own account keeps."""
+    found = _units.get(plan.digest)
+    if found is None:
+        found = _units[plan.digest] = _own_units(plan)
+    return found
+
+
+def _own_units(plan: Plan) -> dict[str, str]:
     layers = [layer for waterfall in plan.waterfalls for layer in waterfall.layers]
     return {layer.name: layer.unit.name for layer in layers if layer.account == ROOT}
 

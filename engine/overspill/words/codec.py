@@ -83,5 +83,10 @@ def json_decoder(shape: type[T]) -> Decoder[T]:
     return Decoder(msgspec.json.Decoder, shape)
 
 
+def whole_decoder(fraction: Callable[[str], Any]) -> Callable[[bytes], Any]:
+    """A decoder of any JSON of which `fraction` reads the numbers that are not whole."""
+    return msgspec.json.Decoder(float_hook=fraction).decode
+
+
 def packed_decoder(shape: type[T]) -> Decoder[T]:
     return Decoder(msgspec.msgpack.Decoder, shape)

@@ -9,9 +9,11 @@ fractions are exact decimals here, never floats.
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from overspill.words.codec import JsonFault, whole_decoder
 from overspill.words.failures import Failure
 from overspill.words.kept import kept
 from overspill.words.names import is_torn
@@ -33,6 +35,8 @@ def json_from_text(
     if len(text) > bytes_max:
         raise _failure(name, f"is larger than {bytes_max} bytes", "split it")
     if isinstance(text, bytes):
+        if not fractions and (found := _plain(text)) is not None:
+            return found
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -48,6 +52,52 @@ def json_from_text(
     if may_be_torn and _holds_torn(found):
         raise _failure(name, "has a lone surrogate", "send valid Unicode")
     return found
+
+
+# ---- what is plain, in half of the time
+
+
+def _plain(text: bytes) -> Json:
+    """The value of a text of ASCII without escapes and without anything doubtful in it; else None, and who is slower says what
+    it is. As no quote is escaped, each that stands before a colon ends a key, or begins a text."""
+    if not text.isascii() or b"\\" in text or text.count(b"[") + text.count(b"{") > DEPTH_MAX:
+        return None
+    try:
+        found = _whole(text)
+    except (JsonFault, _Fraction):
+        return None
+    keys = _keys(found)
+    return found if keys >= 0 and keys == len(_KEY(text)) else None
+
+
+def _keys(value: Json) -> int:
+    """How many keys are in it; below 0 where a number has too many digits."""
+    kind = type(value)
+    if kind is dict:
+        count = len(value)
+        for one in value.values():
+            if type(one) is not str:
+                count += _keys(one)
+        return count
+    if kind is list:
+        return sum([_keys(one) for one in value])
+    return -MANY if kind is int and not -MANY < value < MANY else 0
+
+
+class _Fraction(Exception):
+    pass
+
+
+def _fraction(text: str) -> NoReturn:
+    raise _Fraction
+
+
+MANY = 10**19
+_KEY = re.compile(rb'"[ \t\r\n]*:').findall
+_whole = whole_decoder(_fraction)
+
+
+# ---- whatever else it is
 
 
 @kept
