@@ -68,9 +68,10 @@ def test_a_hook_is_told_from_when_it_was_made_on_and_what_it_wants(bench: Bench,
 
 
 def test_each_tenant_is_told_of_its_own_alone(bench: Bench, receiver: Receiver) -> None:
-    hook = bench.hook(receiver.url, tenant="acme", key="a")
+    hook = bench.hook(receiver.url, "decision.made", "usage.settled", tenant="acme", key="a")
     bench.hook(receiver.url, tenant="default", key="b")
-    bench.tell(2)
+    bench.tell(2, 1)
+    bench.scene.engine.settle()
     bench.run()
     assert len(receiver.got) == 2
     with pytest.raises(Failure, match="not signed"):
