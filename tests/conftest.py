@@ -74,3 +74,14 @@ def nats() -> Iterator[nats_server.Server]:
 
     with Server() as server:
         yield server
+
+
+@pytest.fixture
+def service() -> Iterator[dict[str, str]]:
+    """A service with the demo's account that listens on loopback: what a client finds in its environment."""
+    from support.services import with_ana
+    from support.serving import serving
+
+    with serving() as (one, url):
+        with_ana(one)
+        yield {"OVERSPILL_URL": url, "OVERSPILL_KEY": one.all.key}

@@ -127,6 +127,8 @@ LAZY = (
     "nats",
     "psycopg",
     "duckdb",
+    "httpx2",
+    "overspill.client",
 )
 RUNS = ("overspill.runtime.engine", "overspill.step.step", "overspill.decide.decide")
 STAGES = ("overspill.cel", "overspill.syntax", "overspill.check", "overspill.compile")
@@ -140,6 +142,12 @@ def _loaded(script: str, names: tuple[str, ...]) -> str:
 
 def test_importing_overspill_loads_no_parser() -> None:
     assert _loaded("from overspill import *", LAZY + STAGES) == "[]"
+
+
+def test_the_client_for_threads_loads_no_engine_and_no_library_of_its_own() -> None:
+    needs = "from overspill.client import Client, HoldJournal, Patience, ServiceFailure; from overspill import Request"
+    own = ("overspill.runtime", "overspill.step", "overspill.serve", "anyio", "starlette")
+    assert _loaded(needs, LAZY[:-1] + STAGES + own) == "[]"
 
 
 def test_reading_a_policy_loads_nothing_that_runs() -> None:
@@ -176,13 +184,20 @@ DOORS = {
     "yaml": {"syntax/yaml_nodes.py"},
     "jsonschema": {"syntax/validate.py"},
     "duckdb": {"store/export_parquet.py"},
+    "httpx2": {"client/aio.py"},
     "nats": {"stream/broker.py"},
     "psycopg": {"store/postgres_session.py"},
-    "sqlite3": {"store/sqlite.py", "store/sqlite_files.py", "store/sqlite_ledger.py", "store/sqlite_schema.py"},
+    "sqlite3": {
+        "store/registry.py",
+        "store/sqlite.py",
+        "store/sqlite_files.py",
+        "store/sqlite_ledger.py",
+        "store/sqlite_schema.py",
+    },
     "z3": {"prove/paths.py", "prove/proof.py", "prove/solvers.py", "prove/terms.py"},
     "cvc5": {"prove/solvers.py"},
     "pydantic": set(),
-    "structlog": {"runtime/alarms.py"},
+    "structlog": {"runtime/alarms.py", "serve/observing.py"},
 }
 
 

@@ -15,6 +15,7 @@ from overspill.words.strict_json import BYTES_MAX
 
 if TYPE_CHECKING:
     from overspill.runtime.engine import Engine
+    from overspill.serve.gateway import Gateway
 
 
 Place = tuple[str, str, str]
@@ -33,7 +34,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Service:
-    """What operations work with. Closing it ends none of its parts but what it opened itself."""
+    """What operations work with. Closing it ends none of its parts but what it opened itself. `url` is where callers find it,
+    where that is known; `gateway` are the rules of who asks without code."""
 
     def __init__(
         self,
@@ -42,9 +44,12 @@ class Service:
         *,
         limits: Limits | None = None,
         tokens: Tokens | None = None,
+        url: str | None = None,
+        gateway: Gateway | None = None,
         reach: Reach | None = None,
     ) -> None:
         self.engine, self.registry = engine, registry
+        self.url, self.gateway = url, gateway
         self.limits = limits or Limits()
         self.credentials = Credentials(registry, engine.now, tokens)
         self.holds = OpenHolds(self.limits.holds)

@@ -2,11 +2,14 @@
 
 No duplicate keys, no NaN or Infinity, no fractions or exponents (amounts are strings), no lone surrogates, no integer
 of more than 19 digits, no nesting beyond 32: each is something that parsers disagree about (ASSURANCE.md section 2).
+Where a standard lets others say what they like beside what is asked, numbers are those of I-JSON (RFC 7493 section 2.2):
+fractions are exact decimals here, never floats.
 """
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from overspill.words.failures import Failure
@@ -17,10 +20,16 @@ BYTES_MAX = 256 * 1024
 DEPTH_MAX = 32
 
 Json = Any
+DOUBLE_MAX = Decimal(2**1024 - 2**970)
+EXACT_MAX = 2**53 - 1
+"""What a double holds at most, and up to where it holds every whole number."""
 
 
-def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = BYTES_MAX) -> Json:
-    """One JSON value. Raises Failure `invalid_json` naming `name` and the fault."""
+def json_from_text(
+    text: str | bytes, *, name: str = "input", bytes_max: int = BYTES_MAX, fractions: bool = False
+) -> Json:
+    """One JSON value; with `fractions` its numbers are any of I-JSON. Raises Failure `invalid_json` naming `name` and the
+    fault."""
     if len(text) > bytes_max:
         raise _failure(name, f"is larger than {bytes_max} bytes", "split it")
     if isinstance(text, bytes):
@@ -32,7 +41,7 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
         raise _failure(name, f"is nested deeper than {DEPTH_MAX}", "flatten it")
     may_be_torn = "\\" in text or not text.isascii()
     try:
-        found = _decoder((name, may_be_torn)).decode(text)
+        found = _decoder((name, may_be_torn, fractions)).decode(text)
     except json.JSONDecodeError as error:
         what = f"is not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
         raise _failure(name, what, "write one JSON value, with its quotes, commas and brackets") from None
@@ -42,9 +51,9 @@ def json_from_text(text: str | bytes, *, name: str = "input", bytes_max: int = B
 
 
 @kept
-def _decoder(of: tuple[str, bool]) -> json.JSONDecoder:
-    """For what is called so, in which there may be torn text or not."""
-    name, may_be_torn = of
+def _decoder(of: tuple[str, bool, bool]) -> json.JSONDecoder:
+    """For what is called so, in which there may be torn text or not, and fractions or not."""
+    name, may_be_torn, fractions = of
 
     def refuse(text: str) -> NoReturn:
         raise _failure(name, f"holds the number `{_short(text)}`", "write whole numbers, and amounts as strings")
@@ -66,7 +75,24 @@ def _decoder(of: tuple[str, bool]) -> json.JSONDecoder:
                 raise _failure(name, f"has a lone surrogate at the key `{shown[:64]}`", "send valid Unicode")
         return found
 
-    return json.JSONDecoder(object_pairs_hook=unique, parse_float=refuse, parse_constant=refuse, parse_int=integer)
+    def exact(text: str) -> int:
+        if len(text) > 19 or not -EXACT_MAX <= int(text) <= EXACT_MAX:
+            raise _failure(name, f"holds the number `{_short(text)}`, which not all can read", "write it as a string")
+        return int(text)
+
+    def decimal(text: str) -> Decimal:
+        try:
+            value = Decimal(text)
+        except ArithmeticError:
+            value = Decimal("Infinity")
+        if abs(value) > DOUBLE_MAX:
+            raise _failure(name, f"holds the number `{_short(text)}`, which not all can read", "write it as a string")
+        return value
+
+    parse_float, parse_int = (decimal, exact) if fractions else (refuse, integer)
+    return json.JSONDecoder(
+        object_pairs_hook=unique, parse_float=parse_float, parse_constant=refuse, parse_int=parse_int
+    )
 
 
 def _short(text: str) -> str:

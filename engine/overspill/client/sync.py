@@ -1,0 +1,259 @@
+"""The client for threads: the standard library alone."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from types import TracebackType
+from typing import Any, Protocol, TypeVar, assert_never
+
+from overspill.client import asking, calls, work
+from overspill.client.answers import Answer, IfAway
+from overspill.client.calls import Account, Call
+from overspill.client.failures import ServiceFailure
+from overspill.client.hold import HoldView, expect_journal
+from overspill.client.journal import HoldJournal
+from overspill.client.pace import jitter, monotonic_ms, sleep_ms
+from overspill.client.patience import Jitter, Patience
+from overspill.client.pool import Pool
+from overspill.client.replies import Lost, Reply
+from overspill.client.script import Came, Keep, Now, Script, Send, Step, Wait, Ways
+from overspill.client.work import Resolved, Work
+from overspill.records.answers import Receipt
+from overspill.records.explanation import Explanation
+from overspill.records.request import Request
+from overspill.records.statement import Statement
+from overspill.records.status import Status
+from overspill.words.failures import Failure
+
+T = TypeVar("T")
+
+
+class Transport(Protocol):
+    """Sends one call once."""
+
+    def send(self, call: Call, within: int) -> Reply | Lost:
+        """Within so many milliseconds."""
+
+    def close(self) -> None: ...
+
+
+class Client:
+    """Asks a service; may be used from many threads at once.
+
+    `key` is the credential. Each call is bounded by `patience` and asked again with its key as long as that lasts; `if_away`
+    is what decisions answer when the service cannot be asked then: `raise` a ServiceFailure, or `allow`, or `deny`, which the
+    answer's `source` says. Everything else raises. `now`, `sleep` and `jitter` are of milliseconds; `transport` stands for
+    connections of another kind.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        patience: Patience | None = None,
+        if_away: IfAway = "raise",
+        tls: ssl.SSLContext | None = None,
+        transport: Transport | None = None,
+        now: Callable[[], int] = monotonic_ms,
+        sleep: Callable[[int], None] = sleep_ms,
+        jitter: Jitter = jitter,
+    ) -> None:
+        asking.expect_if_away(if_away)
+        place, credential = calls.place_of(url), calls.checked_credential(key)
+        self._transport = transport or Pool(place, credential, now, tls=tls)
+        self._ways = Ways(patience or Patience(), jitter)
+        self._if_away: IfAway = if_away
+        self._now, self._sleep = now, sleep
+
+    def with_patience(self, patience: Patience) -> Client:
+        """The same client, more or less patient; it shares the connections, and is closed with the first."""
+        one = copy(self)
+        one._ways = Ways(patience, self._ways.jitter)
+        return one
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # ---- decisions
+
+    def decide(self, request: Request, *, if_away: IfAway | None = None) -> Answer:
+        """Decides a request and consumes what it grants. The same id again gives the same answer."""
+        return self._run(asking.decision("consume", request, self._ways, self._chosen(if_away)))
+
+    def preview(self, request: Request, *, if_away: IfAway | None = None) -> Answer:
+        """The decision that `decide` would make now, without effect."""
+        return self._run(asking.decision("preview", request, self._ways, self._chosen(if_away)))
+
+    def reserve(self, request: Request, *, if_away: IfAway | None = None) -> Answer:
+        """Decides an estimate and holds what it grants; `hold` names it for captures and a release. `holding` does all three."""
+        return self._run(asking.decision("reserve", request, self._ways, self._chosen(if_away)))
+
+    def decide_all(
+        self, requests: Sequence[Request], *, if_away: IfAway | None = None
+    ) -> list[Answer | ServiceFailure]:
+        """`decide` for many in one call, in order; each has its answer or its failure."""
+        return self._run(asking.decisions("consume", requests, self._ways, self._chosen(if_away)))
+
+    def preview_all(
+        self, requests: Sequence[Request], *, if_away: IfAway | None = None
+    ) -> list[Answer | ServiceFailure]:
+        """`preview` for many."""
+        return self._run(asking.decisions("preview", requests, self._ways, self._chosen(if_away)))
+
+    def reserve_all(
+        self, requests: Sequence[Request], *, if_away: IfAway | None = None
+    ) -> list[Answer | ServiceFailure]:
+        """`reserve` for many."""
+        return self._run(asking.decisions("reserve", requests, self._ways, self._chosen(if_away)))
+
+    def decision(self, id: str) -> Explanation:
+        """A decision with its trace, and what it had to choose from; so for a hold, a capture, a grant."""
+        return self._run(asking.shown(id, self._ways))
+
+    def explanation(self, id: str) -> str:
+        """Why, in sentences."""
+        return self._run(asking.explained(id, self._ways))
+
+    def reverse(self, of: str, *, id: str) -> Receipt:
+        """Undoes a finished request, whole. `of` is the id of its decision or of its hold."""
+        return self._run(asking.changed(calls.reverse(of, id), self._ways))
+
+    # ---- holds
+
+    def capture(self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True) -> Receipt:
+        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold; a
+        hold that is captured at once needs none."""
+        return self._run(asking.changed(calls.capture(hold, meters, id, final), self._ways))
+
+    def extend(self, hold: str, *, id: str) -> Receipt:
+        """Lets an open hold last as long again from now as one that is made now."""
+        return self._run(asking.changed(calls.extend(hold, id), self._ways))
+
+    def release(self, hold: str, *, id: str = calls.ONLY) -> Receipt:
+        """Gives everything back that a hold still holds."""
+        return self._run(asking.changed(calls.release(hold, id), self._ways))
+
+    def holding(self, request: Request, *, journal: HoldJournal | None = None, if_away: IfAway | None = None) -> Hold:
+        """A hold for the length of a `with` block: reserved before, captured behind it with what was counted in it.
+
+        With a journal each step is written down before it is done, so that nothing is lost with the process; one is needed
+        to go on (`allow`) while the service is away.
+        """
+        chosen = self._chosen(if_away)
+        expect_journal(journal, chosen)
+        return Hold(self, Work.of_request(request), journal, chosen)
+
+    def recover(self, journal: HoldJournal) -> list[Resolved]:
+        """Resolves what was left in a journal by a process that died, or while the service was away; call it at the start, and
+        now and then. Captures are asked again with their own keys; what was only asked for is left to time out."""
+        return self._run(work.resolved(journal.left(), self._ways), journal)
+
+    # ---- accounts
+
+    def status(self, account: Account) -> Status:
+        """How an account stands, as a decision would meet it now; `account` names one of each kind."""
+        return self._run(asking.status(account, self._ways))
+
+    def statement(self, account: Account, *, since: str | None = None, as_of: str | None = None) -> Statement:
+        """Every entry of an account with its decision, from `since` up to `as_of` (RFC 3339 in UTC)."""
+        return self._run(asking.statement(account, since, as_of, self._ways))
+
+    def grant(
+        self,
+        account: Account,
+        pool: str,
+        amount: str,
+        *,
+        id: str,
+        expires_at: str | None = None,
+        effective_at: str | None = None,
+        priority: int = 0,
+        category: str = "paid",
+        per: Account | None = None,
+        cost: str | None = None,
+    ) -> Receipt:
+        """Puts a lot named `id` into an account's pool."""
+        body = calls.grant_body(pool, amount, expires_at, effective_at, priority, category, per, cost)
+        return self._run(asking.changed(calls.grant(account, body, id), self._ways))
+
+    def set_attributes(self, account: Account, attributes: Mapping[str, Any], *, id: str) -> Receipt:
+        """Sets attributes of an account; None makes one absent."""
+        return self._run(asking.changed(calls.set_attributes(account, attributes, id), self._ways))
+
+    # ---- running
+
+    def _chosen(self, if_away: IfAway | None) -> IfAway:
+        asking.expect_if_away(if_away or self._if_away)
+        return if_away or self._if_away
+
+    def _run(self, script: Script[T], journal: HoldJournal | None = None) -> T:
+        came: Came = None
+        error: Failure | None = None
+        while True:
+            try:
+                step = script.send(came) if error is None else script.throw(error)
+            except StopIteration as done:
+                found: T = done.value
+                return found
+            came, error = None, None
+            try:
+                came = self._do(step, journal)
+            except Failure as failure:  # of the journal
+                error = failure
+
+    def _do(self, step: Step, journal: HoldJournal | None) -> Came:
+        match step:
+            case Send():
+                return self._transport.send(step.call, step.within)
+            case Wait():
+                self._sleep(step.millis)
+            case Now():
+                return self._now()
+            case Keep():
+                if journal is not None:
+                    journal.append(step.entry, step.durable)
+            case _:
+                assert_never(step)
+        return None
+
+
+class Hold(HoldView):
+    """A hold within a `with` block: see `Client.holding`, and `HoldView` for what it tells and counts."""
+
+    def __init__(self, client: Client, work: Work, journal: HoldJournal | None, if_away: IfAway) -> None:
+        super().__init__(work, journal)
+        self._client, self._if_away = client, if_away
+
+    def __enter__(self) -> Hold:
+        with self._if_it_fails():
+            self._run(work.begun(self._work, self._client._ways, self._if_away))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._at_the_end(error):
+            self._run(work.over(self._work, self._client._ways))
+
+    def capture(self) -> bool:
+        """Books what was used so far, as a part: whether all of it is booked. What is not goes with the next part, or at the
+        end. Asked once; raises ServiceFailure for what is refused."""
+        return self._run(work.part(self._work, self._client._ways))
+
+    def extend(self) -> None:
+        """Lets the hold last as long again from now. Asked once; raises ServiceFailure."""
+        self._run(work.extended(self._work, self._client._ways))
+
+    def _run(self, script: Script[T]) -> T:
+        return self._client._run(script, self._journal)
