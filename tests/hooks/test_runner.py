@@ -68,9 +68,10 @@ def test_a_hook_is_told_from_when_it_was_made_on_and_what_it_wants(bench: Bench,
 
 
 def test_each_tenant_is_told_of_its_own_alone(bench: Bench, receiver: Receiver) -> None:
-    hook = bench.hook(receiver.url, tenant="acme", key="a")
+    hook = bench.hook(receiver.url, "decision.made", "usage.settled", tenant="acme", key="a")
     bench.hook(receiver.url, tenant="default", key="b")
-    bench.tell(2)
+    bench.tell(2, 1)
+    bench.scene.engine.settle()
     bench.run()
     assert len(receiver.got) == 2
     with pytest.raises(Failure, match="not signed"):
@@ -424,6 +425,29 @@ def test_who_stops_a_runner_gets_what_was_under_way_written_down(bench: Bench, r
     bench.run()
     assert len(receiver.got) == EVENTS - len(sent)
     assert len({*receiver.ids, *[attempt.headers["webhook-id"] for attempt in sent]}) == len(decisions)
+
+
+class _Ahead:
+    """A clock that the wall's is an hour ahead of."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def now(self) -> int:
+        return self._bench.clock.now()
+
+    def drift(self) -> int:
+        return HOUR
+
+
+def test_a_message_is_signed_for_the_wall_clocks_instant(plain: Bench, receiver: Receiver) -> None:
+    """Which is the receiver's: the engine's own may have been left behind."""
+    hook = plain.hook(receiver.url)
+    plain.tell()
+    with plain.runner(clock=_Ahead(plain)) as runner:
+        runner.run_once()
+    [got] = receiver.got
+    verify(hook.secret, got.headers, got.body, plain.clock.now() + HOUR)
 
 
 # ---- secrets
