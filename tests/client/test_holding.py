@@ -180,6 +180,37 @@ def test_each_step_is_written_down_before_it_is_asked_for(one: Served, name: str
     assert journal.left() == []
 
 
+def test_what_is_asked_for_and_what_was_used_is_on_the_disk_first(
+    one: Served, name: str, journal: HoldJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, durable = journal.append, []
+    monkeypatch.setattr(
+        journal, "append", lambda entry, kept: (durable.append((type(entry).__name__, kept)), real(entry, kept))[1]
+    )
+    client(one, name)[0].hold(turn("r1"), [*A_TURN, ("capture", None)], journal=journal)
+    assert {entry for entry, kept in durable if kept} == {"Asked", "Used"}
+
+
+def test_the_end_of_a_block_takes_no_longer_than_one_call_may(one: Served, name: str) -> None:
+    time = Time()
+    both, way = client(one, name, "pass", "after", *["503"] * 99, time=time)
+    began: list[int] = []
+    body: list[Do] = [
+        *A_TURN,
+        ("capture", None),
+        ("use", {"output_tokens": 4}),
+        ("call", lambda: began.append(time.at)),
+    ]
+    with pytest.raises(ServiceFailure):
+        both.hold(turn("r1"), body)
+    assert time.at - began[0] <= SHORT.total
+
+    way.faults = iter(["pass", "after", *["502"] * 3, "pass", *["502"] * 99])  # the part is booked late
+    with pytest.raises(ServiceFailure):
+        both.hold(turn("r2"), body)
+    assert time.at - began[1] <= SHORT.total
+
+
 def test_nothing_is_asked_that_cannot_be_written_down(one: Served, name: str, journal: HoldJournal) -> None:
     journal.close()
     both, way = client(one, name)

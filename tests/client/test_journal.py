@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ FOLDS: dict[str, tuple[list[Entry], list[Left]]] = {
     ),
     "a part booked": (
         [asked(), Held(A, "hold_1"), used(1), Booked(A, 1), used(2, True)],
+        [Left(A, "a", b'{"id":"x"}', "hold_1", (used(2, True),), True)],
+    ),
+    "two used, one booked": (
+        [asked(), Held(A, "hold_1"), used(1), used(2, True), Booked(A, 1)],
         [Left(A, "a", b'{"id":"x"}', "hold_1", (used(2, True),), True)],
     ),
     "all booked, and not ended": (
@@ -113,7 +118,7 @@ def test_what_a_crash_tore_is_cut_off_and_all_before_it_is_there(
     entries = [asked(), Held(A, "hold_1"), used(1), Booked(A, 1), used(2, True)]
     lines = [json_bytes(entry) + b"\n" for entry in entries]
     whole = data.draw(st.integers(0, 4))
-    torn = lines[whole][: data.draw(st.integers(0, len(lines[whole]) - 1))]
+    torn = lines[whole][: data.draw(st.integers(0, len(lines[whole]) - 2))]
     rubbish = data.draw(st.sampled_from([b"", b"\0" * 7, b"\n", b"\xff\n{", b"{}\n"]))
     path.write_bytes(b"".join(lines[:whole]) + torn + rubbish)
     assert left(path) == list(left_of(entries[:whole]).values())
@@ -287,3 +292,18 @@ def test_what_is_durable_is_on_the_disk_before_it_returns(path: Path, monkeypatc
         journal.append(asked(), True)
         journal.append(Held(A, "hold_1"), False)
     assert done == ["write", "fsync", "write"]
+
+
+def test_many_threads_write_and_nothing_is_lost_while_it_is_written_anew(path: Path) -> None:
+    with HoldJournal(path, anew_bytes=1_000) as journal, ThreadPoolExecutor(4) as threads:
+
+        def hold(number: int) -> None:
+            of = f"user/u_ana/{number}"
+            journal.append(asked(of), True)
+            journal.append(used(1, True, of), True)
+            if number % 2:
+                journal.append(Ended(of, "captured"), False)
+
+        list(threads.map(hold, range(40)))
+    assert {one.of for one in left(path)} == {f"user/u_ana/{number}" for number in range(0, 40, 2)}
+    assert all(one.captures for one in left(path))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from client.both import ANA, NAMES, Both, turn
 from overspill.cli.reconcile import of_store
@@ -217,6 +223,55 @@ def test_half_an_answer_is_none(name: str, said: bytes) -> None:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(10)
+
+
+# ---- TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of `localhost`, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_a_service_proves_by_tls_who_it_is(up: tuple[Served, str], certificate: Path, name: str) -> None:
+    one, _ = up
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with Listening(one.app, ssl_certfile=str(certificate)) as server:
+        url = f"https://localhost:{server.port}"
+        both = Both(name, url=url, key=one.all.key, patience=PATIENT, tls=trusting)
+        assert both.call("status", ANA).accounts
+        for wrong, tls in ((url, None), (f"https://127.0.0.1:{server.port}", trusting)):
+            with pytest.raises(ServiceFailure) as caught:
+                Both(name, url=wrong, key=one.all.key, time=Time(), tls=tls).call("status", ANA)
+            assert (caught.value.code, caught.value.unknown) == ("not_trusted", False)
+
+
+def test_who_speaks_no_tls_is_told_nothing(up: tuple[Served, str], name: str) -> None:
+    one, url = up
+    with pytest.raises(ServiceFailure) as caught:
+        Both(name, url=url.replace("http:", "https:"), key=one.all.key, time=Time()).call("status", ANA)
+    assert (caught.value.code, caught.value.unknown) == ("not_trusted", False)
 
 
 # ---- an application of its own behind a path, and redirects

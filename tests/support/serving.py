@@ -22,7 +22,7 @@ from support.services import Served, served
 class Listening(uvicorn.Server):
     """An ASGI application under uvicorn, on a port that the system has chosen. `errors` are those that it has raised."""
 
-    def __init__(self, app: Any, lifespan: str = "on") -> None:
+    def __init__(self, app: Any, lifespan: str = "on", ssl_certfile: str | None = None) -> None:
         self.errors: list[Exception] = []
         self._calls, self._changed = 0, threading.Condition()
 
@@ -46,6 +46,7 @@ class Listening(uvicorn.Server):
                 lifespan=lifespan,
                 log_config=None,
                 access_log=False,
+                ssl_certfile=ssl_certfile,
             )
         )
         logging.getLogger("uvicorn.error").disabled = True

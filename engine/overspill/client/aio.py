@@ -67,7 +67,7 @@ class Connections:
                 ) as response:
                     return await _reply(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            return Lost("unreachable" if isinstance(error, httpx2.ConnectError) else "timed_out", False)
+            return Lost(_why(error), False)
         except (httpx2.TimeoutException, TimeoutError):
             return Lost("timed_out", True)
         except (httpx2.HTTPError, httpx2.StreamError, OSError):
@@ -75,6 +75,16 @@ class Connections:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _why(error: Exception) -> str:
+    """There is no connection."""
+    if not isinstance(error, httpx2.ConnectError):
+        return "timed_out"
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return "unreachable" if cause is None else "not_trusted"
 
 
 async def _reply(response: httpx2.Response) -> Reply:

@@ -75,7 +75,7 @@ class Answer:
 
     @property
     def granted(self) -> str:
-        """`0` without a decision: nothing is drawn by one who was not asked."""
+        """`0` without a decision: nobody has said that anything was drawn; `failure.unknown` says whether it may have been."""
         return "0" if self.seen is None else self.seen.granted
 
     @property

@@ -8,7 +8,8 @@ from overspill.words.failures import Failure
 class ServiceFailure(Failure):
     """The service could not be asked, or refused.
 
-    `code` is the problem's, or `unreachable`, `timed_out`, `cut`, `unreadable`, `refused`. `status` is that of HTTP, None
+    `code` is the problem's, or `unreachable`, `not_trusted`, `timed_out`, `cut`, `unavailable`,
+    `unreadable`, `refused`. `status` is that of HTTP, None
     where nothing was answered. `away`: it was asked as often as the time allowed, and may answer later. `settled`: the
     service has refused for good; nothing was done, and under this key nothing will be. `unknown`: it may have been done
     all the same, so ask again with the same key. `retry_ms`: so long it asked to be left alone.

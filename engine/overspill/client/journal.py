@@ -86,10 +86,13 @@ class HoldJournal:
         line = json_bytes(entry) + b"\n"
         with self._lock:
             self._expect_usable(entry)
-            self._write(line, durable)
+            self._write(line)
             self._note(entry, line)
             if self._size > self._anew:
                 self._write_anew()
+            file = os.dup(self._file) if durable else -1
+        if durable:  # nobody else waits for the disk meanwhile
+            self._sync(file)
 
     def _expect_usable(self, entry: Entry) -> None:
         if self._process != os.getpid():
@@ -102,19 +105,23 @@ class HoldJournal:
             help = "use an id of its own for each, and `recover` what an earlier process has left"
             raise Failure("hold_open", what, help=help)
 
-    def _write(self, line: bytes, durable: bool) -> None:
+    def _write(self, line: bytes) -> None:
         try:
             _write_all(self._file, line)
         except OSError as error:
             self._failed = not self._is_cut_back()
             raise _failed(self.path, error) from None
         self._size += len(line)
-        if durable:
-            try:
-                os.fsync(self._file)
-            except OSError as error:  # nobody can tell any more what the disk has of it
-                self._failed = True
-                raise _failed(self.path, error) from None
+
+    def _sync(self, file: int) -> None:
+        """Closes the file too."""
+        try:
+            os.fsync(file)
+        except OSError as error:  # nobody can tell any more what the disk has of it
+            self._failed = True
+            raise _failed(self.path, error) from None
+        finally:
+            os.close(file)
 
     def _is_cut_back(self) -> bool:
         """Behind a line that was not written whole."""

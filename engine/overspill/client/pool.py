@@ -56,7 +56,7 @@ class Pool:
                 connection.connect()
             except OSError as error:
                 connection.close()
-                return Lost("timed_out" if isinstance(error, TimeoutError) else "unreachable", False)
+                return Lost(_why(error), False)
         connection.sock.settimeout(self._left(end))
         headers = headers_of(call, self._credential)
         connection.request(call.method, self._place.prefix + call.path, call.body, headers)
@@ -125,6 +125,13 @@ class Pool:
             idle, self._idle = self._idle, deque()
         for connection, _ in idle:
             connection.close()
+
+
+def _why(error: OSError) -> str:
+    """There is no connection."""
+    if isinstance(error, TimeoutError):
+        return "timed_out"
+    return "not_trusted" if isinstance(error, ssl.SSLError) else "unreachable"
 
 
 def _has_ended(sock: socket.socket) -> bool:

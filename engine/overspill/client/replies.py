@@ -28,7 +28,7 @@ class Reply(Light, frozen=True):
 
 
 class Lost(Light, frozen=True):
-    """No reply. `code` is `unreachable`, `timed_out` or `cut`; `taken`: the service may have had all of the call."""
+    """No reply. `code` is one of `LOST`; `taken`: the service may have had all of the call."""
 
     code: str
     taken: bool
@@ -58,6 +58,10 @@ SETTLES = (400, 404, 405, 409, 413, 415, 422)
 UNDER_WAY = "in_flight"
 LOST = {
     "unreachable": ("the service cannot be reached", "see whether it runs, and whether its URL is right"),
+    "not_trusted": (
+        "the service does not prove who it is by TLS",
+        "give `tls`, a context that trusts who signs its certificate, and see that the URL has the name in it",
+    ),
     "timed_out": ("the service has not answered in time", "ask again, with the same key"),
     "cut": ("the connection was cut before the answer had come", "ask again, with the same key"),
 }

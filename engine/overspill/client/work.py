@@ -16,7 +16,7 @@ from overspill.client.answers import Answer, IfAway, receipt
 from overspill.client.asking import decision_of
 from overspill.client.entries import Asked, Booked, Ended, Held, How, Left, Releasing, Used
 from overspill.client.failures import ServiceFailure
-from overspill.client.script import Keep, Script, Ways, asked
+from overspill.client.script import Keep, Script, Ways, asked, now
 from overspill.records.answers import Receipt
 from overspill.records.request import Request
 from overspill.words.codec import Raw, Struct
@@ -144,20 +144,23 @@ def ended(work: Work, how: How) -> Script[None]:
 
 
 def booked(work: Work, ways: Ways) -> Script[None]:
-    """Every capture that is not known to be booked, in order. Raises ServiceFailure at the first that still is not."""
+    """Every capture that is not known to be booked, in order, all within one patience. Raises ServiceFailure at the first
+    that still is not."""
+    end = (yield from now()) + ways.patience.total
     while work.captures:
-        hold = work.hold or (yield from _found(work, ways))
+        hold = work.hold or (yield from _found(work, ways, end))
         one = work.captures[0]
         call = calls.capture(hold, one.meters, str(one.number), one.final)
-        work.receipts.append(receipt((yield from asked(call, ways))))
+        work.receipts.append(receipt((yield from asked(call, ways, end))))
         work.captures.popleft()
         yield Keep(Booked(of=work.of, number=one.number), False)
 
 
-def _found(work: Work, ways: Ways) -> Script[str]:
+def _found(work: Work, ways: Ways, end: int) -> Script[str]:
     """The hold of work that was admitted without the service: asked for by the key that it was asked for with first. Raises
     ServiceFailure where it is denied now, for then what was used can be booked nowhere."""
-    answer = yield from decision_of(calls.decision_again("reserve", work.id, work.request), ways, "raise")
+    call = calls.decision_again("reserve", work.id, work.request)
+    answer = yield from decision_of(call, ways, "raise", end)
     if answer.hold is None:
         what = f"{work.of} was admitted while the service was away, which denies it now"
         raise ServiceFailure("unbooked", what, help="grant what it used and record it as a new request", settled=True)
