@@ -23,7 +23,7 @@ def one() -> Iterator[Served]:
 
 def _asked(caller: Caller, operation: Operation) -> int:
     path = operation.path.replace(":path", "").format(
-        path="a", hold="h", decision="d", kind="user", account="a", lot="l", purchase="p", digest="x"
+        path="a", hold="h", decision="d", kind="user", account="a", lot="l", purchase="p", digest="x", hook="w"
     )
     return caller.get(path).status if operation.method == "GET" else caller.post(path, {}, "k").status
 
