@@ -35,6 +35,7 @@ UNWITNESSED = re.compile(
     | \w+:effects\.
     | (set|set_top_up|top_up|unpaid|grant_reset|redeem|reset|extend):answer\.
     | \w+:drift$
+    | \w+:policy$  # of journals that name none; another one is found, below
     """,
     re.VERBOSE,
 )
@@ -128,6 +129,14 @@ def test_there_are_enough_and_the_page_says_no_more_than_there_are() -> None:
     assert list(told) == list(found)
     for what, (count, run) in found.items():
         assert count >= told[what][0] and run >= told[what][1], what
+
+
+def test_another_policy_than_decisions_are_by_is_found() -> None:
+    found = corruptions.of_journal(export_of_day(), day()[1], lambda _, path: path == ("policy",))
+    others = [one for one in found if "another end" in one.kind]
+    assert others
+    for one in others:
+        assert "differs" in verdict_of(one.files()).counts
 
 
 def test_every_class_of_finding_is_met() -> None:

@@ -9,7 +9,8 @@ import pytest
 from account.test_top_ups import NOON, Bench
 from overspill import Failure
 from overspill.runtime.payments import WAIT
-from overspill.runtime.webhooks import purchase_news, signature_of
+from overspill.runtime.signatures import signature_of
+from overspill.runtime.webhooks import purchase_news
 from overspill.words.codec import json_bytes
 from overspill.words.instants import MINUTE, SECOND
 

@@ -22,8 +22,10 @@ def one() -> Iterator[Served]:
 
 
 def _asked(caller: Caller, operation: Operation) -> int:
-    path = operation.path.format(hold="h", decision="d", kind="user", account="a", lot="l", purchase="p", digest="x")
-    return caller.post(path, {}, "k").status if operation.method == "POST" else caller.get(path).status
+    path = operation.path.replace(":path", "").format(
+        path="a", hold="h", decision="d", kind="user", account="a", lot="l", purchase="p", digest="x", hook="w"
+    )
+    return caller.get(path).status if operation.method == "GET" else caller.post(path, {}, "k").status
 
 
 @pytest.mark.parametrize("operation", SCOPED, ids=[one.id for one in SCOPED])

@@ -29,7 +29,7 @@ from overspill.words.instants import instant_from_text
 from store.places import ANA, POLICY, Place, chain
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
-LAST = 12
+LAST = 40
 
 
 def _open(db: Path) -> Engine:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request
+from overspill.cli.reconcile import of_database
 from overspill.runtime import combiner
 from overspill.runtime.combiner import Combiner
 from overspill.words.instants import HOUR, MINUTE, instant_from_text
@@ -198,3 +199,14 @@ def test_who_stores_nothing_sees_what_another_engine_has_stored(shared: Place) -
     with pytest.raises(Failure) as failure:
         looker.capture(hold.id, {"credits": 1})
     assert failure.value.code == "hold_closed"
+
+
+def test_the_snapshots_of_several_tenants_are_their_own(shared: Place) -> None:
+    """Each is compared with what its own tenant's records came to, behind whose record ever it was taken."""
+    with _funded(shared) as engine:
+        other = engine.of_tenant("umbrella")
+        other.grant(ANA, "money", "7", id="C1")
+        engine.decide(_request("r"))
+        engine.settle()
+    assert shared.db is not None
+    assert of_database(shared.db).is_clean

@@ -11,9 +11,9 @@ from nats.js.api import StreamConfig
 
 from book.settled import settled
 from overspill.runtime.retention import compact
+from overspill.store.identity import journal_id
 from overspill.store.sqlite_ledger import SqliteLedger
 from overspill.stream.broker import JOURNAL
-from overspill.stream.journal import journal_id
 from overspill.stream.message import shard_of
 from overspill.words.failures import StoreFailure, StreamFailure
 from stream.scenes import (

@@ -20,6 +20,7 @@ from conditions import conditions
 from durable import durable
 from in_process import decisions
 from on_postgres import on_postgres
+from over_http import over_http
 from peers import peers
 from policy_tests import policy_tests
 from settling import settling
@@ -42,6 +43,7 @@ def main() -> int:
     durable(seconds, 2 if arguments.quick else 30)
     settling(*((1, 50_000) if arguments.quick else (4, 1_000_000)))
     auditing(4_000 if arguments.quick else 20_000, 3 if arguments.quick else 10)
+    over_http(*((2, 2) if arguments.quick else (5, 6)))
     policy_tests(1000)
     starts(3 if arguments.quick else 20)
     if arguments.postgres:

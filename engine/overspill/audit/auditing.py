@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from overspill.audit.amounts import amount_text
-from overspill.audit.chain import Chain
+from overspill.audit.chain import Chain, Told
 from overspill.audit.decisions import decision
 from overspill.audit.findings import Finding, Findings
 from overspill.audit.granting import expired, granted, purchased, refunded, transferred, voided
@@ -109,15 +109,17 @@ class _Auditing:
         self.worlds: dict[str, World] = {}
         self.posted: dict[str, Posted] = {}
         self.orders = Orders()
+        self.active = ""
+        """The policy that the journal has named last; older journals name none."""
         self.parked = {row.record: row for row in given.parked}
         self.chain = Chain(given.segments, given.form_of, found)
         self.records = self.rows = self.pending = 0
         self._waiting: list[tuple[int, str, int, int]] = []
 
     def verdict(self) -> Verdict:
-        for record, is_formed in self.chain.records():
-            self.record(record, is_formed)
-        self.found.about = (0, "")
+        for told in self.chain.records():
+            self.record(told)
+        self.found.about = (0, ())
         self._orphans()
         stored = [0]
         compare_stored(self.posted, self.given.balances, self.found, stored)
@@ -131,15 +133,16 @@ class _Auditing:
 
     # ---- one record
 
-    def record(self, record: Record, is_formed: bool) -> None:
+    def record(self, told: Told) -> None:
+        record = told.record
         self.records += 1
         tenant = record.key[0]
         if tenant not in self.worlds:
             self.worlds[tenant], self.posted[tenant] = World(tenant), Posted(tenant, self.found)
         world, posted = self.worlds[tenant], self.posted[tenant]
-        work = self._work(world, record, is_formed)
+        work = self._work(world, told)
         if self.given.snapshots is not None:
-            self.given.snapshots.behind(record, world, self.found)
+            self.given.snapshots.behind(record, self.worlds, self.found)
         if record.seq > self.given.settled_through:
             if work.moves or work.usage is not None or work.updates:
                 self._wait(record)
@@ -154,9 +157,9 @@ class _Auditing:
         posted.compare(work, rows.transaction)
         compare_rows(work, rows, self.found)
 
-    def _work(self, world: World, record: Record, is_formed: bool) -> Work:
+    def _work(self, world: World, told: Told) -> Work:
         """What the record must come to, as far as that can be told."""
-        work = Work(world, record, is_formed)
+        record, work = told.record, Work(world, told)
         try:
             work.read()
             if record.key[2] in ("consume", "reserve"):
@@ -168,11 +171,15 @@ class _Auditing:
             if record.events != (("usage",) if work.usage is not None else ()):
                 work.wrong("LED6", f"has the events {record.events}", "differs")
         except Contradiction as found:
-            work.faults.append(found)
+            work.faults = (*work.faults, found)
             work.is_told = False
         except UNREADABLE as fault:
             work.wrong("LED10", f"cannot be understood: {type(fault).__name__} {str(fault)[:160]}")
             work.is_told = False
+        self.active = record.policy or self.active
+        if work.digest is not None and self.active and work.digest != self.active:
+            what = f"is by the policy {work.digest[:80]}, while the journal names {self.active[:80]}"
+            work.wrong("LED12", what, "differs")
         policies = self.given.policies
         if policies is not None and work.digest is not None and work.digest not in policies:
             work.wrong("LED12", f"is by the policy {work.digest[:80]}, which is not kept", "missing")
@@ -180,7 +187,8 @@ class _Auditing:
             self.found.add(one.klass, one.code, record.id, one.what)
         for owner in record.effects:
             world.versions[owner] = world.versions.get(owner, 0) + 1
-        _forget(world, record.at)
+        if world.late:
+            _forget(world, record.at)
         return work
 
     def _wait(self, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""The chain: segments → records, each with the exact bytes of its answer (LED5, LED10).
+"""The chain: segments → records, each with its answer (LED5, LED10).
 
 Every byte of the journal is in a hash, every hash is its predecessor's; record numbers have no gap; every record's id is
 derived from its key and is there once, so no key has two records.
@@ -10,9 +10,10 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 from overspill.audit.findings import Findings
-from overspill.records.journal import GENESIS, FormOf, Record, Segment, answered, segment_hash, stored_records
-from overspill.words.codec import JsonFault
-from overspill.words.ids import derived_id, key_text
+from overspill.audit.forms import Forms
+from overspill.records.journal import GENESIS, FormOf, Record, Segment, segment_hash, stored_records
+from overspill.words.codec import JsonFault, Light, Raw
+from overspill.words.ids import is_id_of, key_text
 
 PREFIXES = {
     "consume": "dec",
@@ -47,8 +48,10 @@ class Ids:
     def __init__(self) -> None:
         self._numbers = array("q")
 
-    def add(self, id: str) -> None:
-        self._numbers.append(hash(id))
+    def add(self, record: Record) -> None:
+        self._numbers.append(hash(record.id))
+        for id in record.ids:
+            self._numbers.append(hash(id))
 
     def again(self) -> set[int]:
         """The hashes of those that seem to be there more than once, found a part at a time."""
@@ -64,19 +67,29 @@ class Ids:
         return found
 
 
+class Told(Light, frozen=True):
+    """A record with its key as one text and its answer. `is_formed`: the answer repeats the command by its form, here
+    without it (`audit/forms.py`)."""
+
+    record: Record
+    key: str
+    answer: Raw | bytes
+    is_formed: bool
+
+
 class Chain:
     """Reads the journal once; `hash` and `seq` are those behind what was read."""
 
     def __init__(self, segments: Callable[[], Iterable[Segment]], form_of: FormOf, found: Findings) -> None:
-        self._segments, self._form_of, self._found = segments, form_of, found
+        self._segments, self._forms, self._found = segments, Forms(form_of), found
         self.seq, self.at, self.hash = 0, 0, GENESIS
         self._ids = Ids()
 
-    def records(self) -> Iterator[tuple[Record, bool]]:
-        """The records that can be read, in order, each with whether its answer is written in a form."""
+    def records(self) -> Iterator[Told]:
+        """The records that can be read, in order."""
         found = self._found
         for segment in self._segments():
-            found.about = (segment.first_seq, "")
+            found.about = (segment.first_seq, ())
             if segment.previous_hash != self.hash:
                 found.add("chain", "LED10", f"segment {segment.first_seq}", "does not continue the one before it")
             self.hash = segment_hash(segment.previous_hash, segment.body)
@@ -96,11 +109,11 @@ class Chain:
                 found.add("chain", "LED10", f"segment {segment.first_seq}", what)
             self.seq = segment.last_seq
             for record in records:
-                found.about = (record.seq, " ".join(record.key))
-                whole = self._checked(record)
-                if whole is not None:
-                    yield whole, bool(record.form)
-        found.about = (0, "")
+                found.about = (record.seq, record.key)
+                told = self._checked(record)
+                if told is not None:
+                    yield told
+        found.about = (0, ())
         self._twice()
 
     def _unread(self, segment: Segment, fault: Exception) -> None:
@@ -109,24 +122,22 @@ class Chain:
         self._found.add("malformed", "LED10", f"segment {segment.first_seq}", what, entries=entries)
         self.seq = segment.last_seq
 
-    def _checked(self, record: Record) -> Record | None:
+    def _checked(self, record: Record) -> Told | None:
         found, kind = self._found, record.key[2]
         prefix = PREFIXES.get(kind)
         if prefix is None:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
-        if record.id != derived_id(key_text(*record.key), prefix):
+        key = key_text(*record.key)
+        if not is_id_of(record.id, key, prefix):
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
-        self._ids.add(record.id)
-        for id in record.ids:
-            self._ids.add(id)
-        if record.at < self.at and record.away is None:
+        self._ids.add(record)
+        if record.at >= self.at:
+            self.at = record.at
+        elif record.away is None:
             found.add("chain", "LED10", record.id, "is earlier than the record before it")
-        self.at = max(self.at, record.at)
-        if not record.form:
-            return record
         try:
-            return answered(record, self._form_of)
+            return Told(record, key, *self._forms.answer(record))
         except (KeyError, ValueError, TypeError, IndexError) as fault:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)

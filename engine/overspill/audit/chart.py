@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from overspill.words.codec import Light
 from overspill.words.kept import kept
 
+Place = tuple[str, str]
+"""(account, asset)."""
 LotKey = tuple[str, str, str]
 """(account, pool, lot)."""
 
@@ -59,14 +62,23 @@ def is_in(account: str, asset: str) -> bool:
     return asset.startswith("win.") == (name in ("win", "cap", "hold win", "hold cap") or account == CAPACITY)
 
 
-def _may_move(leg: tuple[str, str, str]) -> bool:
+class Route(Light, frozen=True):
+    """From where a leg moves what to where; `is_open`: it may."""
+
+    debit: Place
+    credit: Place
+    is_open: bool
+
+
+def _route_of(leg: tuple[str, str, str]) -> Route:
     debit, credit, asset = leg
     pair = (class_of(debit), class_of(credit))
-    return debit != credit and pair in MEET and is_in(debit, asset) and is_in(credit, asset)
+    is_open = debit != credit and pair in MEET and is_in(debit, asset) and is_in(credit, asset)
+    return Route((debit, asset), (credit, asset), is_open)
 
 
-may_move = kept(_may_move)
-"""Whether a leg may join (debit, credit) in an asset."""
+route_of = kept(_route_of)
+"""That of (debit, credit, asset)."""
 
 
 def _side_of(account: str) -> int:

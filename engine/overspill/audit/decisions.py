@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from overspill.audit.amounts import amount_of, amount_text
 from overspill.audit.chart import LotKey
@@ -22,14 +22,14 @@ from overspill.audit.orders import Orders
 from overspill.audit.shapes import Counted, Coverage, Decided, Draw, Entry, Part, Step, Usage, decided_from
 from overspill.audit.work import Work
 from overspill.audit.world import Contradiction, Hold
-from overspill.words.codec import Struct
+from overspill.words.codec import Light
 from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
 
 OWN_KINDS = {"allowance": "entitlement", "grace": "grace"}
 
 
-class Drawn(Struct):
+class Drawn(Light, frozen=True):
     """A draw with its entries: (counter as told, entry, whether it counts what lots did not give), and those of lots."""
 
     draw: Draw
@@ -48,7 +48,7 @@ class Drawn(Struct):
 
 def decision(work: Work, orders: Orders) -> None:
     """A request that was decided at once, or reserved."""
-    answer = decided_from(work.record.answer)
+    answer = decided_from(work.answer)
     work.digest = answer.policy.digest
     _is_its_own(work, answer)
     _adds_up(work, answer)
@@ -56,7 +56,7 @@ def decision(work: Work, orders: Orders) -> None:
         if answer.draws or answer.trace[-1].effects:
             work.wrong("LED6", "denies and draws")
         return
-    found = list(_drawn(work, answer)) if answer.trace[-1].effects else []
+    found = _drawn(work, answer) if answer.trace[-1].effects else []
     for one in found:
         _counted_within(work, one)
         _lots_in_order(work, orders, answer, one)
@@ -74,8 +74,7 @@ def decision(work: Work, orders: Orders) -> None:
 
 def _is_its_own(work: Work, answer: Decided) -> None:
     record = work.record
-    own = (record.id, record.key[3], work.at_text)
-    if (answer.decision, answer.request, answer.at) != own:
+    if answer.decision != record.id or answer.request != record.key[3] or answer.at != work.at_text:
         work.wrong("LED5", "answers another request, or another time", "differs")
     told = answer.trace[0]
     if not work.is_formed and (
@@ -99,20 +98,30 @@ def _adds_up(work: Work, answer: Decided) -> None:
         work.wrong("LED6", f"is called `{answer.outcome[:20]}`, by its amounts it is `{outcome}`", "differs")
     if sum([amount_of(draw.base) for draw in answer.draws]) != granted:
         work.wrong("LED6", "draws another amount than it grants", "amount")
-    steps = [one for one in answer.trace if one.granted is not None]
+    steps: list[Step] = []
+    drew: list[Step] = []
+    for one in answer.trace:
+        if one.granted is not None:
+            steps.append(one)
+            if one.verdict == "drew":
+                drew.append(one)
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
-    drew = [(one.layer, one.granted, one.lots) for one in steps if one.verdict == "drew"]
-    if drew != [(draw.layer, draw.base, draw.lots) for draw in answer.draws]:
+    if len(drew) != len(answer.draws) or not all(map(_is_draw, drew, answer.draws)):
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
+
+
+def _is_draw(one: Step, draw: Draw) -> bool:
+    return one.layer == draw.layer and one.granted == draw.base and one.lots == draw.lots
 
 
 def _spills(steps: Sequence[Step], requested: int, outcome: str) -> bool:
     """LED7: each layer is asked for what those before it did not give, and gives what it can."""
-    rest = requested
+    rest, is_denied = requested, outcome == "deny"
     for one in steps:
-        gives = min(rest, amount_of(one.available or ""))
-        if amount_of(one.asked or "") != rest or amount_of(one.granted or "") != (0 if outcome == "deny" else gives):
+        there = amount_of(one.available or "")
+        gives = there if there < rest else rest
+        if amount_of(one.asked or "") != rest or amount_of(one.granted or "") != (0 if is_denied else gives):
             return False
         rest -= gives
     return True
@@ -133,37 +142,44 @@ def _fits_in_one(steps: Sequence[Step], requested: int, outcome: str) -> bool:
     )
 
 
-def _drawn(work: Work, answer: Decided) -> Iterator[Drawn]:
+def _drawn(work: Work, answer: Decided) -> list[Drawn]:
     """Each draw with its entries, in the order of both; what nobody keeps has none."""
-    entries = list(reversed(answer.trace[-1].effects))
+    effects = answer.trace[-1].effects
+    entries = [*reversed(effects)]
+    found: list[Drawn] = []
     for draw in answer.draws:
-        one = Drawn(draw, [], [])
+        counted: list[tuple[Counted, Entry, bool]] = []
         for told, name, beyond in _counters(draw):
             window = entries[-1].window if entries else None
             if window is not None and window.partition(".")[0] == name:
-                one.counted.append((told, entries.pop(), beyond))
+                counted.append((told, entries.pop(), beyond))
             elif told.before != told.after:
                 work.wrong("LED9", f"counts in a {name} that has no entry", "amount")
+        lots: list[Entry] = []
         for lot in draw.lots or ():
             if entries:
                 entry = entries.pop()
-                if (entry.lot, entry.amount) != (lot.lot, lot.amount):
+                if entry.lot != lot.lot or entry.amount != lot.amount:
                     work.wrong("LED7", f"draws {lot.lot} otherwise than its trace tells", "amount")
-                one.lots.append(entry)
-        yield one
+                lots.append(entry)
+        found.append(Drawn(draw, counted, lots))
     if entries:
         work.wrong("LED7", "writes more entries than it draws")
-    if any(one.key != f"{answer.decision}/{number}" for number, one in enumerate(answer.trace[-1].effects)):
-        work.wrong("LED5", "has entries under other keys than its own", "differs")
+    for number, one in enumerate(effects):
+        if one.key != f"{answer.decision}/{number}":
+            work.wrong("LED5", "has entries under other keys than its own", "differs")
+            break
+    return found
 
 
-def _counters(draw: Draw) -> Iterator[tuple[Counted, str, bool]]:
-    for told in draw.windows:
-        yield told, draw.layer, False
+def _counters(draw: Draw) -> list[tuple[Counted, str, bool]]:
+    """The counters of a draw, each with the limit or pool that it is one of, and whether it counts what lots did not give."""
+    found = [(told, draw.layer, False) for told in draw.windows] if draw.windows else []
     if isinstance(draw.overage, Counted):
-        yield draw.overage, draw.layer, True
-    for told in draw.caps:
-        yield told, told.cap or "", False
+        found.append((draw.overage, draw.layer, True))
+    if draw.caps:
+        found += [(told, told.cap or "", False) for told in draw.caps]
+    return found
 
 
 def _counted_within(work: Work, one: Drawn) -> None:
@@ -171,7 +187,9 @@ def _counted_within(work: Work, one: Drawn) -> None:
     may be passed by what was begun below it."""
     whole = amount_of(one.draw.amount)
     from_lots = sum([amount_of(entry.amount) for entry in one.lots])
+    with_beyond = False
     for told, entry, beyond in one.counted:
+        with_beyond = with_beyond or beyond
         before, after, amount = amount_of(told.before), amount_of(told.after), amount_of(entry.amount)
         if amount != after - before or amount != (whole - from_lots if beyond else whole):
             work.wrong("LED9", f"counts {entry.amount} in {entry.window}, and draws another amount", "amount")
@@ -184,7 +202,7 @@ def _counted_within(work: Work, one: Drawn) -> None:
         state = work.windows.get((entry.account, entry.window or ""))
         if work.record.away is None and (state is None or state[0] != told.generation):
             work.wrong("LED9", f"counts in {entry.window}, and no account does")
-    if one.lots and not any(beyond for _, _, beyond in one.counted) and from_lots != whole:
+    if one.lots and not with_beyond and from_lots != whole:
         work.wrong("LED6", f"draws {one.draw.amount} of {one.draw.layer}, and another amount of its lots", "amount")
 
 
@@ -197,10 +215,11 @@ def _as_counted(work: Work, found: Sequence[Drawn]) -> None:
     """LED9: behind the last draw that counts in it, a window has what the answer says, in steps of the limit's unit: how much
     a step is, the first of them tells."""
     last = {(entry.account, entry.window or ""): told.after for one in found for told, entry, _ in one.counted}
-    for (account, window), text in last.items():
-        state = work.windows.get((account, window))
+    for place, text in last.items():
+        state = work.windows.get(place)
         if state is None:
             continue
+        account, window = place
         after, steps, name = amount_of(text), state[STATE_USED], window.partition("|")[0]
         step = work.world.steps.get(name)
         if step is None and steps:
@@ -211,12 +230,14 @@ def _as_counted(work: Work, found: Sequence[Drawn]) -> None:
 
 def _lots_in_order(work: Work, orders: Orders, answer: Decided, one: Drawn) -> None:
     """LED7 and LED8: lots that may be drawn now, in one order, each to its end before the next."""
+    if not one.lots and not one.draw.lots:
+        return
     at, lots = work.record.at, work.world.lots
     for place, (told, entry) in enumerate(zip(one.draw.lots or (), one.lots, strict=True)):
-        lot = work.world.lot((entry.account, entry.pool, entry.lot))
-        if amount_of(told.before) - amount_of(told.after) != amount_of(told.amount):
+        lot, before = work.world.lot((entry.account, entry.pool, entry.lot)), amount_of(told.before)
+        if before - amount_of(told.after) != amount_of(told.amount):
             work.wrong("LED2", f"draws another amount of {lot.account} than it tells", "amount")
-        if amount_of(told.before) != lot.free:
+        if before != lot.free:
             what = f"finds {told.before} in {lot.account}, where {amount_text(lot.free)} is free"
             work.wrong("LED2", what, "amount")
         if told.expires_at != lot.ends_text:

@@ -51,7 +51,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Findings:
-    """Collects what is found. `about` the record that is looked at: its number and key."""
+    """Collects what is found. `about` the record that is looked at: its number and the parts of its key."""
 
     def __init__(self) -> None:
         self.listed: list[Finding] = []
@@ -59,7 +59,7 @@ class Findings:
         self.unexplained: Amounts = {}
         self.entries = 0
         """How many entries are not explained."""
-        self.about: tuple[int, str] = (0, "")
+        self.about: tuple[int, tuple[str, ...]] = (0, ())
 
     def __len__(self) -> int:
         return sum(self.counts.values())
@@ -97,7 +97,7 @@ class Findings:
                     code=code,
                     seq=number,
                     id=id,
-                    key=key if number == about else "",
+                    key=" ".join(key) if number == about else "",
                     what=what,
                     unexplained=shown,
                 )

@@ -68,7 +68,7 @@ class _Folder:
                 found.add("chain", "FILES", name, f"is not in {where}")
         for name in self.manifest.files:
             if name not in export.FILES and name in self.names:
-                for _ in self._whole(name, b"".join):
+                for _ in self._whole(name, _counted):
                     pass
         forms = self._forms()
         return Given(
@@ -85,21 +85,23 @@ class _Folder:
 
     # ---- files
 
-    def _whole(self, name: str, read: Callable[[list[bytes]], T]) -> Iterator[T]:
-        """A file's lines, some at a time, each lot by `read`; in the end it must be what the manifest says."""
+    def _whole(self, name: str, read: Callable[[bytes], tuple[T, int]]) -> Iterator[T]:
+        """A file's lines, some at a time, each lot by `read`, which counts its line feeds too; in the end it must be what the
+        manifest says."""
         digest, size, rows, rest = sha256(), 0, 0, b""
         for block in self.blocks(name) if name in self.names else ():
             digest.update(block)
             size += len(block)
-            rows += block.count(b"\n")
             end = block.rfind(b"\n") + 1
             if end:
-                yield read([rest, block[:end]])
+                found, count = read(rest + block[:end])
+                rows += count
+                yield found
                 rest = block[end:]
             else:
                 rest += block
         if rest:
-            yield read([rest])
+            yield read(rest)[0]
         facts = self.manifest.files.get(name)
         if facts is None or name in self._seen or name not in self.names:
             return
@@ -117,14 +119,14 @@ class _Folder:
         decoder = json_decoder(shape)
         line = 0
 
-        def read(parts: list[bytes]) -> list[T]:
+        def read(text: bytes) -> tuple[list[T], int]:
             nonlocal line
-            text = b"".join(parts)
-            first, line = line + 1, line + text.count(b"\n")
+            count = text.count(b"\n")
+            first, line = line + 1, line + count
             try:
-                return decoder.decode_lines(text)
+                return decoder.decode_lines(text), count
             except (JsonFault, UnicodeDecodeError):
-                return self._by_line(name, first, text, decoder.decode)
+                return self._by_line(name, first, text, decoder.decode), count
 
         for some in self._whole(name, read):
             yield from some
@@ -146,7 +148,7 @@ class _Folder:
         return Stream(name, self._lines(name), again, self.found)
 
     def _lines(self, name: str) -> Iterable[bytes]:
-        return chain.from_iterable(self._whole(name, lambda parts: b"".join(parts).splitlines()))
+        return chain.from_iterable(self._whole(name, _split))
 
     def _forms(self) -> dict[str, Form]:
         found: dict[str, Form] = {}
@@ -176,7 +178,7 @@ class _Folder:
     def _segments(self) -> Iterator[Segment]:
         """Each with its bytes of the journal's file, as long as there are some."""
         quiet = export.JOURNAL in self._seen
-        body = _Bytes(self._whole(export.JOURNAL, b"".join))
+        body = _Bytes(self._whole(export.JOURNAL, _counted))
         seq, hash = 0, GENESIS
         for row in self._rows(export.SEGMENTS, SegmentLine):
             try:
@@ -197,6 +199,18 @@ class _Folder:
         if said != (seq, hash.hex(), GENESIS.hex(), 1):
             what = f"says that the journal ends with record {manifest.to} and hash {manifest.hash[:16]}, it does with {seq}"
             self.found.add("chain", "LED10", export.MANIFEST, f"{what} and {hash.hex()[:16]}", seq=0)
+
+
+def _counted(text: bytes) -> tuple[bytes, int]:
+    return text, text.count(b"\n")
+
+
+def _split(text: bytes) -> tuple[list[bytes], int]:
+    lines = text.split(b"\n")
+    count = len(lines) - 1
+    if not lines[-1]:
+        lines.pop()
+    return lines, count
 
 
 class _Bytes:

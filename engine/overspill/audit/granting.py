@@ -14,7 +14,7 @@ from overspill.words.instants import instant_from_text
 
 
 def _told(work: Work, kind: str) -> Moved:
-    answer = moved_from(work.record.answer)
+    answer = moved_from(work.answer)
     if (getattr(answer, kind), answer.at) != (work.record.id, work.at_text):
         work.wrong("LED5", "answers another command, or another time", "differs")
     if answer.account != work.record.key[1]:

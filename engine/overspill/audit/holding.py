@@ -62,7 +62,7 @@ def _is_of(work: Work, hold: Hold, answer: Captured | Ended, own: str) -> None:
 
 def captured(work: Work) -> None:
     """Usage against a hold: what its answer draws must be what the effects say is used."""
-    answer = captured_from(work.record.answer)
+    answer = captured_from(work.answer)
     hold = work.world.hold(answer.hold)
     _is_of(work, hold, answer, answer.capture)
     _about(work, hold)
@@ -311,7 +311,7 @@ def _usage(work: Work, answer: Captured) -> Usage:
 
 def ended(work: Work) -> None:
     """A release, or a time-out: nothing is held any more; one that may be captured late is still known."""
-    answer = ended_from(work.record.answer)
+    answer = ended_from(work.answer)
     hold = work.world.hold(answer.hold)
     _is_of(work, hold, answer, answer.release or answer.expire)
     _about(work, hold)
@@ -342,7 +342,7 @@ def _over(work: Work, hold: Hold) -> None:
 
 def extended(work: Work) -> None:
     """The hold ends later."""
-    answer = ended_from(work.record.answer)
+    answer = ended_from(work.answer)
     hold = work.world.hold(answer.hold)
     _is_of(work, hold, answer, answer.extend)
     state = work.holds.get(hold.id)

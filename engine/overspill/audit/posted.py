@@ -6,16 +6,14 @@ where journal and postings agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from overspill.audit.amounts import Amounts, add, amount_of, amount_text
-from overspill.audit.chart import CLASSES, may_move, owner_of, side_of
+from overspill.audit.chart import CLASSES, Place, owner_of, route_of, side_of
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Transaction
 from overspill.audit.work import Work
 
-Place = tuple[str, str]
-"""(account, asset)."""
 CODES = {
     "lot": "LED2",
     "hold": "LED2",
@@ -62,8 +60,7 @@ class Posted:
         """The transaction of a record that cannot be understood."""
         if posted is not None:
             self.legs += len(posted.legs)
-            for place, amount in self._deltas(posted).items():
-                self._add(place, amount)
+            self._fold(self._deltas(posted))
 
     def orphan(self, posted: Transaction) -> None:
         """A transaction of no record is part of the balances all the same."""
@@ -72,27 +69,24 @@ class Posted:
         self.found.add(
             "orphan", "LED5", posted.record, "is posted, and no record says so", _moved(deltas), seq=posted.seq
         )
-        for place, amount in deltas.items():
-            self._add(place, amount)
+        self._fold(deltas)
 
     def _deltas(self, posted: Transaction) -> dict[Place, int]:
         found: dict[Place, int] = {}
         for leg in posted.legs:
-            debit, credit, asset = leg.debit, leg.credit, leg.asset
+            route = route_of((leg.debit, leg.credit, leg.asset))
             try:
                 amount = amount_of(leg.amount)
             except ValueError:
                 amount = 0
-            if amount <= 0 or not may_move((debit, credit, asset)):
+            if amount <= 0 or not route.is_open:
                 what = f"moves `{leg.amount[:40]}` {leg.asset} from {leg.debit} to {leg.credit}"
                 self.found.add("amount", "LED1", posted.record, what, [(leg.asset, amount)])
-            place = (debit, asset)
-            found[place] = found.get(place, 0) - amount
-            place = (credit, asset)
-            found[place] = found.get(place, 0) + amount
-        return {place: amount for place, amount in found.items() if amount}
+            found[route.debit] = found.get(route.debit, 0) - amount
+            found[route.credit] = found.get(route.credit, 0) + amount
+        return found if all(found.values()) else {place: amount for place, amount in found.items() if amount}
 
-    def _another(self, id: str, deltas: dict[Place, int], expected: dict[Place, int]) -> None:
+    def _another(self, id: str, deltas: Mapping[Place, int], expected: Mapping[Place, int]) -> None:
         wrong = {
             place: deltas.get(place, 0) - expected.get(place, 0)
             for place in dict.fromkeys((*expected, *deltas))
@@ -110,11 +104,17 @@ class Posted:
         if (
             posted.seq == record.seq
             and posted.key == record.key
-            and (posted.record, posted.kind, posted.cause) == (record.id, record.key[2], work.cause)
-            and (posted.policy, posted.version, posted.rate_card) == (work.policy, work.version, work.rate_card)
-            and (posted.at, posted.effective_at) == (record.at, work.effective_at)
-            and (posted.hold, posted.hold_state) == (work.hold, work.hold_state)
-            and posted.opened == tuple(work.opened)
+            and posted.record == record.id
+            and posted.kind == record.key[2]
+            and posted.cause == work.cause
+            and posted.policy == work.policy
+            and posted.version == work.version
+            and posted.rate_card == work.rate_card
+            and posted.at == record.at
+            and posted.effective_at == work.effective_at
+            and posted.hold == work.hold
+            and posted.hold_state == work.hold_state
+            and posted.opened == work.opened
         ):
             return
         pairs = (
@@ -128,7 +128,7 @@ class Posted:
             ("rate_card", posted.rate_card, work.rate_card),
             ("at", posted.at, record.at),
             ("effective_at", posted.effective_at, work.effective_at),
-            ("opened", posted.opened, tuple(work.opened)),
+            ("opened", posted.opened, work.opened),
             ("hold", posted.hold, work.hold),
             ("hold_state", posted.hold_state, work.hold_state),
         )
@@ -138,20 +138,9 @@ class Posted:
                 self.found.add("differs", code, record.id, f"says {name} {_shown(is_so)}, the record {_shown(must_be)}")
 
     def _post(self, work: Work, deltas: dict[Place, int]) -> None:
-        balances = self.balances
-        for place, amount in deltas.items():
-            if place[0][:5] == "hold:":
-                after = self._add(place, amount)
-            else:
-                after = balances.get(place, 0) + amount
-                if after:
-                    balances[place] = after
-                else:
-                    balances.pop(place, None)
-            side = side_of(place[0])
-            if side and after * side < 0:
-                what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
-                self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])
+        for place, after in self._fold(deltas):
+            what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
+            self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])
         if work.hold_state in ("late", "over"):
             hold = work.hold or ""
             kept = self._holds.pop(hold, None) if work.hold_state == "over" else self._holds.get(hold)
@@ -165,20 +154,26 @@ class Posted:
                     "amount", "LED4", work.record.id, what, [(asset, amount) for (_, asset), amount in left.items()]
                 )
 
-    def _add(self, place: Place, amount: int) -> int:
+    def _fold(self, deltas: Mapping[Place, int]) -> list[tuple[Place, int]]:
+        """Adds to the balances; gives those that are on the wrong side then."""
         balances = self.balances
-        after = balances.get(place, 0) + amount
-        if after:
-            balances[place] = after
-        else:
-            balances.pop(place, None)
-        if place[0].startswith("hold:"):
-            kept = self._holds.setdefault(place[0].split(":", 2)[1], {})
-            kept[place] = after
-        return after
+        wrong: list[tuple[Place, int]] = []
+        for place, amount in deltas.items():
+            account = place[0]
+            after = balances.get(place, 0) + amount
+            if after:
+                balances[place] = after
+                if after * side_of(account) < 0:
+                    wrong.append((place, after))
+            else:
+                balances.pop(place, None)
+            if account[:5] == "hold:":
+                kept = self._holds.setdefault(account.split(":", 2)[1], {})
+                kept[place] = after
+        return wrong
 
 
-def _moved(deltas: dict[Place, int]) -> Iterator[tuple[str, int]]:
+def _moved(deltas: Mapping[Place, int]) -> Iterator[tuple[str, int]]:
     """How much of each asset is where it should not be: half of what all accounts are away from theirs, rounded up."""
     totals: Amounts = {}
     for (_, asset), amount in deltas.items():

@@ -14,7 +14,7 @@ from overspill.words.ids import derived_id
 
 def reversed_(work: Work) -> None:
     """What a request used goes back, part by part."""
-    answer = reversed_from(work.record.answer)
+    answer = reversed_from(work.answer)
     if (answer.reversal, answer.at, answer.account) != (work.record.id, work.at_text, work.record.key[1]):
         work.wrong("LED5", "answers another command, or another time", "differs")
     work.ids = (derived_id(answer.of, "rev"),)
@@ -82,7 +82,7 @@ def _forgiven(work: Work, one: Returned, waterfall: str) -> None:
 
 def begun(work: Work) -> None:
     """A redeemed reset, or one that an operator made: windows begin their next generation."""
-    answer, kind = redeemed_from(work.record.answer), work.record.key[2]
+    answer, kind = redeemed_from(work.answer), work.record.key[2]
     own = answer.redeem if kind == "redeem" else answer.reset
     if (answer.at, answer.account) != (work.at_text, work.record.key[1]) or own != work.record.id:
         work.wrong("LED5", "answers another command, or another time", "differs")
@@ -103,7 +103,7 @@ def topped_up(work: Work) -> None:
 
 def other(work: Work) -> None:
     """What moves nothing."""
-    answer, kind = other_from(work.record.answer), work.record.key[2]
+    answer, kind = other_from(work.answer), work.record.key[2]
     if (getattr(answer, kind), answer.at) != (work.record.id, work.at_text):
         work.wrong("LED5", "answers another command, or another time", "differs")
     if kind != "unpaid" and answer.account != work.record.key[1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from overspill.audit.amounts import amount_of, worth
 from overspill.audit.findings import Findings
@@ -58,7 +58,7 @@ def _one(
         _differs(must_be.event, must_be, is_so, "LED6", found)
 
 
-def _updates(work: Work, lines: list[bytes], found: Findings) -> None:
+def _updates(work: Work, lines: Sequence[bytes], found: Findings) -> None:
     there: dict[str, bytes] = {}
     for line in lines:
         try:

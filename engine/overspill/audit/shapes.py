@@ -64,14 +64,14 @@ class Entry(Light, frozen=True):
 
 class Step(Light, frozen=True):
     step: str
+    waterfall: str = ""
+    request: Raw = NOTHING
+    request_digest: str = ""
     layer: str = ""
     verdict: str = ""
     asked: str | None = None
     available: str | None = None
     granted: str | None = None
-    waterfall: str = ""
-    request_digest: str = ""
-    request: Raw = NOTHING
     outcome: str = ""
     lots: tuple[FromLot, ...] | None = None
     effects: tuple[Entry, ...] = ()
@@ -101,9 +101,9 @@ class Decided(Light, frozen=True):
     charge: dict[str, str]
     draws: tuple[Draw, ...]
     hold: HoldShown | None
+    account_version: int
     policy: Policy
     trace: tuple[Step, ...]
-    account_version: int
     available: str | None = None
 
 
@@ -283,18 +283,18 @@ class Opened(Light, frozen=True, forbid_unknown_fields=True):
     expires_at: str | None = None
 
 
-class Transaction(Light, frozen=True, forbid_unknown_fields=True):
+class Transaction(Light, frozen=True, forbid_unknown_fields=True, kw_only=True):
     record: str
     seq: int
     kind: str
     key: tuple[str, str, str, str]
     cause: str
-    at: int
-    effective_at: int
-    legs: tuple[Leg, ...]
     policy: str | None = None
     version: int | None = None
     rate_card: str | None = None
+    at: int
+    effective_at: int
+    legs: tuple[Leg, ...]
     opened: tuple[Opened, ...] = ()
     hold: str | None = None
     hold_state: str | None = None
@@ -380,10 +380,10 @@ class Rows(Light, frozen=True):
     transaction: Transaction | None
     usage: bytes
     monetization: bytes
-    updates: list[bytes]
+    updates: tuple[bytes, ...]
 
 
-NO_ROWS = Rows(None, b"", b"", [])
+NO_ROWS = Rows(None, b"", b"", ())
 
 
 class Id(Light, frozen=True):

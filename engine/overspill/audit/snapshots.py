@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from overspill.audit.amounts import amount_text
@@ -28,7 +28,8 @@ class Snapshots:
         self._known: dict[str, tuple[int, bytes] | None] = {}
         self._due: dict[int, list[str]] = {}
 
-    def behind(self, record: Record, world: World, found: Findings) -> None:
+    def behind(self, record: Record, worlds: Mapping[str, World], found: Findings) -> None:
+        """What is due when this record has come, of any tenant; `worlds` are by tenant."""
         for key in record.effects:
             if key not in self._known:
                 stored = self._known[key] = self._snapshot_of(key)
@@ -45,7 +46,8 @@ class Snapshots:
             stored = self._known[key]
             assert stored is not None
             self._known[key] = None
-            self._compare(key, stored[1], world, found)
+            tenant = key.partition("/")[0]
+            self._compare(key, stored[1], worlds.get(tenant) or World(tenant), found)
 
     def _compare(self, key: str, packed: bytes, world: World, found: Findings) -> None:
         account = key.partition("/")[2]
@@ -56,8 +58,8 @@ class Snapshots:
         except (ValueError, LookupError, TypeError, AttributeError) as fault:
             found.add("malformed", "LED15", key, f"has a snapshot that cannot be read: {str(fault)[:80]}")
             return
-        if version != world.versions[key]:
-            what = f"has a snapshot of version {version}, {world.versions[key]} records changed it"
+        if version != world.versions.get(key, 0):
+            what = f"has a snapshot of version {version}, {world.versions.get(key, 0)} records changed it"
             found.add("differs", "LED15", key, what)
         counted = {
             (pool, lot.key[2]): lot

@@ -59,7 +59,7 @@ class Stored:
     def _read(self, seq: int, body: bytes) -> Rows | None:
         try:
             told = stored_rows_from(body)
-            return Rows(told.transaction, bytes(told.usage), bytes(told.monetization), [*map(bytes, told.updates)])
+            return Rows(told.transaction, bytes(told.usage), bytes(told.monetization), tuple(map(bytes, told.updates)))
         except UNREADABLE as fault:
             self._found.add("malformed", "ROWS", f"posting {seq}", f"cannot be read: {str(fault)[:200]}", seq=seq)
             return None
@@ -170,12 +170,12 @@ class Exported:
         if work.usage is not None and work.monetization is not None:
             usage = self._usage.take(work.usage.event, work.usage_line) or b""
             monetization = self._monetization.take(work.monetization.event, work.monetization_line) or b""
-        updates = [
-            line
-            for one, must_be in zip(work.updates, work.update_lines, strict=True)
-            if (line := self._updates.take(one.update, must_be)) is not None
-        ]
-        return Rows(self._transaction(work.record.id) if work.moves else None, usage, monetization, updates)
+        updates: list[bytes] = []
+        for one, must_be in zip(work.updates, work.update_lines, strict=True):
+            line = self._updates.take(one.update, must_be)
+            if line is not None:
+                updates.append(line)
+        return Rows(self._transaction(work.record.id) if work.moves else None, usage, monetization, tuple(updates))
 
     def _transaction(self, id: str) -> Transaction | None:
         line = self._transactions.take(id, begins=b'{"record":"%b"' % id.encode())
@@ -197,7 +197,7 @@ class Exported:
             self._transaction(work.record.id),
             self._usage.take(derived_id(work.key, "use")) or b"",
             self._monetization.take(derived_id(work.key, "mon")) or b"",
-            updates,
+            tuple(updates),
         )
 
     def rest(self) -> Iterator[Transaction]:

@@ -7,75 +7,116 @@ what is free must agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from overspill.audit.amounts import amount_of, amount_text, part_of
-from overspill.audit.chart import CAPACITY, LotKey
+from overspill.audit.chain import Told
+from overspill.audit.chart import CAPACITY, LotKey, Place
 from overspill.audit.findings import Class
 from overspill.audit.shapes import Asked, Coverage, Monetization, Opened, Update, Usage, asked_from
 from overspill.audit.world import Contradiction, Lot, World
-from overspill.records.journal import Record
 from overspill.words.codec import json_bytes
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
 from overspill.words.texts import instant_text_of
 
 NOTHING_ASKED = Asked()
+NONE: Final[Mapping[Any, Any]] = {}
 LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 """Places of a lot in an effect."""
 
 
 class Work:
-    """`policy` is that of the admission, where there was one. `is_formed`: the answer is put together with the command."""
+    """`policy` is that of the admission, where there was one. `is_formed`: the answer repeats the command by its form."""
 
-    asked = NOTHING_ASKED
-    digest: str | None = None
-    """The policy that decided it, also where it was denied."""
-    policy: str | None = None
-    version: int | None = None
-    rate_card: str | None = None
-    hold: str | None = None
-    hold_state: str | None = None
-    is_told = True
-    """False: it cannot be told what it comes to."""
-    ids: tuple[str, ...] = ()
-    """What must lead to the record beside its own id."""
-    usage: Usage | None = None
-    monetization: Monetization | None = None
-    usage_line = monetization_line = b""
-    """Both as they must be written, as are `update_lines`."""
+    __slots__ = (
+        "answer",
+        "asked",
+        "at_text",
+        "before",
+        "cause",
+        "changed",
+        "debts",
+        "deltas",
+        "digest",
+        "effective_at",
+        "ended",
+        "faults",
+        "hold",
+        "hold_state",
+        "holds",
+        "ids",
+        "is_formed",
+        "is_told",
+        "key",
+        "lots",
+        "monetization",
+        "monetization_line",
+        "moves",
+        "opened",
+        "policy",
+        "rate_card",
+        "record",
+        "update_lines",
+        "updates",
+        "usage",
+        "usage_line",
+        "version",
+        "windows",
+        "world",
+    )
 
-    def __init__(self, world: World, record: Record, is_formed: bool = False) -> None:
-        self.world, self.record, self.is_formed = world, record, is_formed
-        self.key = key_text(*record.key)
+    def __init__(self, world: World, told: Told) -> None:
+        record = told.record
+        self.world, self.record, self.key, self.answer = world, record, told.key, told.answer
+        self.is_formed = told.is_formed
         self.at_text = instant_text_of(record.at)
-        self.cause, self.effective_at = record.id, record.at
-        self.faults: list[Contradiction] = []
+        self.asked = NOTHING_ASKED
+        self.digest: str | None = None
+        """The policy that decided it, also where it was denied."""
+        self.faults: tuple[Contradiction, ...] = ()
         """Where the record contradicts itself and can be read all the same."""
-        self.deltas: dict[tuple[str, str], int] = {}
-        self.moves: dict[tuple[str, str], int] = {}
+        self.is_told = True
+        """False: it cannot be told what it comes to."""
+        # what its transaction says beside the legs
+        self.cause, self.effective_at = record.id, record.at
+        self.policy: str | None = None
+        self.version: int | None = None
+        self.rate_card: str | None = None
+        self.hold: str | None = None
+        self.hold_state: str | None = None
+        self.opened: tuple[Opened, ...] = ()
+        self.ids: tuple[str, ...] = ()
+        """What must lead to the record beside its own id."""
+        # its rows: as they must be, and as they must be written
+        self.usage: Usage | None = None
+        self.monetization: Monetization | None = None
+        self.usage_line = self.monetization_line = b""
+        self.updates: Sequence[Update] = ()
+        self.update_lines: Sequence[bytes] = ()
+        # what it moves
+        self.deltas: dict[Place, int] = {}
+        self.moves: Mapping[Place, int] = NONE
         """`deltas`, without those that are nothing in the end."""
-        self.changed: dict[tuple[LotKey, str], int] = {}
-        self.opened: list[Opened] = []
-        self.updates: list[Update] = []
-        self.update_lines: list[bytes] = []
-        self._before: dict[LotKey, int] = {}
-        """Lot → what was free of it."""
+        self.changed: dict[tuple[Lot, str], int] = {}
+        self.before: dict[Lot, int] = {}
+        """What was free of each lot."""
+        # what its effects say
         self.lots: dict[LotKey, Sequence[Any]] = {}
-        self.holds: dict[str, Sequence[Any]] = {}
-        self.ended: dict[str, Sequence[Any]] = {}
-        self.debts: dict[tuple[str, str], int] = {}
         self.windows: dict[tuple[str, str], Sequence[int]] = {}
+        self.holds: Mapping[str, Sequence[Any]] = NONE
+        self.ended: Mapping[str, Sequence[Any]] = NONE
+        self.debts: Mapping[tuple[str, str], int] = NONE
 
     def read(self) -> None:
         """The command and the effects. Raises what they cannot be read for."""
         self.asked = asked_from(self.record.command)
         self._is_its_command()
         start = len(self.record.key[0]) + 1
+        effect: Any
         for owner, effects in self.record.effects.items():
             account = owner[start:]
-            effect: Any
             for effect in effects:
                 tag = effect[0]
                 if tag == "window":
@@ -83,63 +124,61 @@ class Work:
                 elif tag == "lot":
                     self.lots[account, effect[1], effect[2][0]] = effect[2]
                 elif tag == "hold":
-                    self.holds.setdefault(effect[1][0], effect[1])
+                    self.holds = {effect[1][0]: effect[1], **self.holds}
                 elif tag == "end_hold":
-                    self.ended.setdefault(effect[1], effect[2])
+                    self.ended = {effect[1]: effect[2], **self.ended}
                 elif tag == "debt":
-                    self.debts[account, effect[1]] = effect[2]
+                    self.debts = {**self.debts, (account, effect[1]): effect[2]}
 
     def _is_its_command(self) -> None:
         """LED5: the key is the command's."""
         asked, (tenant, owner, kind, own) = self.asked, self.record.key
-        said = (
-            tenant if asked.tenant is None else asked.tenant,
-            own if asked.id is None else asked.id,
-            _owner_asked(asked, tenant),
-        )
-        if said != (tenant, own, owner):
+        if (
+            (asked.tenant is not None and asked.tenant != tenant)
+            or (asked.id is not None and asked.id != own)
+            or _owner_asked(asked, tenant) != owner
+        ):
             self.wrong("LED5", f"is a {kind} that was commanded under another key", "differs")
 
     def wrong(self, code: str, what: str, klass: Class = "malformed") -> None:
-        self.faults.append(Contradiction(code, what, klass))
+        self.faults = (*self.faults, Contradiction(code, what, klass))
 
     # ---- what moves
 
     def move(self, account: str, asset: str, amount: int) -> None:
-        place = (account, asset)
-        self.deltas[place] = self.deltas.get(place, 0) + amount
+        deltas, place = self.deltas, (account, asset)
+        deltas[place] = deltas.get(place, 0) + amount
 
     def capacity(self, account: str, asset: str, amount: int) -> None:
         """Capacity comes from where all of it comes from."""
-        self.move(account, asset, amount)
-        self.move(CAPACITY, asset, -amount)
+        deltas, place, source = self.deltas, (account, asset), (CAPACITY, asset)
+        deltas[place] = deltas.get(place, 0) + amount
+        deltas[source] = deltas.get(source, 0) - amount
 
     # ---- lots
-
-    def touched(self, lot: Lot) -> None:
-        self._before.setdefault(lot.key, lot.free)
 
     def change(self, lot: Lot, amount: int, why: str, against: str, money: str) -> None:
         """The lot has `amount` more, or less, for good: against an account of value (none: another lot) and one of money
         (none: nothing is earned or lost by it)."""
-        self.touched(lot)
+        self.before.setdefault(lot, lot.free)
         lot.free += amount
         if against:
             self.move(against, lot.asset, -amount)
-        self.changed[lot.key, why] = self.changed.get((lot.key, why), 0) + amount
+        change = (lot, why)
+        self.changed[change] = self.changed.get(change, 0) + amount
         if money and lot.cost:
             self.earn(lot, money)
 
     def earn(self, lot: Lot, money: str) -> None:
         """LED13: what is deferred for the lot is its cost for what is outstanding of it."""
-        due = part_of(lot.cost, lot.outstanding, lot.per)
-        self.move(lot.money, lot.currency, due - lot.deferred)
-        self.move(money, lot.currency, lot.deferred - due)
-        lot.deferred = due
+        due = part_of(lot.cost, lot.free + lot.held, lot.per)
+        more, lot.deferred = due - lot.deferred, due
+        self.move(lot.money, lot.currency, more)
+        self.move(money, lot.currency, -more)
 
     def keep(self, lot: Lot, more: int) -> None:
         """`more` of the lot is held."""
-        self.touched(lot)
+        self.before.setdefault(lot, lot.free)
         lot.held += more
         lot.free -= more
 
@@ -165,18 +204,17 @@ class Work:
             lot.cost, lot.per, lot.cash = amount_of(paid), amount, cash
         self._as_told(lot, amount, parent)
         self.world.lots[key] = lot
-        self._before[key] = 0
-        self.opened.append(
-            Opened(
-                account=lot.account,
-                asset=asset,
-                category=category,
-                parent=None if parent is None else parent.account,
-                cost=f"{amount_text(lot.cost)} {lot.currency}" if lot.cost else None,
-                per=amount_text(lot.per) if lot.cost else None,
-                expires_at=ends,
-            )
+        self.before[lot] = 0
+        opened = Opened(
+            account=lot.account,
+            asset=asset,
+            category=category,
+            parent=None if parent is None else parent.account,
+            cost=f"{amount_text(lot.cost)} {lot.currency}" if lot.cost else None,
+            per=amount_text(lot.per) if lot.cost else None,
+            expires_at=ends,
         )
+        self.opened = (*self.opened, opened)
         return lot
 
     def _as_told(self, lot: Lot, amount: int, parent: Lot | None) -> None:
@@ -191,7 +229,7 @@ class Work:
         category = ("promotional", "paid")[state[CATEGORY]]
         if rest or lot.ends != ends or category != lot.category:
             self.wrong("LED2", f"makes the lot {'/'.join(lot.key)} otherwise than its account has it", "differs")
-        lot.told = list(state[SINCE:])
+        lot.told = state[SINCE:]
         lot.rank = {
             "priority": state[PRIORITY],
             "expires_at": lot.ends,
@@ -204,55 +242,66 @@ class Work:
 
     def finish(self, cause: str) -> None:
         """What becomes of lots: their accounts, the rows that tell of them, and the effects' word for it."""
-        world = self.world
-        for key in dict.fromkeys((*self._before, *self.lots)) if self._before or self.lots else ():
-            lot = world.lot(key)
-            change = lot.free - self._before.get(key, lot.free)
-            if change:
-                self.move(lot.account, lot.asset, change)
-            state = self.lots.get(key)
-            stated = None if state is None else state[LEFT] * lot.step
-            if (change or stated is not None) and stated != lot.free:
-                shown = "nothing" if stated is None else amount_text(stated)
-                what = f"leaves {amount_text(lot.free)} in {lot.account} by its answer, {shown} by its effects"
-                self.wrong("LED2", what, "amount")
-            if state is not None and list(state[SINCE:]) != lot.told:
-                self.wrong("LED2", f"has the lot {lot.account} otherwise than it was made", "differs")
-            pool = world.pools.setdefault(key[:2], {})
-            if lot.free:
-                pool[key[2]] = lot
-            else:
-                pool.pop(key[2], None)
-        if self.changed:
-            self.updates = list(self._rows(cause))
-            self.update_lines = [*map(json_bytes, self.updates)]
+        for lot, before in self.before.items():
+            self._finish(lot, lot.free - before)
+        for key in self.lots:
+            lot = self.world.lot(key)
+            if lot not in self.before:
+                self._finish(lot, 0)
+        changed = [(lot, why, amount) for (lot, why), amount in self.changed.items() if amount]
+        if changed:
+            self.updates = self._rows(changed, cause)
+            self.update_lines = tuple([json_bytes(one) for one in self.updates])
         self.moves = {place: amount for place, amount in self.deltas.items() if amount}
 
-    def _rows(self, cause: str) -> Iterator[Update]:
+    def _finish(self, lot: Lot, change: int) -> None:
+        """One lot, of which `change` more is free."""
+        if change:
+            self.move(lot.account, lot.asset, change)
+        state = self.lots.get(lot.key)
+        if state is None:
+            if change:
+                what = f"leaves {amount_text(lot.free)} in {lot.account} by its answer, nothing by its effects"
+                self.wrong("LED2", what, "amount")
+        else:
+            stated = state[LEFT] * lot.step
+            if stated != lot.free:
+                what = f"leaves {amount_text(lot.free)} in {lot.account} by its answer, {amount_text(stated)} by its effects"
+                self.wrong("LED2", what, "amount")
+            if state[SINCE:] != lot.told:
+                self.wrong("LED2", f"has the lot {lot.account} otherwise than it was made", "differs")
+        pool = self.world.pools.setdefault(lot.key[:2], {})
+        if lot.free:
+            pool[lot.key[2]] = lot
+        else:
+            pool.pop(lot.key[2], None)
+
+    def _rows(self, changed: Sequence[tuple[Lot, str, int]], cause: str) -> list[Update]:
         """One a lot and reason, in the order that they came up."""
-        balances: dict[LotKey, int] = {}
-        for (key, _), amount in self.changed.items():
-            balances[key] = balances.get(key, self.world.lots[key].outstanding) - amount
-        number = 0
-        for (key, why), amount in self.changed.items():
-            if not amount:
-                continue
-            balances[key] += amount
-            yield Update(
-                update=derived_id(self.key, "bal", number),
-                kind="balance",
-                at=self.at_text,
-                tenant=self.world.tenant,
-                account=key[0],
-                pool=key[1],
-                lot=key[2],
-                amount=amount_text(amount),
-                unit=self.world.lots[key].asset,
-                balance=amount_text(balances[key]),
-                why=why,
-                cause=cause,
+        balances: dict[Lot, int] = {}
+        for lot, _, amount in changed:
+            balances[lot] = balances.get(lot, lot.outstanding) - amount
+        rows: list[Update] = []
+        for number, (lot, why, amount) in enumerate(changed):
+            balances[lot] += amount
+            account, pool, id = lot.key
+            rows.append(
+                Update(
+                    update=derived_id(self.key, "bal", number),
+                    kind="balance",
+                    at=self.at_text,
+                    tenant=self.world.tenant,
+                    account=account,
+                    pool=pool,
+                    lot=id,
+                    amount=amount_text(amount),
+                    unit=lot.asset,
+                    balance=amount_text(balances[lot]),
+                    why=why,
+                    cause=cause,
+                )
             )
-            number += 1
+        return rows
 
     def price(self, usage: Usage, coverage: list[Coverage]) -> None:
         """The usage event and what it comes to (LED6)."""

@@ -7,6 +7,8 @@ what its latest decision left of its limit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from overspill.audit.chart import LotKey, deferred_account, lot_account
 from overspill.audit.findings import Class
 
@@ -54,7 +56,7 @@ class Lot:
         self.cost, self.currency, self.per, self.cash = 0, "", 1, ""
         self.free = self.held = self.deferred = 0
         self.step = self.since = self.ends = 0
-        self.told: list[int] = []
+        self.told: Sequence[int] = ()
         """What effects say of it, and never changes."""
         self.rank: dict[str, int | str] = {}
         """What it is drawn by, by the names of LANGUAGE.md G2."""

@@ -38,6 +38,8 @@ _COMMANDS = {
     "sweep": "operate",
     "serve": "serve",
     "keys": "keys",
+    "doctor": "doctor",
+    "hooks": "hooks",
     "worker": "worker",
     "relay": "streaming",
     "explain": "audit",

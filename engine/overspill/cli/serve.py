@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING
 import click
 
 from overspill.cli.io import policy_option, say
+from overspill.hooks.delivering import delivering
+from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
 from overspill.store.registry import opened_registry
 from overspill.words.failures import Failure
 
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
+    from overspill.serve.gateway import Gateway
     from overspill.serve.observing import Seen
     from overspill.serve.service import Limits, Service
 
@@ -28,6 +32,8 @@ NEEDED = ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvlo
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where spans go (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
 BACKLOG = 1024
+KEEP_SECONDS = 75
+"""So long a connection that says nothing is kept for its next call."""
 GRACE_SECONDS = 30
 """So long calls that are under way may take when it is told to stop."""
 
@@ -42,6 +48,8 @@ GRACE_SECONDS = 30
     "--dev", is_flag=True, help=f"Try it: {DEV_DB} with the demo's account, and a key that may do everything."
 )
 @click.option("--issuers", type=click.Path(), help="A JSON file of the issuers whose tokens are good here.")
+@click.option("--url", help="Where callers find it (https://…), for the metadata of AuthZEN.")
+@click.option("--gateway", type=click.Path(), help="A YAML file of what the calls are that a gateway asks about.")
 @click.option(
     "--log",
     type=click.Choice(["changes", "calls"]),
@@ -52,6 +60,15 @@ GRACE_SECONDS = 30
 @click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
 @click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
+@click.option("--settle/--no-settle", default=True, show_default=True, help="Settle here, or leave it to a worker.")
+@click.option("--hooks/--no-hooks", default=True, show_default=True, help="Deliver webhooks too.")
+@click.option(
+    "--hooks-allow",
+    "allowed",
+    multiple=True,
+    metavar="NETWORK",
+    help="A network beside the public ones that endpoints of webhooks may be in, also by http: 10.0.0.0/8.",
+)
 @policy_option
 def serve(
     db: str | None,
@@ -59,10 +76,15 @@ def serve(
     port: int,
     dev: bool,
     issuers: str | None,
+    url: str | None,
+    gateway: str | None,
     log: str,
     at_once: int,
     total: int,
     holds: int,
+    settle: bool,
+    hooks: bool,
+    allowed: tuple[str, ...],
     policy: str,
 ) -> int:
     """Serve decisions over HTTP.
@@ -83,10 +105,14 @@ def serve(
 
     limits = Limits(at_once=at_once, total=total, holds=holds)
     tokens = None if issuers is None else _tokens(issuers)
-    with _listening(host, port) as listener, _service(db or DEV_DB, policy, limits, tokens) as service:
+    rules = None if gateway is None else _gateway(gateway)
+    path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
+    with _listening(host, port) as listener, _service(path, policy, settle, limits, tokens, reach) as service:
+        _place(service, url, rules)
         if dev:
             _prepare(service)
-        run(service, listener, (Lines(log == "calls"), *_spans()))
+        with delivering(path, reach) if hooks else contextlib.nullcontext():
+            run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
 
@@ -96,11 +122,31 @@ def serve(
 def _tokens(path: str) -> Tokens:
     from overspill.serve.tokens import tokens_from
 
+    return tokens_from(_read(path), path)
+
+
+def _gateway(path: str) -> Gateway:
+    from overspill.serve.gateway_file import gateway_from
+
+    return gateway_from(_read(path), path)
+
+
+def _read(path: str) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise Failure("unreadable", f"{path}: {error.strerror}", help="check its name and its permissions") from None
-    return tokens_from(data, path)
+
+
+def _place(service: Service, url: str | None, gateway: Gateway | None) -> None:
+    """Where it is found, and by which gateway's rules. Raises Failure for rules that the policy does not understand."""
+    from overspill.serve.authzen_metadata import checked_url
+
+    if url is not None:
+        service.url = checked_url(url)
+    if gateway is not None:
+        gateway.check(service.engine.policies.active().plan)
+        service.gateway = gateway
 
 
 def _spans() -> tuple[Seen, ...]:
@@ -137,11 +183,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, policy: str, limits: Limits, tokens: Tokens | None) -> Iterator[Service]:
+def _service(
+    db: str, policy: str, settle: bool, limits: Limits, tokens: Tokens | None, reach: Reach
+) -> Iterator[Service]:
     from overspill.serve.service import Service
 
-    with Engine.open(policy, db=db) as engine, contextlib.closing(opened_registry(db)) as registry:
-        service = Service(engine, registry, limits=limits, tokens=tokens)
+    with Engine.open(policy, db=db, settle=settle) as engine, contextlib.closing(opened_registry(db)) as registry:
+        service = Service(engine, registry, limits=limits, tokens=tokens, reach=reach)
         try:
             yield service
         finally:
@@ -170,10 +218,13 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=BACKLOG,
     )
     listener.listen(BACKLOG)  # whoever connects before the loop runs waits for it
+    gc.collect()
+    gc.freeze()  # what is there by now stays, and need not be looked at again and again
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     Quietly(config).run(sockets=[listener])

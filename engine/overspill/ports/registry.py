@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from overspill.ports.hooks import Hooks
 from overspill.words.codec import Struct
 
 
@@ -39,6 +40,11 @@ class AdminEntry(Struct, frozen=True, kw_only=True):
 
 class Registry(Protocol):
     """Safe to use from many threads."""
+
+    @property
+    def hooks(self) -> Hooks:
+        """Who is told of what happens."""
+        ...
 
     def put_key(self, key: ApiKey) -> None:
         """Keeps a key whose id is new."""

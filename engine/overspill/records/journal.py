@@ -143,6 +143,13 @@ def answered(record: Record, form_of: FormOf, build: Build | None = None) -> Rec
     """The record with the exact bytes of its answer, and the build that made it."""
     if not record.form:
         return record if build is None else replace(record, build=build)
-    form = form_of(record.form)
-    own = (record.id, record.key[-1], record.fingerprint, bytes(record.command).decode(), record.at)
-    return replace(record, answer=Raw(form.json_of((*own, *record.values))), form="", values=(), build=build)
+    return replace(record, answer=Raw(answer_of(record, form_of)), form="", values=(), build=build)
+
+
+def answer_of(record: Record, form_of: FormOf) -> Raw | bytes:
+    """The exact bytes of a record's answer, by itself."""
+    if not record.form:
+        return record.answer
+    command = str(record.command, "utf-8")
+    own = (record.id, record.key[-1], record.fingerprint, command, record.at)
+    return form_of(record.form).json_of((*own, *record.values))

@@ -19,6 +19,7 @@ class CounterTold(Light, frozen=True, kw_only=True):
     limit: str | None
     window: str | None = None
     cap: str | None = None
+    ends_at: str | None = None
 
 
 class LotTold(Light, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
 from overspill.runtime.settling import Settling
@@ -41,11 +42,7 @@ from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
 from overspill.words.typed import expect, typed
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from overspill.ports.store import StoredPolicy
-    from overspill.records.statement import Statement
-    from overspill.records.status import Status
     from overspill.runtime.aio import AsyncFront
     from overspill.runtime.explanations import Explained
     from overspill.runtime.settler import Settler
@@ -59,7 +56,7 @@ ONLY = "1"
 """The id within its hold of a capture or release that is given none: a hold goes one way, once."""
 
 
-class Engine(Operations):
+class Engine(Operations, Looks):
     """Decides requests against a policy and keeps every decision.
 
     `Engine.open()` opens a store and a policy; use the result as a context manager, or call `close()`. All methods
@@ -317,41 +314,6 @@ class Engine(Operations):
         while count := self._combiner.exclusively(self._combiner.sweep):
             total += count
         return total
-
-    def status(self, account: Mapping[str, str], request: Request | None = None) -> Status:
-        """What an account's page shows: windows and whatever else counts, lots in the order they are drawn in, what is
-        settled, pending, held and available, resets, holds, and what changes next; with `request` what it would get.
-
-        All of it is what a decision would meet now, and nothing is recorded. `account` names one of each kind at most;
-        bounds that other inputs decide are told by a request.
-        """
-
-        from overspill.records.status import Status  # for those who look
-        from overspill.step.status import status
-
-        expect(account, Mapping[str, str], "/account")
-        expect(request, Request | None, "/request")
-
-        def read() -> bytes:
-            return status(self.policies, self._combiner.aside(), self._tenant, account, request, self._pending_of)
-
-        return Status(self._combiner.exclusively(read))
-
-    def statement(self, account: Mapping[str, str], *, since: str | None = None, as_of: str | None = None) -> Statement:
-        """What the account's pools had at `since` (RFC 3339; None: the beginning), every entry with its decision, and what they
-        have at `as_of` (None: behind all that is settled), which itself is not in it. Raises Failure `invalid_range`."""
-        from overspill.runtime.statements import statement  # for those who look
-
-        owner = owner_of(account)
-        return self._combiner.exclusively(lambda: statement(self._store, self._tenant, owner, since, as_of))
-
-    def _pending_of(self, key: str) -> Mapping[str, Decimal]:
-        """What was captured from the account's pools and waits for its posting."""
-        from overspill.book.pending import pending
-
-        through = self._store.ledger.settled().through
-        records = records_of(self._store.segments(through), self._store.form, naming=f'"{key}"')
-        return pending(records, key.split("/", 1)[1])
 
     # ---- the journal
 

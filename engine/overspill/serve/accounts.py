@@ -131,6 +131,7 @@ def purchases(call: Call) -> Reply:
 
 
 def resolve(call: Call) -> Reply:
+    """What became of a purchase of the caller's own tenant."""
     asked = shaped(object_from(call.body), ResolveBody)
     purchase = call.path["purchase"]
     if call.engine.find(purchase) is None:  # another tenant's is nobody's

@@ -18,19 +18,19 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from overspill.ports.registry import AdminEntry
-from overspill.runtime.alarms import alarm
 from overspill.serve.call import Call, Header, Operation, Reply
 from overspill.serve.credentials import Caller, unauthenticated
 from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
-from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of
+from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of, told
 from overspill.serve.service import Service
-from overspill.words.failures import Failure, StoreFailure
+from overspill.words.failures import Failure
 from overspill.words.names import is_identifier, shown
 
 NOBODY = Caller("", "", frozenset())
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
+_REQUEST_ID_MAX = 256
 
 
 class App:
@@ -41,7 +41,7 @@ class App:
     ) -> None:
         self.service = service
         self._direct = {(one.method, one.path): one for one in operations if "{" not in one.path}
-        self._routes = [(Route(one.path, _nobody, methods=[one.method]), one) for one in operations if "{" in one.path]
+        self._routes = [(Route(one.path, _nobody, methods=_methods(one)), one) for one in operations if "{" in one.path]
         self._seen = tuple(seen)
         self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
 
@@ -62,10 +62,10 @@ class App:
                 caller = await self._caller(headers)
             reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
-            failure = _failure(error, request_id)
+            failure = told(error, request_id)
             if scope["method"] == "GET":
                 failure.pointer = None  # there is no body for it to point into
-            reply = _problem(failure, request_id)
+            reply = _problem(failure, request_id, operation)
         await send(
             {
                 "type": "http.response.start",
@@ -105,7 +105,8 @@ class App:
             body = await _body(operation, headers, receive, service.limits.body)
             engine = service.engine if operation.scope is None else service.engine_of(caller.tenant)
             query = _query(operation, scope["query_string"])
-            call = Call(service, engine, caller, path, query, headers, body, key, request_id)
+            target = scope["method"], scope.get("raw_path") or scope["path"].encode()
+            call = Call(service, engine, caller, path, query, headers, body, key, request_id, *target)
             if not key:
                 return await self._logged(operation, call, scope["path"])
             place = (caller.tenant, scope["path"], key)
@@ -159,9 +160,11 @@ class App:
         raise Failure("not_found", f"there is no {shown(scope['path'])}", help="see /openapi.json")
 
     def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
-        """The caller's own, where it sends one that is fit to be repeated."""
+        """The caller's own, where it sends one that is fit to be repeated: any that shows itself, and is not long."""
         own = headers.get(b"x-request-id", b"").decode("latin-1")
-        return own if own and is_identifier(own) else f"{self._seed}{next(self._count)}"
+        if own and len(own) <= _REQUEST_ID_MAX and own.isascii() and own.isprintable():
+            return own
+        return f"{self._seed}{next(self._count)}"
 
     async def _caller(self, headers: Mapping[bytes, bytes]) -> Caller:
         scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
@@ -207,6 +210,8 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
             if size > most:
                 raise _too_large(most)
         body = b"".join(parts)
+    if operation.method == "ANY":
+        return b""
     if operation.body is None:
         if body:
             raise Failure("invalid_request", "this takes no body", help="leave it out")
@@ -220,7 +225,7 @@ def _too_large(most: int) -> Failure:
 
 
 def _query(operation: Operation, query: bytes) -> Mapping[str, Sequence[str]]:
-    if not query:
+    if not query or operation.method == "ANY":
         return {}
     if len(query) > _QUERY_MAX:
         raise Failure("invalid_query", f"the query has more than {_QUERY_MAX} bytes", help="send less")
@@ -246,20 +251,10 @@ class _OtherMethod(Failure):
         super().__init__("method_not_allowed", what, help=f"use {self.allowed}")
 
 
-def _failure(error: Exception, request_id: str) -> Failure:
-    """What the caller is told: of the store, and of a defect, nothing from inside; that goes to whoever runs the service."""
-    if isinstance(error, StoreFailure):
-        alarm("store_failure", code=error.code, message=error.message, request=request_id)
-        help = "ask again, with the same key: it is answered once and for all"
-        return StoreFailure(error.code, "the store cannot serve now", help=help)
-    if isinstance(error, Failure):
-        return error
-    alarm("internal_error", error=type(error).__name__, request=request_id)
-    help = "ask again, with the same key: it is answered once and for all; report it with its X-Request-ID"
-    return Failure("internal_error", "the service failed inside", help=help)
-
-
-def _problem(failure: Failure, request_id: str) -> Reply:
+def _problem(failure: Failure, request_id: str, operation: Operation | None) -> Reply:
+    status = status_of(failure)
+    if operation is not None and status in operation.as_400:
+        status = 400
     headers: list[Header] = []
     seconds = retry_after(failure)
     if seconds is not None:
@@ -268,10 +263,15 @@ def _problem(failure: Failure, request_id: str) -> Reply:
         headers.append((b"www-authenticate", b'Bearer realm="overspill"'))
     if isinstance(failure, _OtherMethod):
         headers.append((b"allow", failure.allowed.encode()))
-    return Reply(problem_bytes(failure, request_id), status_of(failure), tuple(headers), PROBLEM)
+    return Reply(problem_bytes(failure, request_id, status), status, tuple(headers), PROBLEM)
 
 
 # ---- ASGI
+
+
+def _methods(operation: Operation) -> list[str]:
+    """Of a route: none in particular lets all through."""
+    return [] if operation.method == "ANY" else [operation.method]
 
 
 async def _nobody(request: object) -> None:

@@ -21,7 +21,7 @@ REPLAYED: Header = (b"idempotency-replayed", b"true")
 
 class Call(Struct, eq=False):
     """`path` are the values in the path, `key` is the Idempotency-Key, `headers` are by lower-case name; `engine` is that of
-    the caller's tenant."""
+    the caller's tenant; `target` is the path as it was sent, its %-codes in it."""
 
     service: Service
     engine: Engine
@@ -32,6 +32,8 @@ class Call(Struct, eq=False):
     body: bytes
     key: str
     request_id: str
+    method: str
+    target: bytes
 
     def asked(self, name: str) -> str | None:
         """A value of the query that may be there once. Raises Failure."""
@@ -65,12 +67,15 @@ class Operation(Struct, frozen=True, kw_only=True):
     """One operation: what is asked, what is answered, and what does it. Routes, OpenAPI and reference are made of these.
 
     `scope` None: whoever can reach the service may ask. `keyed`: whether it needs an Idempotency-Key, by itself or by
-    what is asked. `problems` are the statuses
-    of failures of its own, beside those that every operation has. `body` and `answer` are shapes, or JSON Schemas.
+    what is asked. `problems` are the statuses of failures of its own, beside those that every operation has; those of
+    `as_400` are told as 400, where a standard knows no others. `body` and `answer` are shapes, or JSON Schemas.
+
+    The method ANY is every method, with any query and any body, which nobody reads: for who passes on the calls of others
+    (`{path:path}` is any path below).
     """
 
     id: str
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "ANY"]
     path: str
     tag: str
     summary: str
@@ -83,6 +88,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     query: tuple[Param, ...] = ()
     keyed: Literal["never", "maybe", "always"] = "never"
     problems: tuple[int, ...] = ()
+    as_400: tuple[int, ...] = ()
     act: Act
 
 

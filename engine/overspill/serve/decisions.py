@@ -14,7 +14,8 @@ from overspill.records.wire import meter_of, request_from_value
 from overspill.runtime.explanations import Explained
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
 from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
-from overspill.serve.problems import problem_bytes
+from overspill.serve.deciding import Mode, all_decided, decided
+from overspill.serve.problems import problem_bytes, told
 from overspill.serve.rate_limits import rate_limits
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.receipts import CaptureReceipt, ExtendReceipt, ReleaseReceipt, ReversalReceipt
@@ -39,15 +40,8 @@ async def decide(call: Call) -> Reply:
     if "requests" in value:
         return await _many(call, mode, value)
     request = request_from_value(_keyed(value, mode, call.key))
-    if mode == "consume":
-        decision = await call.engine.adecide(request)
-    elif mode == "reserve":
-        call.service.holds.expect_room(call.caller.tenant, 1, call.engine.now())
-        decision = await call.engine.areserve(request)
-        call.service.holds.opened(call.caller.tenant, decision.json)
-    else:
-        decision = await call.engine.apreview(request)
-    headers = rate_limits(decision.json, call.engine.now())
+    decision = await decided(call, mode, request)
+    headers = rate_limits(decision.json, call.engine.now(), call.engine.policies.active().plan)
     return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
 
 
@@ -65,7 +59,7 @@ def _keyed(value: dict[str, Any], mode: str, key: str) -> dict[str, Any]:
     return value
 
 
-async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
+async def _many(call: Call, mode: Mode, value: dict[str, Any]) -> Reply:
     requests, most = value.pop("requests"), call.service.limits.batch
     if value:
         key = next(iter(value))
@@ -86,7 +80,7 @@ async def _many(call: Call, mode: str, value: dict[str, Any]) -> Reply:
     return Reply(await run_in_threadpool(_decided, call, mode, requests))
 
 
-def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
+def _decided(call: Call, mode: Mode, values: list[Any]) -> bytes:
     """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
     read: list[Request | Failure] = []
     for index, value in enumerate(values):
@@ -95,19 +89,14 @@ def _decided(call: Call, mode: str, values: list[Any]) -> bytes:
         except Failure as failure:
             failure.pointer = f"/requests/{index}{failure.pointer or ''}"
             read.append(failure)
-    engine = call.engine
-    all_of = {"consume": engine.decide_all, "reserve": engine.reserve_all, "preview": engine.preview_all}[mode]
-    decided = iter(all_of([one for one in read if isinstance(one, Request)]))
-    results = [one if isinstance(one, Failure) else next(decided) for one in read]
-    for one in results if mode == "reserve" else ():
-        if isinstance(one, Decision):
-            call.service.holds.opened(call.caller.tenant, one.json)
+    done = iter(all_decided(call, mode, [one for one in read if isinstance(one, Request)]))
+    results = [one if isinstance(one, Failure) else next(done) for one in read]
     return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
 
 
 def _result(one: Decision | Failure, request_id: str) -> bytes:
     if isinstance(one, Failure):
-        return b'{"problem":%b}' % problem_bytes(one, request_id)
+        return b'{"problem":%b}' % problem_bytes(told(one, request_id), request_id)
     return b'{"decision":%b,"replayed":%b}' % (one.json, b"true" if one.replayed else b"false")
 
 

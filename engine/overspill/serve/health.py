@@ -33,7 +33,7 @@ def _checks(call: Call) -> Iterator[Check]:
         there = call.service.registry.is_there()
         yield Check(name="store", ok=there, detail="reachable" if there else "keys cannot be looked up")
     except Failure as failure:
-        yield Check(name="store", ok=False, detail=failure.message)
+        yield Check(name="store", ok=False, detail=f"it does not answer: {failure.code}")
     drift = engine.drift()
     ok = -DRIFT_MAX <= drift <= DRIFT_MAX
     yield Check(

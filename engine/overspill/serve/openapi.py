@@ -20,11 +20,13 @@ KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Z
 COMMON = {
     400: "It cannot be read: the body, a header or the query is not as it must be.",
     401: "There is no credential, or it is not good.",
+    402: "It is denied until something is bought.",
     403: "The credential may not do this.",
     404: "There is no such thing.",
     409: "It contradicts what has happened, or the same call is under way.",
     413: "It is larger than may be.",
     415: "The body is not said to be JSON.",
+    429: "It is denied for a while, until `Retry-After` where that is told.",
     422: "It can be read and cannot be done; with a key that was used, the body is another one.",
     500: "The service failed inside.",
     503: "It has as much to do as it may, or the store is away: ask again after `Retry-After`, with the same key.",
@@ -32,10 +34,13 @@ COMMON = {
 TAGS = {
     "Decisions": "How much is allowed, and from where.",
     "Holds": "What was reserved, and what becomes of it.",
+    "AuthZEN": "The same decisions, as the Authorization API 1.0 of OpenID AuthZEN asks for them.",
+    "Gateways": "What a gateway asks without code, by rules of a file.",
     "Accounts": "What accounts have, and what changes it.",
     "Lots": "What was granted, and leaves otherwise than by use.",
     "Purchases": "What is to be paid for a top-up.",
     "Policies": "What decides.",
+    "Webhooks": "Who is told of what happens.",
     "Service": "The service itself.",
 }
 
@@ -47,7 +52,8 @@ def document(operations: Sequence[Operation], version: str) -> Object:
     schemas: dict[object, Any] = dict(zip([Problem, *shapes], refs, strict=True))
     paths: dict[str, Object] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+        method = "post" if operation.method == "ANY" else operation.method.lower()
+        paths.setdefault(operation.path.replace(":path}", "}"), {})[method] = _operation(operation, schemas)
     used = {operation.tag for operation in operations}
     return {
         "openapi": "3.1.0",
@@ -100,6 +106,8 @@ def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
     }
     if operation.about:
         found["description"] = operation.about
+    if operation.method == "ANY":
+        found["x-methods"] = "any"
     if operation.scope is None:
         found["security"] = []
     else:
@@ -113,10 +121,11 @@ def _operation(operation: Operation, schemas: Mapping[object, Any]) -> Object:
 
 
 def _parameters(operation: Operation) -> Iterator[Object]:
-    for name in re.findall(r"{(\w+)}", operation.path):
-        yield {"name": name, "in": "path", "required": True, "schema": KIND if name == "kind" else IDENTIFIER}
+    for name, any_path in re.findall(r"{(\w+)(:path)?}", operation.path):
+        schema: Object = {"type": "string"} if any_path else dict(KIND if name == "kind" else IDENTIFIER)
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
     for one in operation.query:
-        schema: Object = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
+        schema = {"type": "array", "items": {"type": "string"}} if one.many else {"type": "string"}
         yield {"name": one.name, "in": "query", "description": one.about, "schema": schema}
     if operation.keyed != "never":
         about = "Your own key for this change: the same again, with the same body, changes nothing more and answers the same."
@@ -142,7 +151,7 @@ def statuses(operation: Operation) -> list[int]:
         found |= {409, 413, 422}
     if "{" in operation.path:
         found |= {404, 422}
-    return sorted(found - set(operation.answers))
+    return sorted(found - {*operation.answers, *operation.as_400})
 
 
 def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, decisions, health, policies
+from overspill.serve import accounts, authzen, decisions, envoy, health, hooks, policies
 from overspill.serve.call import Operation
 from overspill.serve.observing import Metrics, metered
 from overspill.serve.openapi import described
 
 OPERATIONS: tuple[Operation, ...] = (
     *decisions.OPERATIONS,
+    *authzen.OPERATIONS,
+    *envoy.OPERATIONS,
     *accounts.OPERATIONS,
     *policies.OPERATIONS,
+    *hooks.OPERATIONS,
     *health.OPERATIONS,
 )
 

@@ -25,6 +25,7 @@ def listed(call: Call) -> Reply:
 
 
 def show(call: Call) -> Reply:
+    """A policy with the text of its files."""
     one = _policy(call)
     told = PolicyShown(
         digest=one.digest,
@@ -48,6 +49,7 @@ def _policy(call: Call) -> StoredPolicy:
 
 
 def log(call: Call) -> Reply:
+    """A page of what administrators of the caller's tenant did."""
     text = call.asked("after") or "0"
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise Failure("invalid_query", "`after` is no number of an entry", help="send the `next` of the page before")

@@ -6,6 +6,7 @@ answer with status 200.
 
 from __future__ import annotations
 
+from overspill.runtime.alarms import alarm
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.failures import Failure, StoreFailure
 
@@ -18,16 +19,21 @@ STATUSES = {
     "unknown_key": 400,
     "missing_id": 400,
     "missing_account": 400,
+    "missing_header": 400,
+    "invalid_path": 400,
     "missing_idempotency_key": 400,
     "unauthenticated": 401,
     "not_allowed": 403,
+    "no_rule": 403,
     "not_found": 404,
     "unknown_hold": 404,
     "unknown_request": 404,
     "unknown_purchase": 404,
     "unknown_policy": 404,
+    "unknown_hook": 404,
     "method_not_allowed": 405,
     "in_flight": 409,
+    "replayed": 409,
     "hold_closed": 409,
     "hold_open": 409,
     "lot_held": 409,
@@ -37,6 +43,7 @@ STATUSES = {
     "nothing_to_reset": 409,
     "not_enough": 409,
     "receipt_used": 409,
+    "too_many_hooks": 409,
     "too_large": 413,
     "wrong_media_type": 415,
     "internal_error": 500,
@@ -74,15 +81,15 @@ def status_of(failure: Failure) -> int:
     return STATUSES.get(failure.code) or (503 if isinstance(failure, StoreFailure) else 422)
 
 
-def problem_of(failure: Failure, request_id: str) -> Problem:
-    status = status_of(failure)
+def problem_of(failure: Failure, request_id: str, status: int | None = None) -> Problem:
+    """`status` where it is another than the code's own."""
     places: tuple[Place, ...] = ()
     if failure.pointer is not None:
         places = (Place(pointer=f"#{failure.pointer}", detail=failure.message),)
     return Problem(
         type=f"/problems/{failure.code}",
         title=failure.code.replace("_", " ").capitalize(),
-        status=status,
+        status=status or status_of(failure),
         code=failure.code,
         detail=failure.message,
         help=failure.help,
@@ -96,5 +103,18 @@ def retry_after(failure: Failure) -> int | None:
     return RETRY_SECONDS if status_of(failure) == 503 or failure.code in RETRIED else None
 
 
-def problem_bytes(failure: Failure, request_id: str) -> bytes:
-    return json_bytes(problem_of(failure, request_id))
+def problem_bytes(failure: Failure, request_id: str, status: int | None = None) -> bytes:
+    return json_bytes(problem_of(failure, request_id, status))
+
+
+def told(error: Exception, request_id: str) -> Failure:
+    """What the caller is told: of the store, and of a defect, nothing from inside; that goes to whoever runs the service."""
+    if isinstance(error, StoreFailure):
+        alarm("store_failure", code=error.code, message=error.message, request=request_id)
+        help = "ask again, with the same key: it is answered once and for all"
+        return StoreFailure(error.code, "the store cannot serve now", help=help)
+    if isinstance(error, Failure):
+        return error
+    alarm("internal_error", error=type(error).__name__, request=request_id)
+    help = "ask again, with the same key: it is answered once and for all; report it with its X-Request-ID"
+    return Failure("internal_error", "the service failed inside", help=help)

@@ -7,6 +7,7 @@ is more. Amounts that are no whole numbers are rounded down.
 
 from __future__ import annotations
 
+from overspill.plan.plan import ROOT, Plan
 from overspill.serve.call import Header
 from overspill.words.codec import Light, json_decoder
 from overspill.words.instants import instant_from_text
@@ -36,7 +37,6 @@ class Step(Light, frozen=True):
 
 
 class Told(Light, frozen=True):
-    unit: str
     outcome: str
     trace: tuple[Step, ...]
     retry_at: str | None = None
@@ -44,24 +44,41 @@ class Told(Light, frozen=True):
 
 _told = json_decoder(Told).decode
 _instant = kept(instant_from_text)
+_units: dict[str, dict[str, str]] = {}
+"""By policy."""
 
 
-def rate_limits(decision: bytes, now: int) -> tuple[Header, ...]:
+def rate_limits(decision: bytes, now: int, plan: Plan) -> tuple[Header, ...]:
     """The fields, where there is something to tell."""
     if b'"windows":[{' not in decision:
         return ()
-    return _fields(_told(decision), now)
+    return _fields(_told(decision), now, own_units(plan))
 
 
-def _fields(told: Told, now: int) -> tuple[Header, ...]:
-    found = {one.window: one for step in told.trace for one in step.windows or ()}
+def own_units(plan: Plan) -> dict[str, str]:
+    """Layer → its unit, for those that the asking user's own account keeps."""
+    found = _units.get(plan.digest)
+    if found is None:
+        found = _units[plan.digest] = _own_units(plan)
+    return found
+
+
+def _own_units(plan: Plan) -> dict[str, str]:
+    layers = [layer for waterfall in plan.waterfalls for layer in waterfall.layers]
+    return {layer.name: layer.unit.name for layer in layers if layer.account == ROOT}
+
+
+def _fields(told: Told, now: int, units: dict[str, str]) -> tuple[Header, ...]:
+    found = {
+        one.window: (one, units[step.layer]) for step in told.trace if step.layer in units for one in step.windows or ()
+    }
     policies, states = [], []
-    for name, one in found.items():
+    for name, (one, unit) in found.items():
         if one.limit is None or one.limit == "unlimited":
             continue
         limit, after = _whole(one.limit), _whole_up(one.after)
         until = "" if one.ends_at is None else f";t={_seconds(one.ends_at, now)}"
-        policies.append(f'"{name}";q={limit};overspill-unit="{told.unit}"')
+        policies.append(f'"{name}";q={limit};overspill-unit="{unit}"')
         states.append(f'"{name}";r={max(limit - after, 0)}{until}')
     if not policies:
         return ()

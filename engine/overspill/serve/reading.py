@@ -18,9 +18,9 @@ _PART = re.compile(r"\.([^.\[\]]+)|\[([^\]]*)\]")
 HELP = "see /openapi.json"
 
 
-def object_from(body: bytes) -> dict[str, Any]:
-    """The body's JSON object. Raises Failure."""
-    value = json_from_text(body, name="the body")
+def object_from(body: bytes, *, fractions: bool = False) -> dict[str, Any]:
+    """The body's JSON object; with `fractions` its numbers are any of I-JSON. Raises Failure."""
+    value = json_from_text(body, name="the body", fractions=fractions)
     if not isinstance(value, dict):
         raise Failure("invalid_request", "the body is no JSON object", help=HELP, pointer="")
     return value

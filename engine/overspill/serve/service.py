@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from overspill.hooks.reach import Reach
 from overspill.ports.registry import AdminEntry, Registry
 from overspill.serve.credentials import Credentials, Tokens
 from overspill.serve.open_holds import OpenHolds
@@ -14,6 +15,7 @@ from overspill.words.strict_json import BYTES_MAX
 
 if TYPE_CHECKING:
     from overspill.runtime.engine import Engine
+    from overspill.serve.gateway import Gateway
 
 
 Place = tuple[str, str, str]
@@ -32,15 +34,26 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Service:
-    """What operations work with. Closing it ends none of its parts but what it opened itself."""
+    """What operations work with. Closing it ends none of its parts but what it opened itself. `url` is where callers find it,
+    where that is known; `gateway` are the rules of who asks without code."""
 
     def __init__(
-        self, engine: Engine, registry: Registry, *, limits: Limits | None = None, tokens: Tokens | None = None
+        self,
+        engine: Engine,
+        registry: Registry,
+        *,
+        limits: Limits | None = None,
+        tokens: Tokens | None = None,
+        url: str | None = None,
+        gateway: Gateway | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.engine, self.registry = engine, registry
+        self.url, self.gateway = url, gateway
         self.limits = limits or Limits()
         self.credentials = Credentials(registry, engine.now, tokens)
         self.holds = OpenHolds(self.limits.holds)
+        self.reach = reach or Reach()
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()

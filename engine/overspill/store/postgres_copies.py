@@ -11,6 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
+from overspill.ports.hooks import Delivery, Hook
 from overspill.ports.store import Head, Restored
 from overspill.store import postgres_schema
 from overspill.store.postgres_schema import SCHEMA
@@ -54,6 +55,14 @@ TABLES = (
         "number, seq, hash, at, source, known_seq, known_hash, accepted_at, missing, actor",
         "number",
     ),
+    Table(
+        "api_keys",
+        "id, tenant, name, scopes, digest, created_at, expires_at, revoked_at, last_used_at",
+        "created_at, id",
+    ),
+    Table("admin_log", "number, at, tenant, actor, operation, target, status, request", "number"),
+    Table("hooks", ", ".join(Hook.__struct_fields__), "created_at, id"),
+    Table("hook_deliveries", ", ".join(Delivery.__struct_fields__), "hook, event"),
 )
 """In an order in which each row finds what it refers to."""
 OWN = {"migrations", "meta", "head", "settlement", "writers"}
@@ -145,7 +154,7 @@ def _copy(file: SqliteStore, session: Session, epoch: int) -> None:
     moved = f"UPDATE {SCHEMA}.head SET seq = %s, hash = %s, snapshots_through = %s"
     session.execute(moved, (end.seq, end.hash, meta["snapshots_through"]))
     session.execute(f"UPDATE {SCHEMA}.settlement SET through = %s", (meta["settled_through"],))
-    for table_name in ("builds", "restores"):
+    for table_name in ("builds", "restores", "admin_log"):
         most = f"SELECT coalesce(max(number), 0) + 1 FROM {SCHEMA}.{table_name}"
         session.execute(f"SELECT setval(pg_get_serial_sequence('{SCHEMA}.{table_name}', 'number'), ({most}), false)")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from overspill.ports.registry import AdminEntry, ApiKey
 from overspill.store import sqlite_schema
+from overspill.store.hooks import SqlHooks
 from overspill.store.opened import is_url
 from overspill.words.failures import StoreFailure
 
@@ -27,6 +28,7 @@ class SqlRegistry:
 
     def __init__(self, run: Run, close: Callable[[], None]) -> None:
         self._run, self._close = run, close
+        self.hooks = SqlHooks(run)
 
     def put_key(self, key: ApiKey) -> None:
         values = (
@@ -100,7 +102,7 @@ def _of_file(path: str) -> SqlRegistry:
 
 
 def _failed(path: str, error: sqlite3.Error) -> StoreFailure:
-    return StoreFailure("store_error", f"{path} could not be asked about keys: {error}", help="ask again")
+    return StoreFailure("store_error", f"{path} could not be asked about keys and hooks: {error}", help="ask again")
 
 
 def _of_server(url: str) -> SqlRegistry:

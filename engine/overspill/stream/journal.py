@@ -1,4 +1,4 @@
-"""What a stream's programs ask a journal: which one it is, and the ids of its records."""
+"""What a stream's programs ask a journal: the ids of its records."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ class _Named(Light, frozen=True):
 
 
 _decode = json_decoder(_Named).decode
-
-
-def journal_id(store: Store) -> str | None:
-    """The hash of its first segment in hex, which no later one changes; None for an empty journal."""
-    first = next(iter(store.segments(0)), None)
-    return None if first is None else first.hash.hex()
 
 
 def ids_at(store: Store, numbers: Iterable[int]) -> Mapping[int, str]:

@@ -19,8 +19,8 @@ from overspill.ports.ledger import Relayed
 from overspill.ports.store import Store
 from overspill.records.journal import decode_stored
 from overspill.runtime.alarms import alarm
+from overspill.store.identity import journal_id
 from overspill.stream.broker import Broker, Outgoing
-from overspill.stream.journal import journal_id
 from overspill.stream.message import body_of, subject_of
 from overspill.stream.work import Work
 

@@ -20,8 +20,9 @@ from overspill.ports.store import Store
 from overspill.records.postings import Parked
 from overspill.runtime.alarms import alarm
 from overspill.runtime.settler import Settler, park
+from overspill.store.identity import journal_id
 from overspill.stream.broker import Broker, Delivery, Pull
-from overspill.stream.journal import ids_at, journal_id
+from overspill.stream.journal import ids_at
 from overspill.stream.message import Told, told
 from overspill.stream.work import Work
 from overspill.words.failures import StreamFailure

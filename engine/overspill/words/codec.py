@@ -6,7 +6,6 @@ msgspec is before its 1.0; everything that would feel a change of it stands here
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -59,26 +58,34 @@ JsonFault = msgspec.MsgspecError
 class Decoder(Generic[T]):
     """Made by `make` when it is first used: to look at all that a shape says takes milliseconds."""
 
+    __slots__ = ("_made", "_make", "_shape")
+
     def __init__(self, make: Callable[[type[T]], Any], shape: type[T]) -> None:
         self._make, self._shape = make, shape
-
-    @cached_property
-    def _made(self) -> Any:
-        return self._make(self._shape)
+        self._made: Any = None
 
     def decode(self, data: bytes | Raw | str) -> T:
-        found: T = self._made.decode(data)
+        found: T = (self._made or self._begin()).decode(data)
         return found
 
     def decode_lines(self, text: bytes) -> list[T]:
         """Of JSON alone."""
-        found: list[T] = self._made.decode_lines(text)
+        found: list[T] = (self._made or self._begin()).decode_lines(text)
         return found
+
+    def _begin(self) -> Any:
+        self._made = self._make(self._shape)
+        return self._made
 
 
 def json_decoder(shape: type[T]) -> Decoder[T]:
     """A decoder of JSON that our own encoders wrote (strangers' JSON goes through `words.strict_json`)."""
     return Decoder(msgspec.json.Decoder, shape)
+
+
+def whole_decoder(fraction: Callable[[str], Any]) -> Callable[[bytes], Any]:
+    """A decoder of any JSON of which `fraction` reads the numbers that are not whole."""
+    return msgspec.json.Decoder(float_hook=fraction).decode
 
 
 def packed_decoder(shape: type[T]) -> Decoder[T]:

@@ -14,6 +14,9 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _from_bytes = int.from_bytes
 _words = Struct(">QQB").unpack_from
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_BASE_32 = dict(zip(_ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv", strict=True))
+_DIGITS = bytes([_BASE_32.get(byte, 0) for byte in range(256)])
+"""Byte of an id → the digit that `int` reads in base 32, none for what no id has."""
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
 
@@ -32,6 +35,18 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
         f"{pairs[second >> 48 & 1023]}{pairs[second >> 38 & 1023]}{pairs[second >> 28 & 1023]}"
         f"{pairs[second >> 18 & 1023]}{pairs[second >> 8 & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
     )
+
+
+def is_id_of(id: str, key: str, kind: str, sequence: int = 0) -> bool:
+    """Whether `id` is `derived_id(key, kind, sequence)`, as numbers of 130 bits: an id is sooner read than written."""
+    name, _, text = id.partition("_")
+    if name != kind or len(text) != 26:
+        return False
+    try:
+        number = int(text.encode().translate(_DIGITS), 32)
+    except ValueError:
+        return False
+    return number == _from_bytes(sha256(f"{key}\0{kind}\0{sequence}".encode()).digest()[:17]) >> 6
 
 
 def id_number(id: str) -> int:

@@ -1,0 +1,40 @@
+"""One request or many, decided in the way that a call asks for, whatever the call's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from overspill.records.answers import Decision
+from overspill.records.request import Request
+from overspill.serve.call import Call
+from overspill.words.failures import Failure
+
+Mode = Literal["consume", "reserve", "preview"]
+
+
+async def decided(call: Call, mode: Mode, request: Request) -> Decision:
+    """One. Raises Failure, also `busy` where the tenant has as many holds open as it may."""
+    match mode:
+        case "consume":
+            return await call.engine.adecide(request)
+        case "preview":
+            return await call.engine.apreview(request)
+        case "reserve":
+            holds, tenant = call.service.holds, call.caller.tenant
+            holds.expect_room(tenant, 1, call.engine.now())
+            decision = await call.engine.areserve(request)
+            holds.opened(tenant, decision.json)
+            return decision
+
+
+def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Decision | Failure]:
+    """Many, in order, each with its decision or its failure; waits for the store."""
+    engine = call.engine
+    if mode != "reserve":
+        return engine.decide_all(requests) if mode == "consume" else engine.preview_all(requests)
+    results = engine.reserve_all(requests)
+    for one in results:
+        if isinstance(one, Decision):
+            call.service.holds.opened(call.caller.tenant, one.json)
+    return results

@@ -1,0 +1,51 @@
+"""`overspill serve` as it is told where it is and by which rules a gateway asks: what is wrong is said before it serves."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cli.test_commands import run
+from support.service_processes import Connection, key_for, process
+
+RULES = (
+    "rules: [{path: /v1, account: {user: {header: x-user-id}}, fields: {product: sora}, meters: {generations: 1}}]\n"
+)
+WRONG: dict[str, tuple[tuple[str, ...], str]] = {
+    "no file": (("--gateway", "none.yaml"), "none.yaml: No such file or directory"),
+    "a file that says what is not known": (("--gateway", "rule.yaml"), "rule.yaml:1:10: there is no `path_` here"),
+    "a file that the policy does not understand": (
+        ("--gateway", "meter.yaml"),
+        "meter.yaml:1:9: the policy declares no meter `generation`",
+    ),
+    "an address without TLS": (("--url", "http://pdp.example.com"), "the service's address is no plain https URL"),
+    "an address with a slash behind": (("--url", "https://pdp.example.com/"), "no plain https URL"),
+    "an address with a query": (("--url", "https://pdp.example.com?a=1"), "no plain https URL"),
+}
+
+
+@pytest.mark.parametrize("options, message", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_and_nothing_is_served(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    (tmp_path / "rule.yaml").write_text(RULES.replace("path:", "path_:"))
+    (tmp_path / "meter.yaml").write_text(RULES.replace("generations", "generation"))
+    done = run("serve", "--db", "x.db", "--port", "0", *options, cwd=tmp_path)
+    assert done.code == 2
+    assert message in done.err
+    assert "serving on" not in done.err
+
+
+def test_it_serves_by_both(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(RULES)
+    db = str(tmp_path / "x.db")
+    key = key_for(db)
+    with (
+        process(db, "--gateway", str(tmp_path / "gateway.yaml"), "--url", "https://pdp.example.com") as one,
+        ExitStack() as stack,
+    ):
+        connection = Connection(one.port, key)
+        stack.callback(connection.close)
+        told = connection.ask("GET", "/.well-known/authzen-configuration").json
+        assert told["policy_decision_point"] == "https://pdp.example.com"
+        assert connection.ask("PUT", "/envoy/v1/a").json["code"] == "missing_idempotency_key"

@@ -1,0 +1,92 @@
+"""Twice as many callers as a tenant may have at once, for a while: what is more is sent away, what is answered is right, memory
+is bounded, other tenants are answered, and it goes on as before. In a full run OVERSPILL_LOAD is 60 seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from overspill.cli.reconcile import of_database
+from support.service_processes import Callers, Connection, key_for, process
+from system.tools import tool
+
+pytestmark = pytest.mark.system
+SECONDS = int(os.environ.get("OVERSPILL_LOAD", "5"))
+AT_ONCE = 32
+GROWTH_MAX = 96 * 1024 * 1024
+ASKED = {
+    "account": {"user": "u_ana"},
+    "fields": {"product": "codex", "model": "gpt-5.5", "speed": "standard"},
+    "meters": {"input_tokens": 100, "cached_input_tokens": 0, "output_tokens": 10},
+}
+FLOOD = """
+local n = 0
+function init(arguments) key = arguments[1] end
+function request()
+  n = n + 1
+  local headers = {["Authorization"] = "Bearer " .. key, ["Content-Type"] = "application/json",
+    ["Idempotency-Key"] = "f-" .. n}
+  return wrk.format("POST", "/v1/decisions", headers,
+    '{"account":{"user":"u_' .. (n % 64) .. '"},"fields":{"product":"codex","model":"gpt-5.5","speed":"standard"},' ..
+    '"meters":{"input_tokens":100,"cached_input_tokens":0,"output_tokens":10}}')
+end
+"""
+
+
+def _prepared(port: int, key: str, users: list[str]) -> None:
+    caller = Connection(port, key)
+    for user in users:
+        path = f"/v1/accounts/user/{user}"
+        assert caller.ask("POST", f"{path}/attributes", {"attributes": {"plan": "free"}}, "signup").status == 200
+        assert caller.ask("POST", f"{path}/grants", {"pool": "credits", "amount": "1000000"}, "C1").status == 200
+    caller.close()
+
+
+def test_more_than_it_may_take_hurts_nobody_else(tmp_path: Path) -> None:
+    wrk, db, script = tool("wrk"), str(tmp_path / "x.db"), tmp_path / "flood.lua"
+    script.write_text(FLOOD)
+    flooding, other = key_for(db, "acme"), key_for(db, "umbrella")
+    with process(db, "--at-once", str(AT_ONCE)) as one:
+        _prepared(one.port, flooding, [f"u_{number}" for number in range(64)])
+        _prepared(one.port, other, ["u_ana"])
+        before = one.memory
+        flood = subprocess.Popen(
+            [
+                wrk,
+                "-t1",
+                f"-c{2 * AT_ONCE}",
+                f"-d{SECONDS}",
+                "-s",
+                script,
+                f"http://127.0.0.1:{one.port}",
+                "--",
+                flooding,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        callers = Callers(one.port, other, ASKED, 2, "o")
+        callers.until(20)
+        told, _ = flood.communicate(timeout=SECONDS + 60)
+        callers.until(len(callers.acknowledged) + 20)
+        callers.stop()
+        refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+        [answered] = re.findall(r"(\d+) requests in", told)
+        assert refused is not None, told
+        assert 0 < int(refused[1]) < int(answered)
+        again = Connection(one.port, flooding)
+        metrics = again.ask("GET", "/metrics").body.decode()
+        statuses = set(re.findall(r'overspill_calls_total{operation="decide",status="(\d+)"}', metrics))
+        assert statuses <= {"200", "503"}
+        assert callers.odd == []
+        assert one.memory - before < GROWTH_MAX
+        assert again.ask("POST", "/v1/decisions", ASKED | {"account": {"user": "u_1"}}, "after").status == 200
+        again.close()
+        assert not [line for line in one.told if "internal_error" in line]
+        assert one.stop() == 0
+    assert of_database(db).is_clean

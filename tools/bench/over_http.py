@@ -1,0 +1,189 @@
+"""Decisions over HTTP: a service in a process of its own, 64 connections of wrk, beside an endpoint that reads and writes
+as many bytes under the same server and decides nothing.
+
+Rates are wall time in turns, for the machine has its moods; CPU is that of the service's process. `wrk` is Debian's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from durable import ACCOUNTS, filled
+from pace import pace_now
+from table import folder, row
+
+from overspill import Engine
+from overspill.cli.keys import put_key
+from overspill.serve.credentials import SCOPES
+from overspill.store.registry import opened_registry
+
+CONNECTIONS, BATCH = 64, 100
+RATE_MIN, OF_BARE_MIN, P99_MAX, BATCH_MIN = 12_000, 0.4, 40.0, 4.0
+ANSWER_BYTES = 2700
+"""What a decision with its trace has."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+BARE = f"""
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        while True:
+            message = await receive()
+            await send({{"type": message["type"] + ".complete"}})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await receive()
+    await send({{"type": "http.response.start", "status": 200, "headers": [
+        (b"content-type", b"application/json"), (b"content-length", b"{ANSWER_BYTES}")]}})
+    await send({{"type": "http.response.body", "body": b"x" * {ANSWER_BYTES}}})
+"""
+LUA = """
+local thread_number = 0
+function setup(thread) thread:set("own", thread_number); thread_number = thread_number + 1 end
+function init(arguments) key, run, batch, n = arguments[1], arguments[2], tonumber(arguments[3]), 0 end
+local function asked(id)
+  return '{"account":{"user":"' .. string.format("u_%06d", (n * 7 + own) % ACCOUNTS) .. '"},' .. id ..
+    '"fields":{"product":"codex","model":"gpt-5.5","speed":"fast"},' ..
+    '"meters":{"input_tokens":' .. (900 + n % 97) .. ',"cached_input_tokens":500,"output_tokens":80}}'
+end
+function request()
+  n = n + 1
+  local headers = {["Authorization"] = "Bearer " .. key, ["Content-Type"] = "application/json"}
+  if batch == 1 then
+    headers["Idempotency-Key"] = "r" .. run .. "-" .. own .. "-" .. n
+    return wrk.format("POST", "/v1/decisions", headers, asked(""))
+  end
+  local parts = {}
+  for one = 1, batch do
+    n = n + 1
+    parts[one] = asked('"id":"b' .. run .. "-" .. own .. "-" .. n .. '",')
+  end
+  return wrk.format("POST", "/v1/decisions", headers, '{"requests":[' .. table.concat(parts, ",") .. "]}")
+end
+""".replace("ACCOUNTS", str(ACCOUNTS))
+
+
+class Run(NamedTuple):
+    """`rate` a second, `p99` in milliseconds, `cpu` of the server in microseconds each; `wrong` answers of another status."""
+
+    rate: float
+    p99: float
+    cpu: float
+    wrong: int
+
+
+def over_http(seconds: int, turns: int) -> None:
+    if shutil.which("wrk") is None:
+        row("HTTP", 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
+        return
+    with folder() as at:
+        key = _prepared(at)
+        (at / "d.lua").write_text(LUA)
+        (at / "bare.py").write_text(BARE)
+        service = [sys.executable, "-m", "overspill", "serve", "--db", str(at / "x.db"), "--port", "0", "--no-settle"]
+        bare = [sys.executable, "-m", "uvicorn", "bare:app", "--port", "0", "--loop", "uvloop", "--http", "httptools"]
+        bare += ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
+        with _listening(service, at) as (pid, port), _listening(bare, at) as (bare_pid, bare_port):
+            ones, floors, batches, paces = [], [], [], []
+            for turn in range(turns):
+                paces.append(pace_now())
+                ones.append(_run(pid, port, at, key, f"{turn}", 1, seconds))
+                floors.append(_run(bare_pid, bare_port, at, key, f"{turn}", 1, seconds))
+                batches.append(_run(pid, port, at, key, f"b{turn}", BATCH, seconds))
+    _rows(ones, floors, batches, min(paces))
+
+
+def _rows(ones: list[Run], floors: list[Run], batches: list[Run], pace: float) -> None:
+    rate, bare = statistics.median(one.rate for one in ones), statistics.median(one.rate for one in floors)
+    cpu, bare_cpu = min(one.cpu for one in ones), min(one.cpu for one in floors)
+    p99 = statistics.median(one.p99 for one in ones)
+    row(
+        f"HTTP, durable, {CONNECTIONS} connections, one worker",
+        rate,
+        "/s",
+        bar=f"≥ {RATE_MIN:,} at the bars' pace",
+        holds=rate * pace >= RATE_MIN,
+        beside=f"{rate * pace:,.0f} at the bars' pace; {cpu:.1f} µs CPU each, the bare endpoint {bare_cpu:.1f}",
+    )
+    row(
+        "HTTP, of a bare endpoint",
+        rate / bare,
+        "",
+        bar=f"≥ {OF_BARE_MIN}",
+        holds=rate / bare >= OF_BARE_MIN,
+        beside=f"{bare:,.0f}/s; by CPU {bare_cpu / cpu:.2f}",
+    )
+    row("HTTP, p99", p99, "ms", bar=f"≤ {P99_MAX:g}", holds=p99 <= P99_MAX)
+    each = statistics.median(one.cpu for one in batches) / BATCH
+    cheaper = statistics.median(one.cpu for one in ones) / each
+    row(
+        f"HTTP, a batch of {BATCH}, cheaper each",
+        cheaper,
+        "times",
+        bar=f"≥ {BATCH_MIN:g}",
+        holds=cheaper >= BATCH_MIN,
+        beside=f"{each:.1f} µs CPU each; {statistics.median(one.rate for one in batches) * BATCH:,.0f} decisions/s",
+    )
+    wrong = sum(one.wrong for one in (*ones, *floors, *batches))
+    row("HTTP, answers of another status", wrong, "", bar="= 0", holds=wrong == 0)
+
+
+def _prepared(at: Path) -> str:
+    with filled(Engine.open(db=at / "x.db", tenant="acme")) as engine:
+        now = engine.now()
+    registry = opened_registry(at / "x.db")
+    key, _ = put_key(registry, "acme", "bench", SCOPES, now, None)
+    registry.close()
+    return key
+
+
+@contextmanager
+def _listening(command: list[str], at: Path) -> Iterator[tuple[int, int]]:
+    """(process, port) of a server that says where it listens."""
+    process = subprocess.Popen(command, cwd=at, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                yield process.pid, int(found[1])
+                return
+        raise RuntimeError(f"{command[2]} did not start")
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _run(pid: int, port: int, at: Path, key: str, run: str, batch: int, seconds: int) -> Run:
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS if batch == 1 else 4}",
+        f"-d{seconds}",
+        "--latency",
+        "-s",
+        str(at / "d.lua"),
+    ]
+    before = _cpu(pid)
+    done = subprocess.run(
+        [*command, f"http://127.0.0.1:{port}", "--", key, run, str(batch)], capture_output=True, text=True, check=True
+    )
+    cpu, text = _cpu(pid) - before, done.stdout
+    [(count, rate)] = re.findall(r"(\d+) requests in[\s\S]*Requests/sec:\s+([\d.]+)", text)
+    value, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", text)[0]
+    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    millis = float(value) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
+    return Run(float(rate), millis, cpu / int(count) * 1e6, 0 if wrong is None else int(wrong[1]))
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of the process, its threads included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
