@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from client.both import HUGE, SHORT, TURN, Awaited, turn
 from overspill import Request
-from overspill.client import AsyncClient, HoldJournal, Meter
+from overspill.client import AsyncClient, HoldJournal, Meter, Patience
 from overspill.client.answers import Answer
 from overspill.client.denials import denial_of
 from overspill.client.failures import ServiceFailure
@@ -85,6 +85,7 @@ class Scene:
         self.way = Scripted(one.app, one.all.key, iter(faults))
         self.request = request or turn("m1")
         self.options = options
+        self.patience = SHORT
 
     def call(self, app: App, caller: Caller | None = None, scope: Any = None, **scoped: Any) -> Caller:
         async def main() -> Caller:
@@ -97,7 +98,7 @@ class Scene:
                 "http://service.test",
                 "osk_x",
                 transport=Awaited(self.way),
-                patience=SHORT,
+                patience=self.patience,
                 now=self.time.now,
                 sleep=sleep,
                 jitter=lambda most: 0,
@@ -247,8 +248,18 @@ def test_a_part_that_fails_does_not_stop_the_stream(one: Served) -> None:
     def pass_time() -> None:
         scene.time.at += 1_000
 
+    limits: list[tuple[str, int]] = []
+    real = scene.way.send
+
+    def send(call: Any, within: int) -> Any:
+        limits.append((call.path.rpartition("/")[2], within))
+        return real(call, within)
+
+    scene.way.send = send  # type: ignore[method-assign]
+    scene.patience = Patience(total=20_000, attempt=10_000)
     caller = scene.call(streaming(pass_time, b"abc", pass_time, b"d", b"ef"))
     assert caller.body == b"abcdef"
+    assert [within for what, within in limits if what == "capture"] == [500, 500, *[10_000] * 3]
     assert scene.booked == [{"output_tokens": 3}, {"output_tokens": 1}, {"output_tokens": 2}]
 
 

@@ -313,14 +313,14 @@ class AsyncHold(HoldView):
         with self._at_the_end(error), anyio.CancelScope(shield=True):
             await self._run(work.over(self._work, self._client._ways))
 
-    async def capture(self) -> bool:
+    async def capture(self, *, within: int | None = None) -> bool:
         """Books what was used so far, as a part: whether all of it is booked. What is not goes with the next part, or at the
-        end. Asked once; raises ServiceFailure for what is refused."""
-        return await self._run(work.part(self._work, self._client._ways))
+        end. Asked once, for `within` milliseconds or a whole attempt; raises ServiceFailure for what is refused."""
+        return await self._run(work.part(self._work, self._client._ways, within))
 
-    async def extend(self) -> None:
-        """Lets the hold last as long again from now. Asked once; raises ServiceFailure."""
-        await self._run(work.extended(self._work, self._client._ways))
+    async def extend(self, *, within: int | None = None) -> None:
+        """Lets the hold last as long again from now. Asked once, as a part is; raises ServiceFailure."""
+        await self._run(work.extended(self._work, self._client._ways, within))
 
     async def _run(self, script: Script[T]) -> T:
         return await self._client._run(script, self._journal)

@@ -35,6 +35,8 @@ Ask = Callable[[Scope, str], Request | None]
 """(scope, a fresh id) → the estimate, under that id; None: the route is not metered."""
 Count = Callable[[bytes], Mapping[str, int]]
 """A part of the body that was sent → what it used, by meter."""
+PART_WITHIN_MS = 500
+"""A stream waits no longer for a part to be booked."""
 KEY = "overspill"
 """Where the application finds its hold in the scope."""
 
@@ -135,11 +137,11 @@ class Metered:
         if at - self._part_at >= self._part_ms:
             self._part_at = at
             with suppress(ServiceFailure):  # the end asks again, and says so
-                await self._hold.capture()
+                await self._hold.capture(within=PART_WITHIN_MS)
         if (length := _length(self._hold)) is not None and at - self._held_at >= length // 2:
             self._held_at = at
             with suppress(ServiceFailure):  # it may be captured late too
-                await self._hold.extend()
+                await self._hold.extend(within=PART_WITHIN_MS)
 
 
 def _length(hold: AsyncHold) -> int | None:

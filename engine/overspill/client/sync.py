@@ -246,14 +246,14 @@ class Hold(HoldView):
         with self._at_the_end(error):
             self._run(work.over(self._work, self._client._ways))
 
-    def capture(self) -> bool:
+    def capture(self, *, within: int | None = None) -> bool:
         """Books what was used so far, as a part: whether all of it is booked. What is not goes with the next part, or at the
-        end. Asked once; raises ServiceFailure for what is refused."""
-        return self._run(work.part(self._work, self._client._ways))
+        end. Asked once, for `within` milliseconds or a whole attempt; raises ServiceFailure for what is refused."""
+        return self._run(work.part(self._work, self._client._ways, within))
 
-    def extend(self) -> None:
-        """Lets the hold last as long again from now. Asked once; raises ServiceFailure."""
-        self._run(work.extended(self._work, self._client._ways))
+    def extend(self, *, within: int | None = None) -> None:
+        """Lets the hold last as long again from now. Asked once, as a part is; raises ServiceFailure."""
+        self._run(work.extended(self._work, self._client._ways, within))
 
     def _run(self, script: Script[T]) -> T:
         return self._client._run(script, self._journal)

@@ -19,7 +19,7 @@ from overspill.client.failures import ServiceFailure
 from overspill.client.script import Keep, Script, Ways, asked, now
 from overspill.records.answers import Receipt
 from overspill.records.request import Request
-from overspill.words.codec import Raw, Struct
+from overspill.words.codec import Raw, Struct, replace
 from overspill.words.failures import Failure
 
 Outcome = Literal["open", "pending"] | How
@@ -169,25 +169,31 @@ def _found(work: Work, ways: Ways, end: int) -> Script[str]:
     return work.hold
 
 
-def part(work: Work, ways: Ways) -> Script[bool]:
-    """Captures what was used so far, and leaves the hold open; asked once. What is not answered is asked again with the next
-    part. Whether all is booked. Raises ServiceFailure for what is refused."""
+def part(work: Work, ways: Ways, within: int | None) -> Script[bool]:
+    """Captures what was used so far, and leaves the hold open; asked once, for so many milliseconds at most. What is not
+    answered is asked again with the next part. Whether all is booked. Raises ServiceFailure for what is refused."""
     if work.anything:
         yield Keep(work.take(final=False), True)
     try:
-        yield from booked(work, Ways(ways.patience, ways.jitter, once=True))
+        yield from booked(work, _once(ways, within))
     except ServiceFailure as failure:
         if not failure.away:
             raise
     return not work.captures
 
 
-def extended(work: Work, ways: Ways) -> Script[None]:
-    """Lets the hold last as long again from now. Raises ServiceFailure."""
+def extended(work: Work, ways: Ways, within: int | None) -> Script[None]:
+    """Lets the hold last as long again from now; asked once. Raises ServiceFailure."""
     if work.hold is None:
         return
     work.extensions += 1
-    yield from asked(calls.extend(work.hold, f"x{work.extensions}"), Ways(ways.patience, ways.jitter, once=True))
+    yield from asked(calls.extend(work.hold, f"x{work.extensions}"), _once(ways, within))
+
+
+def _once(ways: Ways, within: int | None) -> Ways:
+    patience = ways.patience
+    attempt = patience.attempt if within is None else min(within, patience.attempt)
+    return Ways(replace(patience, attempt=attempt), ways.jitter, once=True)
 
 
 def over(work: Work, ways: Ways) -> Script[None]:
