@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import json
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import overspill.client
 from client.both import HUGE, TURN, turn
 from overspill import Failure, Request
 from overspill.client import AsyncClient, Client, Patience, calls
@@ -258,3 +260,13 @@ def test_a_request_goes_out_as_the_service_reads_it() -> None:
         "at_least": "1",
         **HUGE,
     }
+
+
+@pytest.mark.parametrize("name", ["AsyncClient", "Meter"])
+def test_what_needs_httpx2_says_so_where_it_is_not_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(overspill.client, name, raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Failure) as caught:
+        getattr(overspill.client, name)
+    assert (caught.value.code, "overspill[client]" in str(caught.value.help)) == ("missing_extra", True)
+    assert not hasattr(overspill.client, "Clients")
