@@ -336,6 +336,28 @@ def test_what_can_no_longer_be_booked_is_told(one: Served, name: str, journal: H
     assert journal.left() == []
 
 
+def test_a_part_that_is_refused_keeps_what_follows_from_nothing(one: Served, name: str, journal: HoldJournal) -> None:
+    seen: list[Any] = []
+
+    body: list[Do] = [("use", {"tokens": 5}), ("capture", None)]
+    with pytest.raises(ServiceFailure) as caught:
+        client(one, name)[0].hold(turn("r1"), body, journal=journal, seen=seen)
+    assert (caught.value.code, seen[0].outcome) == ("unknown_meter", "unbooked")
+    body = [*A_TURN, ("capture", None), ("use", {"tokens": 5})]
+    with pytest.raises(ServiceFailure) as caught:
+        client(one, name)[0].hold(turn("r2"), body, journal=journal, seen=seen)
+    assert (caught.value.code, seen[1].outcome, booked(one)) == ("unknown_meter", "unbooked", ["0", "8.5"])
+
+
+def test_of_what_was_left_all_is_booked_that_can_be(one: Served, name: str, journal: HoldJournal) -> None:
+    body: list[Do] = [("use", {"tokens": 5}), ("capture", None), *A_TURN, ("capture", None)]
+    client(one, name, "pass", *["503"] * 99)[0].hold(turn("r1"), body, journal=journal)
+    (found,) = client(one, name)[0].recover(journal)
+    assert (found.outcome, found.failure.code) == ("unbooked", "unknown_meter")
+    assert (found.meters[0]["tokens"], len(found.meters), booked(one)) == (5, 1, ["8.5", "0"])
+    assert journal.left() == []
+
+
 def test_a_release_that_is_not_answered_harms_nobody(one: Served, name: str, journal: HoldJournal) -> None:
     hold = client(one, name, "pass", *["503"] * 99)[0].hold(turn("r1"), journal=journal)
     assert (hold.outcome, kinds(one)) == ("pending", ["reserve"])

@@ -43,6 +43,9 @@ class Work:
         """Whether anybody has told what was used, be it nothing."""
         self.captures: deque[Used] = deque()
         """Those that are not known to be booked, in their order."""
+        self.refused: list[Used] = []
+        """Those that the service has refused for good: `refusal` is the first one's."""
+        self.refusal: ServiceFailure | None = None
         self.number = 0
         self.extensions = 0
         self.receipts: list[Receipt] = []
@@ -144,16 +147,28 @@ def ended(work: Work, how: How) -> Script[None]:
 
 
 def booked(work: Work, ways: Ways) -> Script[None]:
-    """Every capture that is not known to be booked, in order, all within one patience. Raises ServiceFailure at the first
-    that still is not."""
+    """Every capture that is not known to be booked, in order, all within one patience; one that is refused for good keeps
+    those behind it from nothing. Raises ServiceFailure at the first that is still unknown, or behind all for the first that
+    was refused."""
     end = (yield from now()) + ways.patience.total
+    refusal: ServiceFailure | None = None
     while work.captures:
         hold = work.hold or (yield from _found(work, ways, end))
         one = work.captures[0]
         call = calls.capture(hold, one.meters, str(one.number), one.final)
-        work.receipts.append(receipt((yield from asked(call, ways, end))))
+        try:
+            work.receipts.append(receipt((yield from asked(call, ways, end))))
+        except ServiceFailure as failure:
+            if not failure.settled:
+                raise
+            refusal = refusal or failure
+            work.refused.append(work.captures.popleft())
+            continue
         work.captures.popleft()
         yield Keep(Booked(of=work.of, number=one.number), False)
+    work.refusal = work.refusal or refusal
+    if refusal is not None:
+        raise refusal
 
 
 def _found(work: Work, ways: Ways, end: int) -> Script[str]:
@@ -214,15 +229,24 @@ def over(work: Work, ways: Ways) -> Script[None]:
 
 def captured(work: Work, ways: Ways) -> Script[None]:
     """Books what is to be booked, and says how that ended. Raises ServiceFailure."""
+    failure = yield from _settled(work, ways)
+    if failure is not None:
+        raise failure
+    yield from ended(work, "captured")
+
+
+def _settled(work: Work, ways: Ways) -> Script[ServiceFailure | None]:
+    """Books what is to be booked: why not all of it is, and the outcome says whether it ever will be."""
     try:
         yield from booked(work, ways)
     except ServiceFailure as failure:
-        if failure.settled:
-            yield from ended(work, "unbooked")
-        else:
+        if not failure.settled:
             work.outcome = "pending"
-        raise
-    yield from ended(work, "captured")
+            return failure
+        work.refusal = work.refusal or failure
+    if work.refusal is not None:
+        yield from ended(work, "unbooked")
+    return work.refusal
 
 
 def _unused(work: Work, ways: Ways) -> Script[None]:
@@ -279,7 +303,7 @@ def resolved(left: Iterable[Left], ways: Ways) -> Script[list[Resolved]]:
                 of=work.of,
                 hold=work.hold,
                 outcome=work.outcome,
-                meters=tuple([one.meters for one in work.captures]),
+                meters=tuple([one.meters for one in (*work.refused, *work.captures)]),
                 receipts=tuple(work.receipts),
                 failure=failure,
             )
@@ -291,13 +315,8 @@ def _resolved(work: Work, left: Left, ways: Ways) -> Script[ServiceFailure | Non
     if left.releasing and work.hold is not None:
         yield from released(work, ways)
         return None
-    try:
-        yield from booked(work, ways)
-    except ServiceFailure as failure:
-        if failure.settled:
-            yield from ended(work, "unbooked")
-        else:
-            work.outcome = "pending"
+    failure = yield from _settled(work, ways)
+    if failure is not None:
         return failure
     yield from ended(work, "captured" if left.final else "left")
     return None
