@@ -234,6 +234,10 @@ def test_what_was_used_is_captured_even_if_it_cannot_be_written_down(
         client(one, name)[0].hold(turn("r1"), A_TURN, journal=journal)
     assert (caught.value.code, booked(one)) == ("journal_failed", ["8.5"])
 
+    with pytest.raises(ServiceFailure) as lost:  # nobody could go on with it
+        client(one, name, "pass", *["503"] * 99)[0].hold(turn("r2"), A_TURN, journal=journal)
+    assert (lost.value.away, booked(one)) == (True, ["8.5"])
+
 
 # ---- what is cut
 
@@ -430,6 +434,14 @@ def test_away_still_nothing_is_lost_and_only_one_is_asked(one: Served, name: str
     assert {call.path.split("/")[3] for _, call in way.calls} == {found[0].hold}
     assert [each.outcome for each in client(one, name)[0].recover(journal)] == ["captured"] * 2
     assert booked(one) == ["8.5", "8.5"]
+
+
+def test_away_still_of_releases_only_one_is_asked_too(one: Served, name: str, journal: HoldJournal) -> None:
+    for id in ("r1", "r2"):
+        client(one, name, "pass", *["503"] * 99)[0].hold(turn(id), journal=journal)
+    both, way = client(one, name, *["503"] * 99)
+    assert [found.outcome for found in both.recover(journal)] == ["pending"] * 2
+    assert len({call.path for _, call in way.calls}) == 1
 
 
 def test_a_block_that_goes_on_is_not_recovered_by_its_own_process(one: Served, journal: HoldJournal) -> None:

@@ -84,7 +84,8 @@ class HoldView:
         try:
             yield
         except Failure as failure:
-            kept = self._journal is not None and self.outcome == "pending" and getattr(failure, "away", False)
+            away = self.outcome == "pending" and getattr(failure, "away", False)
+            kept = away and self._journal is not None and self._work.is_written
             if error is not None:
                 error.add_note(f"hold {self._work.of} is {self.outcome}: {failure}")
             elif not kept:

@@ -46,6 +46,8 @@ class Work:
         self.refused: list[Used] = []
         """Those that the service has refused for good: `refusal` is the first one's."""
         self.refusal: ServiceFailure | None = None
+        self.is_written = True
+        """Whether the journal, where there is one, has every capture."""
         self.number = 0
         self.extensions = 0
         self.receipts: list[Receipt] = []
@@ -188,7 +190,7 @@ def part(work: Work, ways: Ways, within: int | None) -> Script[bool]:
     """Captures what was used so far, and leaves the hold open; asked once, for so many milliseconds at most. What is not
     answered is asked again with the next part. Whether all is booked. Raises ServiceFailure for what is refused."""
     if work.anything:
-        yield Keep(work.take(final=False), True)
+        yield from _taken(work, final=False)
     try:
         yield from booked(work, _once(ways, within))
     except ServiceFailure as failure:
@@ -220,11 +222,20 @@ def over(work: Work, ways: Ways) -> Script[None]:
         yield from _unused(work, ways)
         return
     try:
-        yield Keep(work.take(final=True), True)
+        yield from _taken(work, final=True)
     except Failure:
         yield from captured(work, ways)
         raise
     yield from captured(work, ways)
+
+
+def _taken(work: Work, final: bool) -> Script[None]:
+    """Raises Failure of the journal; the capture is to be booked all the same."""
+    try:
+        yield Keep(work.take(final), True)
+    except Failure:
+        work.is_written = False
+        raise
 
 
 def captured(work: Work, ways: Ways) -> Script[None]:
@@ -257,18 +268,19 @@ def _unused(work: Work, ways: Ways) -> Script[None]:
     yield from released(work, ways)
 
 
-def released(work: Work, ways: Ways) -> Script[None]:
-    """What is held goes back, or times out by itself: nobody needs to be told that it has to."""
+def released(work: Work, ways: Ways) -> Script[ServiceFailure | None]:
+    """What is held goes back, or times out by itself: that it does not go back now harms nobody, and is raised to nobody."""
     assert work.hold is not None
     try:
         yield from asked(calls.release(work.hold, calls.ONLY), ways)
     except ServiceFailure as failure:
-        if failure.settled:
-            yield from ended(work, "left")
-        else:
+        if not failure.settled:
             work.outcome = "pending"
-        return
+            return failure
+        yield from ended(work, "left")
+        return None
     yield from ended(work, "released")
+    return None
 
 
 # ---- what was left
@@ -313,8 +325,7 @@ def resolved(left: Iterable[Left], ways: Ways) -> Script[list[Resolved]]:
 
 def _resolved(work: Work, left: Left, ways: Ways) -> Script[ServiceFailure | None]:
     if left.releasing and work.hold is not None:
-        yield from released(work, ways)
-        return None
+        return (yield from released(work, ways))
     failure = yield from _settled(work, ways)
     if failure is not None:
         return failure
