@@ -161,7 +161,7 @@ def test_what_a_capture_draws_beyond_its_hold_is_explained_as_a_draw_is(
     hold = engine.reserve(bench.request(4)).hold
     assert hold is not None
     bench.clock.advance(HOUR // 12)
-    captured = engine.capture(hold.id, {"credits": used}, final=final)
+    captured = engine.capture(hold.id, {"credits": used}, id="1", final=final)
     bench.clock.advance(HOUR)
     engine.grant(ANA, "money", "9", id="new")  # what comes afterwards changes nothing of what is told
     explained = engine.explain(captured["capture"])

@@ -14,7 +14,7 @@ from support.services import TURN, Served, served, with_ana
 
 @pytest.fixture
 def one() -> Iterator[Served]:
-    with served(Limits(batch=3, body=4096)) as found:
+    with served(Limits(batch=4, body=4096)) as found:
         yield with_ana(found)
 
 
@@ -57,12 +57,14 @@ def test_a_preview_changes_nothing_and_needs_no_key(one: Served) -> None:
 
 def test_each_request_of_a_batch_has_its_own_result(one: Served) -> None:
     batch = {"requests": [{**TURN, "id": "b1"}, {**TURN, "id": "b2", "spent": 1}, {**TURN, "id": "b1"}]}
+    batch["requests"].append({**TURN, "id": "b3", "fields": {"product": "codex", "model": "x"}})
     answer = one.all.post("/v1/decisions", batch)
-    first, wrong, again = answer.json["results"]
+    first, wrong, again, unknown = answer.json["results"]
     assert answer.status == 200
     assert first["decision"] == again["decision"]
     assert (first["replayed"], again["replayed"]) == (False, True)
     assert (wrong["problem"]["code"], wrong["problem"]["errors"][0]["pointer"]) == ("unknown_key", "#/requests/1/spent")
+    assert unknown["problem"]["errors"][0]["pointer"] == "#/requests/3/fields/model"
 
 
 def test_a_decision_is_shown_with_its_trace_and_in_sentences(one: Served) -> None:
@@ -111,7 +113,7 @@ WRONG: dict[str, tuple[Any, str | None, int, str, str | None]] = {
     ),
     "a batch with a key": ({"requests": [{**TURN, "id": "b"}]}, "r1", 400, "invalid_request", None),
     "an empty batch": ({"requests": []}, None, 400, "invalid_request", "#/requests"),
-    "a batch that is too long": ({"requests": [TURN] * 4}, None, 422, "batch_too_long", "#/requests"),
+    "a batch that is too long": ({"requests": [TURN] * 5}, None, 422, "batch_too_long", "#/requests"),
     "something beside a batch": ({"requests": [TURN], "id": "x"}, None, 400, "unknown_key", "#/id"),
     "too many bytes": (b" " * 5000, "r1", 413, "too_large", None),
 }

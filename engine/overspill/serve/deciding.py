@@ -24,7 +24,8 @@ async def decided(call: Call, mode: Mode, request: Request) -> Decision:
             holds, tenant = call.service.holds, call.caller.tenant
             holds.expect_room(tenant, 1, call.engine.now())
             decision = await call.engine.areserve(request)
-            holds.opened(tenant, decision.json)
+            if not decision.replayed:
+                holds.opened(tenant, decision.json)
             return decision
 
 
@@ -35,6 +36,6 @@ def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Dec
         return engine.decide_all(requests) if mode == "consume" else engine.preview_all(requests)
     results = engine.reserve_all(requests)
     for one in results:
-        if isinstance(one, Decision):
+        if isinstance(one, Decision) and not one.replayed:
             call.service.holds.opened(call.caller.tenant, one.json)
     return results

@@ -83,14 +83,16 @@ async def _many(call: Call, mode: Mode, value: dict[str, Any]) -> Reply:
 def _decided(call: Call, mode: Mode, values: list[Any]) -> bytes:
     """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
     read: list[Request | Failure] = []
-    for index, value in enumerate(values):
+    for value in values:
         try:
             read.append(request_from_value(value))
         except Failure as failure:
-            failure.pointer = f"/requests/{index}{failure.pointer or ''}"
             read.append(failure)
     done = iter(all_decided(call, mode, [one for one in read if isinstance(one, Request)]))
     results = [one if isinstance(one, Failure) else next(done) for one in read]
+    for index, one in enumerate(results):
+        if isinstance(one, Failure) and one.pointer is not None:
+            one.pointer = f"/requests/{index}{one.pointer}"
     return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
 
 
