@@ -25,21 +25,13 @@ class Counted(Light, frozen=True):
     ends_at: str | None = None
 
 
-class Entry(Light, frozen=True):
-    account: str
-    window: str | None = None
-
-
 class Step(Light, frozen=True):
     layer: str = ""
     windows: tuple[Counted, ...] | None = None
-    effects: tuple[Entry, ...] = ()
 
 
 class Told(Light, frozen=True):
-    outcome: str
     trace: tuple[Step, ...]
-    retry_at: str | None = None
 
 
 _told = json_decoder(Told).decode
@@ -69,25 +61,32 @@ def _own_units(plan: Plan) -> dict[str, str]:
 
 
 def _fields(told: Told, now: int, units: dict[str, str]) -> tuple[Header, ...]:
-    found = {
-        one.window: (one, units[step.layer]) for step in told.trace if step.layer in units for one in step.windows or ()
-    }
-    policies, states = [], []
-    for name, (one, unit) in found.items():
-        if one.limit is None or one.limit == "unlimited":
-            continue
-        limit, after = _whole(one.limit), _whole_up(one.after)
-        until = "" if one.ends_at is None else f";t={_seconds(one.ends_at, now)}"
-        policies.append(f'"{name}";q={limit};overspill-unit="{unit}"')
-        states.append(f'"{name}";r={max(limit - after, 0)}{until}')
+    policies, states = {}, {}
+    for step in told.trace:
+        if step.windows and step.layer in units:
+            unit = units[step.layer]
+            for one in step.windows:
+                if one.limit is not None and one.limit != "unlimited":
+                    policies[one.window] = _policy((one.window, one.limit, unit))
+                    left = max(_whole(one.limit) - _whole_up(one.after), 0)
+                    until = "" if one.ends_at is None else f";t={max(-((now - _instant(one.ends_at)) // SECOND), 0)}"
+                    states[one.window] = f'"{one.window}";r={left}{until}'
     if not policies:
         return ()
     return (
-        (b"ratelimit-policy", ", ".join(policies).encode()),
-        (b"ratelimit", ", ".join(states).encode()),
+        (b"ratelimit-policy", ", ".join(policies.values()).encode()),
+        (b"ratelimit", ", ".join(states.values()).encode()),
     )
 
 
+@kept
+def _policy(of: tuple[str, str, str]) -> str:
+    """Of a window with a limit in a unit."""
+    name, limit, unit = of
+    return f'"{name}";q={_whole(limit)};overspill-unit="{unit}"'
+
+
+@kept
 def _whole(amount: str) -> int:
     return min(int(amount.partition(".")[0]), INTEGER_MAX)
 
@@ -95,7 +94,3 @@ def _whole(amount: str) -> int:
 def _whole_up(amount: str) -> int:
     whole, point, _ = amount.partition(".")
     return min(int(whole) + bool(point), INTEGER_MAX)
-
-
-def _seconds(instant: str, now: int) -> int:
-    return max(-(-(_instant(instant) - now) // SECOND), 0)
