@@ -13,6 +13,7 @@ from overspill.records.schema import (
     decision_schema,
     explanation_schema,
     export_schema,
+    flowing,
     monetization_schema,
     request_schema,
     statement_schema,
@@ -45,7 +46,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
 
 def written(name: str) -> dict[str, Any]:
     """The schema as it is shipped: under a name that stays, every key with a text for editors."""
-    schema = described(SCHEMAS[name](), TEXTS[name])
+    schema = described(flowing(SCHEMAS[name]()), TEXTS[name])
     return {"$schema": schema["$schema"], "$id": f"urn:overspill:schema:{name}", **schema}
 
 

@@ -17,6 +17,19 @@ from overspill.records.statement import Statement
 from overspill.records.status import StatusRecord
 from overspill.records.usage_events import UsageEvent
 
+
+def flowing(schema: Any) -> Any:
+    """The schema with each description on one line: where a docstring breaks is no part of what it says."""
+    if isinstance(schema, list):
+        return [flowing(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: " ".join(value.split()) if key == "description" and isinstance(value, str) else flowing(value)
+        for key, value in schema.items()
+    }
+
+
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.json import schema_components
 
+from overspill.records.schema import flowing
 from overspill.serve.call import Call, Operation, Reply, Schema
 from overspill.serve.problems import MEDIA_TYPE, Problem
 from overspill.words.codec import Struct, json_bytes
@@ -71,7 +72,7 @@ def document(operations: Sequence[Operation], version: str) -> Object:
         "security": [{"key": []}],
         "paths": paths,
         "components": {
-            "schemas": dict(sorted(components.items())),
+            "schemas": dict(sorted(flowing(components).items())),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, or a token."}},
         },
     }
