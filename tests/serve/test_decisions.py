@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from overspill import Request
 from overspill.serve.service import Limits
+from support.asgi import acall
 from support.services import TURN, Served, served, with_ana
 
 
@@ -74,6 +76,13 @@ def test_a_decision_is_shown_with_its_trace_and_in_sentences(one: Served) -> Non
     assert shown.json["answer"]["trace"][0]["step"] == "inputs"
     assert told.headers["content-type"].startswith("text/plain")
     assert b"plan_windows" in told.body
+
+
+def test_whoever_goes_before_all_is_sent_has_asked_nothing(one: Served) -> None:
+    for path, body in (("/v1/decisions", TURN), ("/v1/holds/h/release", None)):
+        answer = asyncio.run(acall(one.app, "POST", path, body, one.all.headers("r1", None), whole=False))
+        assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+    assert "idempotency-replayed" not in one.all.post("/v1/decisions", TURN, "r1").headers
 
 
 def test_a_reversal_gives_back_what_was_drawn(one: Served) -> None:

@@ -19,9 +19,15 @@ class Answer(NamedTuple):
 
 
 async def acall(
-    app: Any, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, query: str = ""
+    app: Any,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    query: str = "",
+    whole: bool = True,
 ) -> Answer:
-    """`body` is bytes, or what becomes JSON; JSON is said to be JSON."""
+    """`body` is bytes, or what becomes JSON; JSON is said to be JSON. One that is not `whole` ends with the connection."""
     data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {name.lower(): value for name, value in (headers or {}).items()}
     if data:
@@ -41,7 +47,7 @@ async def acall(
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
-    coming = [{"type": "http.request", "body": data, "more_body": False}]
+    coming = [{"type": "http.request", "body": data, "more_body": not whole}]
     out: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

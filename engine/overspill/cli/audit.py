@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from overspill.cli.io import existing_db_option, format_option, out, out_json, policy_option, sources
-from overspill.records.sentences import choices
-from overspill.records.sentences import explain as sentences
+from overspill.records.sentences import lines
 from overspill.runtime.engine import Engine
 from overspill.store.opened import named
 from overspill.words.failures import Failure, PolicyFaults
@@ -42,7 +41,7 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
         return 0
     explanation = json.loads(found.json)
     answer = explanation["answer"]
-    for line in _lines(answer, explanation["candidates"]):
+    for line in lines(answer, explanation["candidates"]):
         out(line)
     if explanation["build"] is not None:
         build = explanation["build"]
@@ -50,17 +49,6 @@ def explain(id_: str, policy: str, db: str, format_: str) -> int:
     if drift := explanation["drift"]:
         out(f"  while the wall clock stood {abs(drift) / 1_000_000:.1f} s {'ahead' if drift > 0 else 'behind'}")
     return 0
-
-
-def _lines(answer: dict[str, Any], candidates: list[dict[str, Any]]) -> list[str]:
-    if "decision" in answer:
-        return sentences(answer, candidates)
-    lines = [f"{name:<10} {_text(value)}" for name, value in answer.items()]
-    return [*lines, *(choices(answer, candidates) if "capture" in answer else ())]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _side(path: str) -> Side:

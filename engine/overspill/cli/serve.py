@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
     from overspill.serve.gateway import Gateway
     from overspill.serve.observing import Seen
-    from overspill.serve.service import Limits, Service
+    from overspill.serve.service import Service
 
 DEV_DB = "overspill-dev.db"
 DEV_TENANT = "default"
@@ -107,8 +107,10 @@ def serve(
     tokens = None if issuers is None else _tokens(issuers)
     rules = None if gateway is None else _gateway(gateway)
     path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
-    with _listening(host, port) as listener, _service(path, policy, settle, limits, tokens, reach) as service:
-        _place(service, url, rules)
+    parts = {"limits": limits, "tokens": tokens, "url": _checked(url), "gateway": rules, "reach": reach}
+    with _listening(host, port) as listener, _service(path, policy, settle, parts) as service:
+        if rules is not None:
+            rules.check(service.engine.policies.active().plan)
         if dev:
             _prepare(service)
         with delivering(path, reach) if hooks else contextlib.nullcontext():
@@ -138,15 +140,10 @@ def _read(path: str) -> bytes:
         raise Failure("unreadable", f"{path}: {error.strerror}", help="check its name and its permissions") from None
 
 
-def _place(service: Service, url: str | None, gateway: Gateway | None) -> None:
-    """Where it is found, and by which gateway's rules. Raises Failure for rules that the policy does not understand."""
+def _checked(url: str | None) -> str | None:
     from overspill.serve.authzen_metadata import checked_url
 
-    if url is not None:
-        service.url = checked_url(url)
-    if gateway is not None:
-        gateway.check(service.engine.policies.active().plan)
-        service.gateway = gateway
+    return None if url is None else checked_url(url)
 
 
 def _spans() -> tuple[Seen, ...]:
@@ -183,13 +180,12 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(
-    db: str, policy: str, settle: bool, limits: Limits, tokens: Tokens | None, reach: Reach
-) -> Iterator[Service]:
+def _service(db: str, policy: str, settle: bool, parts: dict[str, Any]) -> Iterator[Service]:
+    """One that is closed with what it stands on; `parts` are those that it may be given."""
     from overspill.serve.service import Service
 
     with Engine.open(policy, db=db, settle=settle) as engine, contextlib.closing(opened_registry(db)) as registry:
-        service = Service(engine, registry, limits=limits, tokens=tokens, reach=reach)
+        service = Service(engine, registry, **parts)
         try:
             yield service
         finally:

@@ -6,6 +6,7 @@ from beside it (`records/explanation.py`) is told the order of them too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,14 @@ from typing import Any
 LINES_MAX = 24
 _MARKS = {"drew": "✓", "exhausted": "·", "skipped": "–", "not_applicable": "–", "error": "!", "not_reached": " "}
 Step = Mapping[str, Any]
+
+
+def lines(answer: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Any answer: a decision in sentences, every other field by field, a capture with what it had to choose from."""
+    if "decision" in answer:
+        return explain(answer, candidates)
+    fields = [f"{name:<10} {value if isinstance(value, str) else json.dumps(value)}" for name, value in answer.items()]
+    return [*fields, *(choices(answer, candidates) if "capture" in answer else ())]
 
 
 def explain(decision: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -227,7 +227,8 @@ class Combiner:
         except BaseException:
             self._store.rollback()
             raise
-        if not records and at is not None and self._store.head() != head:
+        is_new = not records and not all(waiting.replayed for waiting in batch)  # what was given before stays so
+        if is_new and at is not None and self._store.head() != head:
             return self._committed(batch)  # decided on a journal that had gone on, of which no commit was to tell
         return Committed(answers, head, records, work.accounts, forms)
 

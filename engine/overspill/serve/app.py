@@ -120,7 +120,7 @@ class App:
 
     async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
         """Of an administrative call that changes something it is kept who made it, whatever became of it."""
-        if operation.scope not in ("operate", "author") or operation.method == "GET":
+        if not operation.is_administrative:
             return await operation.act(call)
         status = 500
         try:
@@ -199,17 +199,17 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 15 or int(length) > most):
         raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body"):
-        parts, size = [body], len(body)
-        while message.get("more_body"):
-            message = await receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > most:
-                raise _too_large(most)
-        body = b"".join(parts)
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":  # what has come so far is not all
+            raise Failure("invalid_request", "the caller has gone before its body had come", help="send all of it")
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+        if size > most:
+            raise _too_large(most)
+    body = b"".join(parts)
     if operation.method == "ANY":
         return b""
     if operation.body is None:

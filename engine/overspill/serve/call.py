@@ -91,6 +91,11 @@ class Operation(Struct, frozen=True, kw_only=True):
     as_400: tuple[int, ...] = ()
     act: Act
 
+    @property
+    def is_administrative(self) -> bool:
+        """Whether it changes accounts, policies or the service otherwise than by a decision."""
+        return self.scope in ("operate", "author") and self.method != "GET"
+
 
 def receipt(json: bytes, replayed: bool) -> Reply:
     """An answer of the engine in its exact bytes; that it was given before is said beside them."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from threading import Lock
 from typing import Protocol
 
 from overspill.ports.registry import ApiKey, Registry
 from overspill.words.codec import Struct
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, StoreFailure
 from overspill.words.ids import derived_id
 from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
 
@@ -113,10 +114,11 @@ class Credentials:
         return Caller(key.id, key.tenant, frozenset(key.scopes), key.expires_at)
 
     def tell(self) -> None:
-        """Writes down when keys were used last."""
+        """Writes down when keys were used last, if that can be written now: nobody is refused for its sake."""
         with self._lock:
             used, self._used, self._told_at = self._used, {}, self._now()
-        self._registry.used_keys(sorted(used.items()))
+        with suppress(StoreFailure):
+            self._registry.used_keys(sorted(used.items()))
 
     def rotated(self, id: str, expires_at: int | None) -> tuple[str, ApiKey]:
         """A new key that may do what the one of this id may. The old one goes on until it is revoked. Raises Failure."""

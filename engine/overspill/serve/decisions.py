@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from starlette.concurrency import run_in_threadpool
 
 from overspill.records.answers import Decision, DecisionRecord
 from overspill.records.explanation import Explanation
 from overspill.records.request import Request
-from overspill.records.sentences import choices, explain
+from overspill.records.sentences import lines
 from overspill.records.wire import meter_of, request_from_value
 from overspill.runtime.explanations import Explained
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
@@ -20,12 +20,12 @@ from overspill.serve.rate_limits import rate_limits
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.receipts import CaptureReceipt, ExtendReceipt, ReleaseReceipt, ReversalReceipt
 from overspill.serve.threads import blocking
-from overspill.words.codec import json_bytes, json_decoder
+from overspill.words.codec import json_decoder
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.names import shown
 
-MODES = ("consume", "reserve", "preview")
+MODES = get_args(Mode)
 json_object = json_decoder(dict[str, Any]).decode
 PREVIEWED = "preview"
 """The id of a preview that names none."""
@@ -133,7 +133,8 @@ def show(call: Call) -> Reply:
 
 
 def explanation(call: Call) -> Reply:
-    text = "\n".join([*_sentences(_explained(call)), ""])
+    found = json_object(_explained(call).json)
+    text = "\n".join([*lines(found["answer"], found["candidates"]), ""])
     return Reply(text.encode(), media=TEXT)
 
 
@@ -144,18 +145,6 @@ def _explained(call: Call) -> Explained:
         what = f"there is no decision {shown(id)}"
         raise Failure("not_found", what, help="name the `decision` of an answer, or a hold, capture or grant")
     return found
-
-
-def _sentences(found: Explained) -> list[str]:
-    told = json_object(found.json)
-    answer, candidates = told["answer"], told["candidates"]
-    if "decision" in answer:
-        return explain(answer, candidates)
-    lines = [
-        f"{name:<10} {value if isinstance(value, str) else json_bytes(value).decode()}"
-        for name, value in answer.items()
-    ]
-    return [*lines, *(choices(answer, candidates) if "capture" in answer else ())]
 
 
 OPERATIONS = (

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from overspill.runtime.combiner import DRIFT_MAX
 from overspill.serve.bodies import Check, Liveness, Readiness
 from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.threads import blocking
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
-
-DRIFT_MAX = 2_000_000
-"""Microseconds between the wall clock and the engine's own."""
 
 
 async def live(call: Call) -> Reply:

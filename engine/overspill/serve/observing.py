@@ -137,7 +137,7 @@ class Lines:
 
     def __call__(self, done: Done) -> None:
         operation, reply = done.operation, done.reply
-        changes = operation is not None and operation.scope in ("operate", "author") and operation.method == "POST"
+        changes = operation is not None and operation.is_administrative
         if not (self._every or changes or reply.status >= 500):
             return
         facts: dict[str, Any] = {

@@ -3,9 +3,14 @@ not an account of it. A hold that is captured elsewhere counts until its time is
 
 from __future__ import annotations
 
+from itertools import islice
+
 from overspill.words.codec import Light, json_decoder
 from overspill.words.failures import Failure
 from overspill.words.instants import NEVER, instant_from_text
+
+LOOKED_AT = 64
+"""So many of the oldest holds are looked at before one more: as they are reserved they end."""
 
 
 class _Held(Light, frozen=True):
@@ -31,7 +36,7 @@ class OpenHolds:
         own = self._until.get(tenant)
         if own is None:
             return
-        for hold, until in list(own.items())[:64]:
+        for hold, until in list(islice(own.items(), LOOKED_AT)):
             if until > now:
                 break
             own.pop(hold, None)

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from overspill.hooks.reach import Reach
-from overspill.ports.registry import AdminEntry, Registry
+from overspill.ports.registry import Registry
 from overspill.serve.credentials import Credentials, Tokens
 from overspill.serve.open_holds import OpenHolds
 from overspill.words.codec import Struct
@@ -34,7 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Service:
-    """What operations work with. Closing it ends none of its parts but what it opened itself. `url` is where callers find it,
+    """What operations work with. It closes none of its parts. `url` is where callers find it,
     where that is known; `gateway` are the rules of who asks without code."""
 
     def __init__(
@@ -100,8 +100,3 @@ class Service:
     def under_way(self) -> int:
         """How many calls are."""
         return self._total
-
-    # ---- administrators
-
-    def log(self, entry: AdminEntry) -> None:
-        self.registry.log(entry)
