@@ -18,7 +18,6 @@ from decide.oracle import Oracle
 from decide.oracle_rooms import Rooms
 from decide.oracle_values import Values
 from overspill.account.state import EMPTY, Account
-from overspill.decide.admit import admit
 from overspill.decide.decide import Decided, decide
 from overspill.decide.forms import has_form, has_forms
 from overspill.decide.render import render
@@ -30,42 +29,19 @@ from overspill.records.answers import DecisionRecord
 from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
 from overspill.step.keys import identify
-from overspill.step.step import Batch, Outcome, step
+from overspill.step.step import Outcome, step
 from overspill.words.amounts import UNLIMITED, steps_from_text
 from overspill.words.codec import json_decoder, replace
 from overspill.words.instants import DAY, NEVER, instant_from_text
-from support.worlds import World, worlds
-
-
-class _Plans:
-    def __init__(self, program: Program) -> None:
-        self.program = program
-
-    def active(self) -> Program:
-        return self.program
-
-    def of(self, digest: str) -> Program:
-        return self.program
+from support.worlds import PlansOf, World, decided_of, worlds
 
 
 def _step(
     world: World, command: Command | None = None, now: int | None = None, program: Program | None = None
 ) -> Outcome:
     command = command or Consume(tenant="default", request=world.request)
-    plans = _Plans(program or world.program)
+    plans = PlansOf(program or world.program)
     return step(plans, lambda key: world.accounts.get(key, EMPTY), identify(command), now or world.now, 1)
-
-
-def _decided(world: World) -> Decided:
-    admitted = admit(world.program.plan, world.request)
-    names = world.program.plan.kind_names
-    accounts: list[Account | None] = [
-        None if id is None else world.accounts[f"default/{name}/{id}"]
-        for name, id in zip(names, admitted.ids, strict=True)
-    ]
-    batch = Batch(_Plans(world.program), lambda key: world.accounts.get(key, EMPTY), world.now, 1)
-    accounts += batch.members(world.program.plan, "default", accounts)
-    return decide(world.program, admitted, accounts, world.now)
 
 
 def _inputs(world: World) -> dict[str, Any]:
@@ -90,8 +66,8 @@ def _values(values: Mapping[str, object]) -> SimpleNamespace:
 
 @given(worlds())
 def test_generated_code_interpreter_and_oracle_agree(world: World) -> None:
-    decided = _decided(world)
-    plain = _Plans(Program(world.program.plan, interpreted)).program
+    decided = decided_of(world)
+    plain = PlansOf(Program(world.program.plan, interpreted)).program
     again = decide(plain, decided.admitted, decided.accounts, world.now)
     assert again.raw == decided.raw
     assert _told(decided) == _expected(world)
@@ -121,7 +97,7 @@ def _expected(world: World) -> Any:
 
 @given(worlds())
 def test_what_is_covered_has_a_form_which_gives_the_plain_writers_bytes(world: World) -> None:
-    decided = _decided(world)
+    decided = decided_of(world)
     shown = {"id": "dec_x", "request_json": "{}", "request_digest": "0", "account_version": 3, "hold": None}
     written = render(decided, **shown)  # type: ignore[arg-type]
     assert written.json == render(decided, **shown, plainly=True).json  # type: ignore[arg-type]
@@ -193,7 +169,7 @@ def test_no_instant_before_retry_at_passes(world: World, later: int) -> None:
 @given(worlds())
 @pytest.mark.rule("L6")
 def test_the_smallest_purchase_helps_and_one_step_less_does_not(world: World) -> None:
-    decided = _decided(world)
+    decided = decided_of(world)
     answer = json.loads(_step(world).answer)
     for offer in answer["offers"]:
         if "amount" not in offer:
@@ -220,7 +196,7 @@ def _with_lot(account: Account, pool: str, amount: int) -> Account:
 
 @given(worlds())
 def test_offers_that_would_not_help_are_left_out(world: World) -> None:
-    decided = _decided(world)
+    decided = decided_of(world)
     answer = json.loads(_step(world).answer)
     if decided.raw[0] not in (SHORT, STOPPED):
         assert answer["offers"] == []
@@ -260,7 +236,7 @@ def test_a_planted_difference_is_found(
 ) -> None:
     """The canary: an oracle that is wrong in one thing disagrees somewhere."""
     monkeypatch.setattr(owner, name, wrong)
-    find(worlds(), lambda world: _told(_decided(world)) != _expected(world), settings=_UNTIL_FOUND)
+    find(worlds(), lambda world: _told(decided_of(world)) != _expected(world), settings=_UNTIL_FOUND)
 
 
 _UNTIL_FOUND = settings(max_examples=5000, phases=[Phase.generate], deadline=None, derandomize=True)

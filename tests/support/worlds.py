@@ -9,7 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from overspill.account.due import due_at
-from overspill.account.state import Account
+from overspill.account.state import EMPTY, Account
+from overspill.decide.admit import admit
+from overspill.decide.decide import Decided, decide
 from overspill.plan.counting import counted
 from overspill.plan.lots import default_order
 from overspill.plan.periods import window_at
@@ -18,6 +20,7 @@ from overspill.plan.program import Program
 from overspill.plan.shapes import WindowState
 from overspill.records.request import Request
 from overspill.runtime.policies import compiled
+from overspill.step.batch import Batch
 from overspill.words.amounts import UNLIMITED
 from overspill.words.instants import DAY, HOUR, NEVER, instant_from_text
 
@@ -234,6 +237,32 @@ class World:
 
 def program_of(text: str) -> Program:
     return compiled({"generated.spill": text.encode()})
+
+
+class PlansOf:
+    """The program, whichever is asked for."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def active(self) -> Program:
+        return self.program
+
+    def of(self, digest: str) -> Program:
+        return self.program
+
+
+def decided_of(world: World) -> Decided:
+    """The decision on the world's request."""
+    admitted = admit(world.program.plan, world.request)
+    names = world.program.plan.kind_names
+    accounts: list[Account | None] = [
+        None if id is None else world.accounts[f"default/{name}/{id}"]
+        for name, id in zip(names, admitted.ids, strict=True)
+    ]
+    batch = Batch(PlansOf(world.program), lambda key: world.accounts.get(key, EMPTY), world.now, 1)
+    accounts += batch.members(world.program.plan, "default", accounts)
+    return decide(world.program, admitted, accounts, world.now)
 
 
 @st.composite

@@ -34,6 +34,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 BACKLOG = 1024
 KEEP_SECONDS = 75
 """So long a connection that says nothing is kept for its next call."""
+GARBAGE_EVERY = 20_000
+"""Objects more than before that are looked through for cycles; a thousand calls at once have that many."""
 GRACE_SECONDS = 30
 """So long calls that are under way may take when it is told to stop."""
 
@@ -221,6 +223,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     listener.listen(BACKLOG)  # whoever connects before the loop runs waits for it
     gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked at again and again
+    gc.set_threshold(GARBAGE_EVERY)  # calls that are under way are no garbage, and what they leave is in no cycle
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     Quietly(config).run(sockets=[listener])

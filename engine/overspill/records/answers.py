@@ -227,13 +227,18 @@ class Decision:
     """
 
     def __init__(self, written: Written, replayed: bool = False) -> None:
-        self._written = written
+        self.written = written
+        """The bytes as they are kept: a form and what stands in it, or as they are."""
         self.replayed = replayed
+        self._json: bytes | None = None
 
-    @cached_property
+    @property
     def json(self) -> bytes:
         """The exact bytes."""
-        return self._written.json
+        found = self._json
+        if found is None:  # two threads at once would write the same
+            found = self._json = self.written.json
+        return found
 
     @cached_property
     def record(self) -> DecisionRecord:

@@ -6,13 +6,17 @@ Loaded with the first `adecide`: whoever awaits has asyncio already.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from overspill.runtime.combiner import Combiner, Waiting
-from overspill.step.keys import Identified
+from overspill.runtime.combiner import BATCH_MAX, Combiner, Waiting
 from overspill.words.failures import Failure
+
+QUIET_TURNS = 3
+"""So many turns of its loop a batch waits for more before it is decided: who was answered in one turn asks again in the next
+ones, and would else be a batch of his own beside all others, each with a commit of its own."""
 
 
 class AsyncFront:
@@ -28,10 +32,11 @@ class AsyncFront:
         self._thread = Thread(target=self._run, name="overspill", daemon=True)
         self._thread.start()
 
-    def submit(self, command: Identified) -> Future[Waiting]:
-        """Queues a command of the running loop; its batch starts as soon as the loop has run what is ready."""
+    def submit(self, commands: Sequence[Waiting]) -> Future[None]:
+        """Queues commands of the running loop, which are decided in one batch with others, or in as few as they fit into; it
+        starts as soon as the loop's turns bring no more. What became of each stands in it when the future is done."""
         loop = get_running_loop()
-        return (self._gatherings.get(loop) or self._opened(loop)).add(command)
+        return (self._gatherings.get(loop) or self._opened(loop)).add(commands)
 
     def _opened(self, loop: AbstractEventLoop) -> _Gathering:
         gathering = _Gathering(loop, self)
@@ -74,45 +79,51 @@ class _Gathering:
         self._next = _Batch(self)
         self._busy = False
 
-    def add(self, command: Identified) -> Future[Waiting]:
-        future: Future[Waiting] = self.loop.create_future()
-        self._next.commands.append(Waiting(command))
+    def add(self, commands: Sequence[Waiting]) -> Future[None]:
+        future: Future[None] = self.loop.create_future()
+        self._next.commands += commands
         self._next.futures.append(future)
         if not self._busy:
-            self._busy = True
-            self.loop.call_soon(self.flush)
+            self.gather()
         return future
 
-    def flush(self) -> None:
-        """The batch before is answered: the next one's turn, if there is any."""
+    def gather(self) -> None:
+        """The batch before is answered: the next one's turn, if there is any, as soon as the loop's turns bring no more."""
+        self._busy = bool(self._next.commands)
+        if self._busy:
+            self.loop.call_soon(self._turn, len(self._next.commands), QUIET_TURNS)
+
+    def _turn(self, before: int, quiet: int) -> None:
+        count = len(self._next.commands)
+        if count >= BATCH_MAX or (count == before and not quiet):
+            self._start()
+        else:
+            self.loop.call_soon(self._turn, count, QUIET_TURNS if count > before else quiet - 1)
+
+    def _start(self) -> None:
         batch, self._next = self._next, _Batch(self)
-        self._busy = bool(batch.commands)
-        if self._busy and not self._front.put(batch):
+        if not self._front.put(batch):
             for waiting in batch.commands:
                 waiting.failure = Failure("engine_closed", "the engine is closed", help="open it again")
             batch.deliver()
 
 
 class _Batch:
-    """`futures` are what the callers of `commands` wait for, in their order."""
+    """`futures` are what those wait for whose `commands` these are."""
 
     __slots__ = ("commands", "futures", "gathering")
 
     def __init__(self, gathering: _Gathering) -> None:
         self.gathering = gathering
         self.commands: list[Waiting] = []
-        self.futures: list[Future[Waiting]] = []
+        self.futures: list[Future[None]] = []
 
     def deliver(self) -> None:
         """In the loop."""
-        for waiting, future in zip(self.commands, self.futures, strict=True):
-            if future.done():
-                continue
-            if waiting.failure is not None:
-                future.set_exception(waiting.failure)
-            else:
-                future.set_result(waiting)
-        self.gathering.flush()
+        for future in self.futures:
+            if not future.done():
+                future.set_result(None)
+        self.gathering.gather()
 
 
 def _unanswered(error: Exception) -> Failure:

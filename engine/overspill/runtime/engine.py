@@ -56,6 +56,10 @@ ONLY = "1"
 """The id within its hold of a capture or release that is given none: a hold goes one way, once."""
 
 
+Asking = type[Consume] | type[Preview] | type[Reserve]
+"""A way to ask for a decision."""
+
+
 class Engine(Operations, Looks):
     """Decides requests against a policy and keeps every decision.
 
@@ -218,18 +222,27 @@ class Engine(Operations, Looks):
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
-        command = identified(Consume(tenant=self._tenant, request=request))
-        return _decision(await (self._front or self._opened_front()).submit(command))
+        return await self._await(Consume(tenant=self._tenant, request=request))
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
-        command = identified(Reserve(tenant=self._tenant, request=request))
-        return _decision(await (self._front or self._opened_front()).submit(command))
+        return await self._await(Reserve(tenant=self._tenant, request=request))
 
     async def apreview(self, request: Request) -> Decision:
         """`preview` for asyncio."""
-        command = identified(Preview(tenant=self._tenant, request=request))
-        return _decision(await (self._front or self._opened_front()).submit(command))
+        return await self._await(Preview(tenant=self._tenant, request=request))
+
+    async def adecide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`decide_all` for asyncio."""
+        return await self._await_all(Consume, requests)
+
+    async def areserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`reserve_all` for asyncio."""
+        return await self._await_all(Reserve, requests)
+
+    async def apreview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`preview_all` for asyncio."""
+        return await self._await_all(Preview, requests)
 
     # ---- what follows a hold
 
@@ -376,9 +389,24 @@ class Engine(Operations, Looks):
         done = self._run(typed(command))
         return Receipt(done.result(), done.replayed)
 
-    def _run_all(
-        self, kind: type[Consume | Preview | Reserve], requests: Sequence[Request]
-    ) -> list[Decision | Failure]:
+    async def _await(self, command: Command) -> Decision:
+        waiting = Waiting(identified(command))
+        await (self._front or self._opened_front()).submit((waiting,))
+        return _decision(waiting)
+
+    def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
+        found = self._asked(kind, requests)
+        self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
+        return list(map(_outcome, found))
+
+    async def _await_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
+        found = self._asked(kind, requests)
+        if commands := [waiting for waiting in found if isinstance(waiting, Waiting)]:
+            await (self._front or self._opened_front()).submit(commands)
+        return list(map(_outcome, found))
+
+    def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
+        """Each as a command, or what is wrong with it."""
         found: list[Waiting | Failure] = []
         if isinstance(requests, str) or not isinstance(requests, Iterable):
             expect(requests, tuple[Request, ...], "/requests")
@@ -387,8 +415,7 @@ class Engine(Operations, Looks):
                 found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
             except Failure as failure:
                 found.append(failure)
-        self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
-        return [waiting if isinstance(waiting, Failure) else _outcome(waiting) for waiting in found]
+        return found
 
     def _opened_front(self) -> AsyncFront:
         from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
@@ -413,7 +440,9 @@ def _expect_tenant(tenant: object) -> None:
         raise Failure("invalid_id", f"{shown(tenant)} is no identifier", help=IDENTIFIER_HELP, pointer="/tenant")
 
 
-def _outcome(waiting: Waiting) -> Decision | Failure:
+def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
+    if isinstance(waiting, Failure):
+        return waiting
     try:
         return _decision(waiting)
     except Failure as failure:

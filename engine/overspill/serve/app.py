@@ -25,9 +25,10 @@ from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of, told
 from overspill.serve.service import Service
 from overspill.words.failures import Failure
-from overspill.words.names import is_identifier, shown
+from overspill.words.names import IDENTIFIER, shown
 
 NOBODY = Caller("", "", frozenset())
+NO_PLACES: Mapping[str, str] = {}
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
 _REQUEST_ID_MAX = 256
@@ -40,7 +41,7 @@ class App:
         self, service: Service, operations: Sequence[Operation] = OPERATIONS, seen: Sequence[Seen] = ()
     ) -> None:
         self.service = service
-        self._direct = {(one.method, one.path): one for one in operations if "{" not in one.path}
+        self._direct = {(one.method, one.path): (one, NO_PLACES) for one in operations if "{" not in one.path}
         self._routes = [(Route(one.path, _nobody, methods=_methods(one)), one) for one in operations if "{" in one.path]
         self._seen = tuple(seen)
         self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
@@ -53,32 +54,24 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, ticks = time_ns(), perf_counter_ns()
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = self._request_id(headers)
         operation, caller = None, NOBODY
         try:
-            operation, path = self._found(scope)
+            operation, path = self._direct.get((scope["method"], scope["path"])) or self._routed(scope)
             if operation.scope is not None:
-                caller = await self._caller(headers)
+                caller = self._remembered(headers) or await self._looked_up(headers)
             reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
             failure = told(error, request_id)
             if scope["method"] == "GET":
                 failure.pointer = None  # there is no body for it to point into
             reply = _problem(failure, request_id, operation)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [
-                    reply.media,
-                    (b"content-length", str(len(reply.body)).encode()),
-                    (b"x-request-id", request_id.encode()),
-                    *reply.headers,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": reply.body})
+        body = reply.body
+        length = b"%d" % len(body)
+        fields = [reply.media, (b"content-length", length), (b"x-request-id", request_id.encode()), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
         if self._seen:
             took = perf_counter_ns() - ticks
             done = Done(operation, caller, scope["method"], headers, request_id, reply, began, took)
@@ -95,33 +88,33 @@ class App:
         request_id: str,
         receive: Receive,
     ) -> Reply:
-        service = self.service
+        service, tenant = self.service, caller.tenant
         if operation.scope is not None and operation.scope not in caller.scopes:
             what = f"this credential may not {operation.scope}"
             raise Failure("not_allowed", what, help="use one with that scope")
         key = _key(operation, headers)
-        service.admit(caller.tenant)
+        place = (tenant, scope["path"], key) if key else None
+        service.admit(tenant)
         try:
             body = await _body(operation, headers, receive, service.limits.body)
-            engine = service.engine if operation.scope is None else service.engine_of(caller.tenant)
+            engine = service.engine if operation.scope is None else service.engine_of(tenant)
             query = _query(operation, scope["query_string"])
-            target = scope["method"], scope.get("raw_path") or scope["path"].encode()
-            call = Call(service, engine, caller, path, query, headers, body, key, request_id, *target)
-            if not key:
-                return await self._logged(operation, call, scope["path"])
-            place = (caller.tenant, scope["path"], key)
-            service.begin(place)
+            method, target = scope["method"], scope.get("raw_path") or scope["path"].encode()
+            call = Call(service, engine, caller, path, query, headers, body, key, request_id, method, target)
+            if place is not None:
+                service.begin(place)
             try:
-                return await self._logged(operation, call, scope["path"])
+                if operation.is_administrative:
+                    return await self._logged(operation, call, scope["path"])
+                return await operation.act(call)
             finally:
-                service.end(place)
+                if place is not None:
+                    service.end(place)
         finally:
-            service.leave(caller.tenant)
+            service.leave(tenant)
 
     async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
         """Of an administrative call that changes something it is kept who made it, whatever became of it."""
-        if not operation.is_administrative:
-            return await operation.act(call)
         status = 500
         try:
             reply = await operation.act(call)
@@ -144,10 +137,8 @@ class App:
 
     # ---- what a call is
 
-    def _found(self, scope: Scope) -> tuple[Operation, Mapping[str, str]]:
-        operation = self._direct.get((scope["method"], scope["path"]))
-        if operation is not None:
-            return operation, {}
+    def _routed(self, scope: Scope) -> tuple[Operation, Mapping[str, str]]:
+        """The operation of a path that has places, with what stands in them. Raises Failure."""
         allowed: set[str] = {method for method, path in self._direct if path == scope["path"]}
         for route, operation in self._routes:
             match, child = route.matches(scope)
@@ -161,18 +152,27 @@ class App:
 
     def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
         """The caller's own, where it sends one that is fit to be repeated: any that shows itself, and is not long."""
-        own = headers.get(b"x-request-id", b"").decode("latin-1")
-        if own and len(own) <= _REQUEST_ID_MAX and own.isascii() and own.isprintable():
-            return own
+        sent = headers.get(b"x-request-id")
+        if sent is not None:
+            own = sent.decode("latin-1")
+            if own and len(own) <= _REQUEST_ID_MAX and own.isascii() and own.isprintable():
+                return own
         return f"{self._seed}{next(self._count)}"
 
-    async def _caller(self, headers: Mapping[bytes, bytes]) -> Caller:
-        scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not text:
-            raise unauthenticated("there is no bearer credential")
-        text, credentials = text.strip(), self.service.credentials
-        known = credentials.remembered(sha256(text).digest())
-        return known if known is not None else await run_in_threadpool(credentials.caller, text)
+    def _remembered(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Who calls, if that was looked up just now. Raises Failure."""
+        return self.service.credentials.remembered(sha256(_bearer(headers)).digest())
+
+    async def _looked_up(self, headers: Mapping[bytes, bytes]) -> Caller:
+        return await run_in_threadpool(self.service.credentials.caller, _bearer(headers))
+
+
+def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
+    """The credential (RFC 6750). Raises Failure."""
+    scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not text:
+        raise unauthenticated("there is no bearer credential")
+    return text.strip()
 
 
 def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
@@ -188,7 +188,7 @@ def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
     text = sent.decode("latin-1").strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    if not is_identifier(text):
+    if IDENTIFIER.fullmatch(text) is None:
         what = f"the Idempotency-Key {shown(text)} is no identifier"
         raise Failure("invalid_id", what, help="use letters, digits and _ . : @ -, 128 at most")
     return text
@@ -199,25 +199,26 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 15 or int(length) > most):
         raise _too_large(most)
-    parts: list[bytes] = []
-    size, more = 0, True
+    body, more = b"", True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":  # what has come so far is not all
             raise Failure("invalid_request", "the caller has gone before its body had come", help="send all of it")
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > most:
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+        if len(body) > most:
             raise _too_large(most)
-    body = b"".join(parts)
     if operation.method == "ANY":
         return b""
     if operation.body is None:
         if body:
             raise Failure("invalid_request", "this takes no body", help="leave it out")
-    elif headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+    elif not _is_json(headers.get(b"content-type", b"")):
         raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
     return body
+
+
+def _is_json(media: bytes) -> bool:
+    return media == b"application/json" or media.partition(b";")[0].strip().lower() == b"application/json"
 
 
 def _too_large(most: int) -> Failure:

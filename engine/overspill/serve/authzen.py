@@ -7,11 +7,8 @@ point does not offer, and are not there (404).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
-
-from starlette.concurrency import run_in_threadpool
 
 from overspill.plan.plan import Plan
 from overspill.records.answers import Decision
@@ -62,7 +59,7 @@ async def evaluations(call: Call) -> Reply:
     if call.key:
         help = "leave the header out: `context.overspill.id` of each evaluation is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
-    found = await run_in_threadpool(_many, call, items, value, STOPS[defaults.options.evaluations_semantic])
+    found = await _many(call, items, value, STOPS[defaults.options.evaluations_semantic])
     return Reply(json_bytes(Evaluations(evaluations=tuple(found))))
 
 
@@ -79,44 +76,43 @@ async def _one(call: Call, value: dict[str, Any]) -> Evaluation:
 # ---- many
 
 
-def _many(call: Call, items: list[Any], defaults: dict[str, Any], stop: bool | None) -> list[Evaluation]:
+async def _many(call: Call, items: list[Any], defaults: dict[str, Any], stop: bool | None) -> list[Evaluation]:
     """In order: all of them, or up to the first whose decision is `stop`; what lies behind it is not decided."""
     plan = call.engine.policies.active().plan
     read = [_read(plan, item, defaults) for item in items]
     found: list[Evaluation] = []
     if stop is None:
         for _, group in groupby(read, key=lambda one: one.mode if isinstance(one, Asked) else ""):
-            found += _all_of(call, plan, list(group))
+            found += await _all_of(call, plan, list(group))
         return found
     for one in read:
-        found += _all_of(call, plan, [one])
+        found += await _all_of(call, plan, [one])
         if found[-1].decision is stop:
             break
     return found
 
 
-def _all_of(call: Call, plan: Plan, group: list[Asked | Failure]) -> Iterator[Evaluation]:
+async def _all_of(call: Call, plan: Plan, group: list[Asked | Failure]) -> list[Evaluation]:
     """Those that are asked in one way, together."""
     one_way = [one for one in group if isinstance(one, Asked)]
-    done = iter(_decisions(call, one_way) if one_way else ())
+    done = iter(await _decisions(call, one_way) if one_way else ())
+    found = []
     for one in group:
         result = one if isinstance(one, Failure) else next(done)
         if isinstance(result, Decision):
             assert isinstance(one, Asked)
-            yield evaluation_of(result, one.mode, plan)
+            found.append(evaluation_of(result, one.mode, plan))
         else:
             places = one.places if isinstance(one, Asked) else {}
-            yield failed(placed(told(result, call.request_id), places))
+            found.append(failed(placed(told(result, call.request_id), places)))
+    return found
 
 
-def _decisions(call: Call, group: list[Asked]) -> list[Decision | Failure]:
-    mode = group[0].mode
+async def _decisions(call: Call, group: list[Asked]) -> list[Decision | Failure]:
     try:
-        if mode == "reserve":
-            call.service.holds.expect_room(call.caller.tenant, len(group), call.engine.now())
+        return await all_decided(call, group[0].mode, [one.request for one in group])
     except Failure as failure:
         return [failure] * len(group)
-    return all_decided(call, mode, [one.request for one in group])
 
 
 def _read(plan: Plan, item: Any, defaults: dict[str, Any]) -> Asked | Failure:

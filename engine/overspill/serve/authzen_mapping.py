@@ -21,9 +21,9 @@ from typing import Any
 from overspill.plan.plan import Plan
 from overspill.records.request import Request
 from overspill.records.wire import meter_of
+from overspill.serve.asked import PREVIEWED
 from overspill.serve.authzen_shapes import OVERSPILL, EvaluationBody, NativeParts
 from overspill.serve.deciding import Mode
-from overspill.serve.decisions import PREVIEWED
 from overspill.serve.reading import shaped
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure

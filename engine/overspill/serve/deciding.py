@@ -29,13 +29,18 @@ async def decided(call: Call, mode: Mode, request: Request) -> Decision:
             return decision
 
 
-def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Decision | Failure]:
-    """Many, in order, each with its decision or its failure; waits for the store."""
-    engine = call.engine
-    if mode != "reserve":
-        return engine.decide_all(requests) if mode == "consume" else engine.preview_all(requests)
-    results = engine.reserve_all(requests)
-    for one in results:
-        if isinstance(one, Decision) and not one.replayed:
-            call.service.holds.opened(call.caller.tenant, one.json)
-    return results
+async def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Decision | Failure]:
+    """Many, in order, each with its decision or its failure. Raises Failure `busy` as above."""
+    match mode:
+        case "consume":
+            return await call.engine.adecide_all(requests)
+        case "preview":
+            return await call.engine.apreview_all(requests)
+        case "reserve":
+            holds, tenant = call.service.holds, call.caller.tenant
+            holds.expect_room(tenant, len(requests), call.engine.now())
+            results = await call.engine.areserve_all(requests)
+            for one in results:
+                if isinstance(one, Decision) and not one.replayed:
+                    holds.opened(tenant, one.json)
+            return results

@@ -2,98 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
-from starlette.concurrency import run_in_threadpool
+from typing import Any
 
 from overspill.records.answers import Decision, DecisionRecord
 from overspill.records.explanation import Explanation
 from overspill.records.request import Request
 from overspill.records.sentences import lines
-from overspill.records.wire import meter_of, request_from_value
+from overspill.records.wire import meter_of
 from overspill.runtime.explanations import Explained
+from overspill.serve.asked import Asked, asked_from
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
 from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
-from overspill.serve.deciding import Mode, all_decided, decided
+from overspill.serve.deciding import all_decided, decided
 from overspill.serve.problems import problem_bytes, told
 from overspill.serve.rate_limits import rate_limits
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.receipts import CaptureReceipt, ExtendReceipt, ReleaseReceipt, ReversalReceipt
 from overspill.serve.threads import blocking
 from overspill.words.codec import json_decoder
-from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.names import shown
 
-MODES = get_args(Mode)
 json_object = json_decoder(dict[str, Any]).decode
-PREVIEWED = "preview"
-"""The id of a preview that names none."""
 
 
 async def decide(call: Call) -> Reply:
-    value = object_from(call.body)
-    mode = value.pop("mode", "consume")
-    if mode not in MODES:
-        help = (did_you_mean(mode, MODES) if isinstance(mode, str) else None) or f"known: {', '.join(MODES)}"
-        raise Failure("invalid_request", "`mode` is no way to decide", help=help, pointer="/mode")
-    if "requests" in value:
-        return await _many(call, mode, value)
-    request = request_from_value(_keyed(value, mode, call.key))
-    decision = await decided(call, mode, request)
-    headers = rate_limits(decision.json, call.engine.now(), call.engine.policies.active().plan)
+    asked = asked_from(call.body, call.key, call.service.limits.batch)
+    if asked.is_batch:
+        return await _many(call, asked)
+    [request] = asked.requests
+    assert isinstance(request, Request)
+    decision = await decided(call, asked.mode, request)
+    headers = rate_limits(decision, call.engine.now(), call.engine.policies.active().plan)
     return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
 
 
-def _keyed(value: dict[str, Any], mode: str, key: str) -> dict[str, Any]:
-    """The request with its id: the Idempotency-Key, which the body may repeat."""
-    own = value.get("id")
-    if not key and mode != "preview":
-        help = "send one of your own for each request, and the same when you send it again"
-        raise Failure("missing_idempotency_key", "a decision needs an Idempotency-Key", help=help)
-    if own is None:
-        return {**value, "id": key or PREVIEWED}
-    if key and own != key:
-        what = "`id` is not the Idempotency-Key"
-        raise Failure("invalid_request", what, help="leave it out, or send the same", pointer="/id")
-    return value
-
-
-async def _many(call: Call, mode: Mode, value: dict[str, Any]) -> Reply:
-    requests, most = value.pop("requests"), call.service.limits.batch
-    if value:
-        key = next(iter(value))
-        help = "put it into each request"
-        raise Failure("unknown_key", f"a batch has no `{key[:64]}`", help=help, pointer=f"/{key[:64]}")
-    if not isinstance(requests, list) or not requests:
-        raise Failure(
-            "invalid_request", "`requests` is no list of requests", help="send at least one", pointer="/requests"
-        )
-    if len(requests) > most:
-        what = f"a batch has {most} requests at most, this one {len(requests)}"
-        raise Failure("batch_too_long", what, help="send several batches", pointer="/requests")
-    if call.key:
-        help = "leave the header out: the `id` of each request is its key"
-        raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
-    if mode == "reserve":
-        call.service.holds.expect_room(call.caller.tenant, len(requests), call.engine.now())
-    return Reply(await run_in_threadpool(_decided, call, mode, requests))
-
-
-def _decided(call: Call, mode: Mode, values: list[Any]) -> bytes:
+async def _many(call: Call, asked: Asked) -> Reply:
     """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
-    read: list[Request | Failure] = []
-    for value in values:
-        try:
-            read.append(request_from_value(value))
-        except Failure as failure:
-            read.append(failure)
-    done = iter(all_decided(call, mode, [one for one in read if isinstance(one, Request)]))
-    results = [one if isinstance(one, Failure) else next(done) for one in read]
+    done = iter(await all_decided(call, asked.mode, [one for one in asked.requests if isinstance(one, Request)]))
+    results = [one if isinstance(one, Failure) else next(done) for one in asked.requests]
     for index, one in enumerate(results):
         if isinstance(one, Failure) and one.pointer is not None:
             one.pointer = f"/requests/{index}{one.pointer}"
-    return b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results])
+    return Reply(b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results]))
 
 
 def _result(one: Decision | Failure, request_id: str) -> bytes:

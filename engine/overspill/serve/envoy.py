@@ -49,7 +49,7 @@ async def check(call: Call) -> Reply:
         what = f"a call with the {gateway.key} {shown(request.id)} was granted before"
         raise Failure("replayed", what, help="send the call with an id of its own")
     now = call.engine.now()
-    limits = rate_limits(decision.json, now, plan)
+    limits = rate_limits(decision, now, plan)
     if decision.allowed:
         return Reply(b"{}", headers=(*_of(decision), *limits))
     denial = denial_of(decision.record, plan, call.request_id)

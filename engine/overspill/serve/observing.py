@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import sys
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
@@ -28,11 +31,13 @@ if TYPE_CHECKING:
     from overspill.serve.service import Service
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BOUNDS = [round(seconds * 1e9) for seconds in BUCKETS]
+_LABELS = [*map(str, BUCKETS), "+Inf"]
 UNKNOWN = "unknown"
 """The operation of a call that found none."""
 _DECISION = b'{"decision":"'
 _OUTCOME = b'"outcome":"'
-OUTCOMES = ("allow", "partial", "deny")
+OUTCOMES = (b"allow", b"partial", b"deny")
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").match
 Write = Callable[[bytes], object]
 
@@ -63,41 +68,55 @@ class Metrics:
 
     def __init__(self, service: Service) -> None:
         self._registry = CollectorRegistry()
-        self._calls = Counter(
-            "overspill_calls", "Calls, by operation and HTTP status.", ("operation", "status"), registry=self._registry
-        )
-        self._seconds = Histogram(
-            "overspill_call_seconds",
-            "How long calls took.",
-            ("operation",),
-            buckets=BUCKETS,
-            registry=self._registry,
-        )
-        self._outcomes = Counter(
-            "overspill_decisions", "Decisions that were asked for one by one.", ("outcome",), registry=self._registry
-        )
-        self._known: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
-        self._of_outcome = {one.encode(): self._outcomes.labels(one) for one in OUTCOMES}
+        self._counted = _Counted()
+        self._registry.register(self._counted)
         self._registry.register(_Standing(service))
 
     def __call__(self, done: Done) -> None:
-        reply, name = done.reply, done.name
-        count, observe = self._known.get((name, reply.status)) or self._opened(name, reply.status)
-        count()
-        observe(done.took / 1e9)
-        if reply.body.startswith(_DECISION):
-            child = self._of_outcome.get(_outcome(reply.body))
-            if child is not None:
-                child.inc()
-
-    def _opened(self, name: str, status: int) -> tuple[Callable[[], None], Callable[[float], None]]:
-        found = (self._calls.labels(name, str(status)).inc, self._seconds.labels(name).observe)
-        self._known[name, status] = found
-        return found
+        self._counted.add(done.name, done.reply, done.took)
 
     def text(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _Counted(Collector):
+    """What calls add up to. Whole numbers, counted in the loop's own thread: `prometheus_client`'s own would take a lock for each."""
+
+    def __init__(self) -> None:
+        self._calls: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 2))
+        """By operation: how many calls took no longer than each bound, then those that took longer, then the sum."""
+        self._outcomes = dict.fromkeys(OUTCOMES, 0)
+
+    def add(self, operation: str, reply: Reply, took: int) -> None:
+        self._calls[operation, reply.status] += 1
+        times = self._times[operation]
+        times[bisect_left(_BOUNDS, took)] += 1
+        times[-1] += took
+        if reply.body.startswith(_DECISION):
+            outcome = _outcome(reply.body)
+            if outcome in self._outcomes:
+                self._outcomes[outcome] += 1
+
+    def collect(self) -> Iterable[Metric]:
+        calls = CounterMetricFamily(
+            "overspill_calls", "Calls, by operation and HTTP status.", labels=("operation", "status")
+        )
+        for (operation, status), count in sorted(self._calls.items()):
+            calls.add_metric((operation, str(status)), count)
+        yield calls
+        seconds = HistogramMetricFamily("overspill_call_seconds", "How long calls took.", labels=("operation",))
+        for operation, times in sorted(self._times.items()):
+            buckets = list(zip(_LABELS, accumulate(times[:-1]), strict=True))
+            seconds.add_metric((operation,), buckets, times[-1] / 1e9)
+        yield seconds
+        outcomes = CounterMetricFamily(
+            "overspill_decisions", "Decisions that were asked for one by one.", labels=("outcome",)
+        )
+        for outcome, count in self._outcomes.items():
+            outcomes.add_metric((outcome.decode(),), count)
+        yield outcomes
 
 
 class _Standing(Collector):

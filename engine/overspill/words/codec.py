@@ -25,6 +25,8 @@ replace = msgspec.structs.replace
 """A copy of a record with some fields otherwise."""
 as_dict = msgspec.structs.asdict
 """A record's fields by name, each as it is."""
+as_tuple = msgspec.structs.astuple
+"""A record's fields in their order, each as it is."""
 Raw = msgspec.Raw
 """JSON bytes that are put into, or kept out of, a larger text unread."""
 

@@ -59,15 +59,22 @@ def json_from_text(
 
 def _plain(text: bytes) -> Json:
     """The value of a text of ASCII without escapes and without anything doubtful in it; else None, and who is slower says what
-    it is. As no quote is escaped, each that stands before a colon ends a key, or begins a text."""
-    if not text.isascii() or b"\\" in text or text.count(b"[") + text.count(b"{") > DEPTH_MAX:
+    it is."""
+    if text.count(b"[") + text.count(b"{") > DEPTH_MAX:
         return None
     try:
         found = _whole(text)
     except (JsonFault, _Fraction):
         return None
-    keys = _keys(found)
-    return found if keys >= 0 and keys == len(_KEY(text)) else None
+    return found if keys_in(text, _keys(found)) else None
+
+
+def keys_in(text: bytes, count: int) -> bool:
+    """Whether a JSON text is ASCII without escapes in which just so many keys stand: if its value has so many, none stands
+    there twice."""
+    if not text.isascii() or b"\\" in text:
+        return False
+    return text.count(b":") == count or len(_KEY(text)) == count
 
 
 def _keys(value: Json) -> int:
@@ -94,6 +101,7 @@ def _fraction(text: str) -> NoReturn:
 
 MANY = 10**19
 _KEY = re.compile(rb'"[ \t\r\n]*:').findall
+"""Where no quote is escaped, each that stands before a colon ends a key, or begins a text."""
 _whole = whole_decoder(_fraction)
 
 
