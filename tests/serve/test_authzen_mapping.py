@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from overspill import Engine
+from overspill.serve.app import App
 from overspill.serve.authzen_mapping import action_field, asked
 from overspill.serve.authzen_shapes import EvaluationBody
+from overspill.serve.observing import Done
 from overspill.serve.reading import shaped
 from overspill.words.codec import as_dict
+from support.asgi import call
 from support.services import TURN, Served, served, with_ana
 
 PATH = "/access/v1/evaluation"
@@ -299,8 +302,19 @@ def test_a_part_is_a_grant_of_no_more_than_that() -> None:
         assert answer["context"]["obligations"] == [
             {"id": "grant", "type": "custom", "action": "use_at_most", "amount": "3", "unit": "uses"}
         ]
+        assert evaluation_outcome(one, said) == "partial"
         whole = {**said, "context": {"overspill": {"at_least": "5"}}}
+        assert evaluation_outcome(one, whole) == "deny"
         assert one.all.post(PATH, whole).json["decision"] is False
+
+
+def evaluation_outcome(one: Served, said: dict[str, Any]) -> str:
+    """As it is counted."""
+    told: list[Done] = []
+    answer = call(App(one.service, seen=(told.append,)), "POST", PATH, said, one.all.headers(None, None))
+    assert answer.status == 200
+    [outcome] = told[0].reply.outcomes
+    return outcome
 
 
 # ---- once and for all

@@ -113,7 +113,7 @@ def serve(
             rules.check(service.engine.policies.active().plan)
         if dev:
             _prepare(service)
-        with delivering(path, reach) if hooks else contextlib.nullcontext():
+        with delivering(path, reach, service.tally) if hooks else contextlib.nullcontext():
             run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 

@@ -120,7 +120,9 @@ class Hooks(Protocol):
 
     # ---- letters
 
-    def waiting(self, id: str) -> Waiting: ...
+    def waiting(self, id: str | None = None) -> Waiting:
+        """Of one hook, or of all."""
+        ...
 
     def dead(self, id: str, after: str, most: int) -> Sequence[Delivery]:
         """Dead letters by the event's id, behind `after`."""

@@ -44,10 +44,13 @@ class Call(Struct, eq=False):
 
 
 class Reply(Struct, frozen=True):
+    """`outcomes` are those of decisions that are not the body themselves."""
+
     body: bytes
     status: int = 200
     headers: tuple[Header, ...] = ()
     media: Header = JSON
+    outcomes: tuple[str, ...] = ()
 
 
 Act = Callable[[Call], Awaitable[Reply]]

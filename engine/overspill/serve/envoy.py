@@ -51,10 +51,10 @@ async def check(call: Call) -> Reply:
     now = call.engine.now()
     limits = rate_limits(decision.json, now, plan)
     if decision.allowed:
-        return Reply(b"{}", headers=(*_of(decision), *limits))
+        return Reply(b"{}", headers=(*_of(decision), *limits), outcomes=(decision.outcome,))
     denial = denial_of(decision.record, plan, call.request_id)
     headers = (*retry_after(decision.record, now), *limits)
-    return Reply(json_bytes(denial), denial.status, headers, PROBLEM)
+    return Reply(json_bytes(denial), denial.status, headers, PROBLEM, (decision.outcome,))
 
 
 def _rule(gateway: Gateway, call: Call) -> Rule:

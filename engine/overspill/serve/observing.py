@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
@@ -25,13 +26,18 @@ from overspill.words.failures import Failure
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
+    from overspill.ports.hooks import Hook
     from overspill.serve.service import Service
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+STATES = ("enabled", "failing", "disabled")
+"""Of hooks."""
 UNKNOWN = "unknown"
 """The operation of a call that found none."""
 _DECISION = b'{"decision":"'
 _OUTCOME = b'"outcome":"'
+DECIDE = "decide"
+"""The operation whose answer is a decision itself."""
 OUTCOMES = ("allow", "partial", "deny")
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").match
 Write = Callable[[bytes], object]
@@ -74,11 +80,15 @@ class Metrics:
             registry=self._registry,
         )
         self._outcomes = Counter(
-            "overspill_decisions", "Decisions that were asked for one by one.", ("outcome",), registry=self._registry
+            "overspill_decisions",
+            "Decisions that were answered, by what asked for them; of the batches those of AuthZEN.",
+            ("operation", "outcome"),
+            registry=self._registry,
         )
         self._known: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
-        self._of_outcome = {one.encode(): self._outcomes.labels(one) for one in OUTCOMES}
+        self._of_outcome = {one.encode(): self._outcomes.labels(DECIDE, one) for one in OUTCOMES}
         self._registry.register(_Standing(service))
+        self._registry.register(_Hooks(service))
 
     def __call__(self, done: Done) -> None:
         reply, name = done.reply, done.name
@@ -89,6 +99,8 @@ class Metrics:
             child = self._of_outcome.get(_outcome(reply.body))
             if child is not None:
                 child.inc()
+        for outcome in reply.outcomes:
+            self._outcomes.labels(name, outcome).inc()
 
     def _opened(self, name: str, status: int) -> tuple[Callable[[], None], Callable[[float], None]]:
         found = (self._calls.labels(name, str(status)).inc, self._seconds.labels(name).observe)
@@ -117,6 +129,45 @@ class _Standing(Collector):
             yield _gauge("overspill_settlement_parked", "Records that could not be posted.", state.parked)
             lag = state.lag(service.engine.now()) / 1e6
             yield _gauge("overspill_settlement_lag_seconds", "How long the oldest of them has waited.", lag)
+
+
+class _Hooks(Collector):
+    """How what is told of the journal is doing: the attempts of this process, and what stands in the database, of whoever
+    delivers."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterable[Metric]:
+        service = self._service
+        attempts = CounterMetricFamily(
+            "overspill_hook_attempts",
+            "Attempts to deliver, of this process, by what became of them.",
+            labels=["outcome"],
+        )
+        for word, count in service.tally.attempts().items():
+            attempts.add_metric([word], count)
+        yield attempts
+        about = "Deliveries that became dead letters, of this process."
+        yield CounterMetricFamily("overspill_hook_given_up", about, value=service.tally.given_up())
+        with suppress(Failure):  # the store is away: its gauges are left out
+            hooks, kept = service.registry.hooks.all(), service.registry.hooks.waiting()
+            states = GaugeMetricFamily("overspill_hooks", "Hooks, by how they are doing.", labels=["state"])
+            for state in STATES:
+                states.add_metric([state], sum(_state(hook) == state for hook in hooks))
+            yield states
+            yield _gauge("overspill_hook_deliveries_waiting", "Deliveries that are tried again.", kept.waiting)
+            yield _gauge("overspill_hook_dead_letters", "Deliveries that were given up.", kept.dead)
+            told = [hook.through for hook in hooks if hook.disabled_at is None]
+            lag = service.engine.behind(min(told)) / 1e6 if told else 0
+            about = "How long the first record has been there of which a hook that is enabled is not known to be told."
+            yield _gauge("overspill_hook_lag_seconds", about, lag)
+
+
+def _state(hook: Hook) -> str:
+    if hook.disabled_at is not None:
+        return "disabled"
+    return "enabled" if hook.failing_since is None else "failing"
 
 
 def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:

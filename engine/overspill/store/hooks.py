@@ -122,8 +122,9 @@ class SqlHooks:
 
     # ---- letters
 
-    def waiting(self, id: str) -> Waiting:
-        [(all, dead)] = self._run("SELECT count(*), count(dead_at) FROM hook_deliveries WHERE hook = ?", (id,))
+    def waiting(self, id: str | None = None) -> Waiting:
+        which, values = ("", ()) if id is None else (" WHERE hook = ?", (id,))
+        [(all, dead)] = self._run(f"SELECT count(*), count(dead_at) FROM hook_deliveries{which}", values)
         return Waiting(all - dead, dead)
 
     def dead(self, id: str, after: str, most: int) -> Sequence[Delivery]:
