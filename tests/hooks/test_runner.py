@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from hooks.benches import Bench, bench_on
+from hooks.benches import NEAR, Bench, bench_on
 from hooks.receiver import HANG, Got, Receiver, status
 from overspill.hooks import journal as journal_module
 from overspill.hooks import runner as runner_module
-from overspill.hooks.endpoints import rotated
+from overspill.hooks.endpoints import changed, deleted, rotated
 from overspill.hooks.runner import AT_ONCE, CLAIM, EVENTS, PAUSE, SAVED_WITHIN, WAITING_MAX
 from overspill.hooks.schedule import DISTANCES
 from overspill.hooks.sending import Attempt, Outcome
 from overspill.hooks.tally import Tally
-from overspill.ports.hooks import Waiting
+from overspill.ports.hooks import Hook, Waiting
 from overspill.runtime.signatures import verify
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
@@ -124,6 +124,69 @@ def test_how_far_a_hook_is_stands_in_the_database_within_a_minute(plain: Bench, 
         plain.clock.advance(10 * SAVED_WITHIN)
         runner.run_once()
         assert plain.kept(hook) == moved, "where nothing is new, nothing is written"
+
+
+def test_a_hook_that_is_changed_is_told_elsewhere_and_of_something_else_from_then_on(
+    plain: Bench, receiver: Receiver
+) -> None:
+    hook = plain.hook(receiver.url)
+    [first] = plain.tell()
+    receiver.script.append(503)
+    plain.run()
+    with Receiver() as other:
+        changed(plain.hooks, NEAR, plain.kept(hook), url=other.url, types=["account.first_paid_use"], percents=None)
+        plain.tell()
+        plain.clock.advance(DISTANCES[0])
+        plain.run()
+        assert [(got.json["data"]["decision"], got.json["type"]) for got in other.got] == [
+            (first, "dev.overspill.decision.made")
+        ]  # what waited is told elsewhere; of what came later nothing is wanted
+        assert (len(receiver.got), plain.waiting(hook), plain.kept(hook).failing_since) == (1, [], None)
+
+
+def test_what_is_changed_between_the_look_and_the_claim_is_told_as_it_is_wanted_now(
+    plain: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = plain.hook(receiver.url, "top_up.paid", "account.first_paid_use")
+
+    with plain.runner() as runner:
+        claim = runner._hooks.claim
+
+        def late(id: str, by: str, now: int, until: int) -> Hook | None:
+            changed(plain.hooks, NEAR, plain.kept(hook), url=None, types=["decision.made"], percents=None)
+            return claim(id, by, now, until)
+
+        monkeypatch.setattr(runner._hooks, "claim", late)
+        monkeypatch.setattr(runner_module, "SAVED_EVERY", 1)
+        [decision] = plain.tell()
+        runner.run_once()
+    assert _decisions(receiver) == [decision]
+
+
+def test_a_hook_that_is_deleted_is_told_nothing_more(bench: Bench, receiver: Receiver) -> None:
+    hook = bench.hook(receiver.url)
+    bench.tell(2)
+    receiver.judge = lambda got: 400
+    bench.run()
+    deleted(bench.hooks, "default", hook.id, bench.clock.now())
+    bench.tell()
+    bench.clock.advance(DAY)
+    receiver.judge = lambda got: None
+    bench.run()
+    assert len(receiver.got) == 2
+
+
+def test_a_hook_that_is_deleted_while_it_is_told_leaves_nothing(bench: Bench, receiver: Receiver) -> None:
+    hook = bench.hook(receiver.url)
+    bench.tell(2)
+
+    def judge(got: Got) -> int:
+        deleted(bench.hooks, "default", hook.id, bench.clock.now())
+        return 500
+
+    receiver.judge = judge
+    bench.run()
+    assert (bench.hooks.waiting(hook.id), bench.hooks.all()) == (Waiting(0, 0), [])
 
 
 def test_attempts_are_counted_in_four_words_and_what_is_given_up(plain: Bench, receiver: Receiver) -> None:

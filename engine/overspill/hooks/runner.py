@@ -192,8 +192,10 @@ class Runner:
         if self._hooks.waiting(hook.id).waiting >= WAITING_MAX:
             return
         claimed = self._hooks.claim(hook.id, self._by, now, now + CLAIM)
-        if claimed is not None and (claimed.through, claimed.posted_through) == kept:
+        if claimed is not None and _asked_for(claimed) == (kept, hook.types, hook.percents):
             self._start(_Lot(claimed, told.events, told.place, ()))
+        elif claimed is not None:  # it is another one than was looked at
+            self._has_more = True
 
     def _start(self, lot: _Lot) -> None:
         self._lots[lot.hook.id] = lot
@@ -293,6 +295,11 @@ class Runner:
             last_at=now,
             dead_at=now if distance is None else None,
         )
+
+
+def _asked_for(hook: Hook) -> tuple[Place, tuple[str, ...], tuple[int, ...]]:
+    """From where on, and what: who changes it changes what is to be told."""
+    return Place(hook.through, hook.posted_through), hook.types, hook.percents
 
 
 def _event(one: Outgoing | Delivery) -> str:
