@@ -256,6 +256,15 @@ def test_a_denial_says_what_there_is_and_what_would_help(one: Served) -> None:
     assert "retry_at" not in context
 
 
+def test_a_denial_is_not_marked_as_what_access_may_be_requested_for(one: Served) -> None:
+    """Nobody here takes requests for approval: the Access Request and Approval Profile forbids the mark then."""
+    answer = one.all.post(PATH, _said(action={"name": "sora", "properties": {"generations": 36}})).json
+    assert answer["context"]["offers"]
+    assert "access_request" not in answer["context"]
+    metadata = one.all.get("/.well-known/authzen-configuration").json
+    assert [name for name in metadata if "access_request" in name] == []
+
+
 def test_a_denial_that_time_ends_says_when(one: Served) -> None:
     said = {**_overspill(only=["sora_days"]), "action": {"name": "sora", "properties": {"generations": 30}}}
     said["context"]["overspill"].update(mode="consume", id="s1")
