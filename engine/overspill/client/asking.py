@@ -138,7 +138,9 @@ def changed(call: Call, ways: Ways) -> Script[Receipt]:
 
 
 def status(account: Account, ways: Ways) -> Script[Status]:
-    return Status((yield from asked(calls.status(account), ways)).body)
+    found = Status((yield from asked(calls.status(account), ways)).body)
+    readable(lambda _: found.record, found.json)
+    return found
 
 
 def statement(account: Account, since: str | None, as_of: str | None, ways: Ways) -> Script[Statement]:
