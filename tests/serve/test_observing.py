@@ -18,6 +18,7 @@ from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.gateway_file import gateway_from
 from overspill.serve.observing import Lines, Metrics, Spans
 from overspill.serve.operations import all_operations
+from overspill.serve.service import Limits
 from overspill.words.codec import replace
 from overspill.words.instants import SECOND
 from reference import DOCS
@@ -102,6 +103,18 @@ def test_only_changes_and_failures_have_one_where_not_all_do() -> None:
         seen.all.post("/v1/accounts/user/u_1/attributes", {"attributes": {"plan": "pro"}}, "k")
         seen.all.post("/broken", {})
         assert [(line["operation"], line["status"]) for line in seen.told] == [("set_attributes", 200), ("broken", 500)]
+
+
+def test_what_is_sent_away_is_counted_and_has_no_line() -> None:
+    with served(Limits(at_once=0)) as one:
+        seen = Observed(one, False)
+        assert [seen.all.post("/v1/decisions", TURN, f"r{number}").status for number in range(3)] == [503] * 3
+        assert seen.all.post("/v1/accounts/user/u_1/attributes", {"attributes": {"plan": "pro"}}, "k").status == 503
+        assert [line["operation"] for line in seen.told] == [
+            "set_attributes"
+        ]  # what changes something has one all the same
+        one.service.limits = Limits()
+        assert counted(seen, "overspill_calls_total")['operation="decide",status="503"'] == 3
 
 
 def test_a_call_is_a_span_under_the_callers(seen: Observed) -> None:

@@ -34,6 +34,8 @@ STATES = ("enabled", "failing", "disabled")
 """Of hooks."""
 UNKNOWN = "unknown"
 """The operation of a call that found none."""
+_BUSY = b'"code":"busy"'
+"""Of a call that was sent away. It is counted; a line for each would make what is too much more."""
 _DECISION = b'{"decision":"'
 _OUTCOME = b'"outcome":"'
 DECIDE = "decide"
@@ -189,7 +191,8 @@ class Lines:
     def __call__(self, done: Done) -> None:
         operation, reply = done.operation, done.reply
         changes = operation is not None and operation.is_administrative
-        if not (self._every or changes or reply.status >= 500):
+        failed = reply.status >= 500 and _BUSY not in reply.body
+        if not (self._every or changes or failed):
             return
         facts: dict[str, Any] = {
             "operation": done.name,
