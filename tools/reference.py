@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from overspill import Engine
-from overspill.serve.observing import Metrics
+from overspill.serve.metrics import Metrics
 from overspill.serve.openapi import TAGS, document
 from overspill.serve.operations import all_operations
 from overspill.serve.service import Service

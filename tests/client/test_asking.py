@@ -270,10 +270,10 @@ def _away_for(one: Served, *ids: str) -> None:
     """The store fails once for each of these requests of a batch."""
     left = set(ids)
     engine = one.service.engine_of("acme")
-    decide_all = type(engine).decide_all
+    decide_all = type(engine).adecide_all
 
-    def failing(requests: Any) -> Any:
-        found = decide_all(engine, [request for request in requests if request.id not in left])
+    async def failing(requests: Any) -> Any:
+        found = await decide_all(engine, [request for request in requests if request.id not in left])
         answers = iter(found)
         result = []
         for request in requests:
@@ -284,7 +284,7 @@ def _away_for(one: Served, *ids: str) -> None:
                 result.append(next(answers))
         return result
 
-    engine.decide_all = failing  # type: ignore[method-assign]
+    engine.adecide_all = failing  # type: ignore[method-assign]
 
 
 def test_of_many_only_those_are_asked_again_that_have_no_answer(one: Served, name: str) -> None:

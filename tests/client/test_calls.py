@@ -21,7 +21,6 @@ from overspill.serve.operations import OPERATIONS
 ANA = {"user": "u_ana"}
 BOTH = {"workspace": "w_1", "user": "u_ana"}
 TOLD = {"account": ANA, "fields": TURN["fields"], "meters": TURN["meters"]}
-GRANT = ("credits", "5", None, None, 0, "paid", None, None)
 
 SENT: dict[str, tuple[Call, str, str, Any, str, str]] = {
     "consume": (
@@ -82,7 +81,14 @@ SENT: dict[str, tuple[Call, str, str, Any, str, str]] = {
     ),
     "extend": (calls.extend("hold_a", "x1"), "POST", "/v1/holds/hold_a/extend", None, "x1", "key"),
     "release": (calls.release("hold_a", "1"), "POST", "/v1/holds/hold_a/release", None, "1", "key"),
-    "reverse": (calls.reverse("dec_a", "v1"), "POST", "/v1/reversals", {"of": "dec_a"}, "v1", "key"),
+    "reverse": (
+        calls.posted("/v1/reversals", {"of": "dec_a"}, "v1"),
+        "POST",
+        "/v1/reversals",
+        {"of": "dec_a"},
+        "v1",
+        "key",
+    ),
     "status": (calls.status(ANA), "GET", "/v1/accounts/user/u_ana", None, "", "no_effect"),
     "status of two": (
         calls.status(BOTH),
@@ -101,20 +107,37 @@ SENT: dict[str, tuple[Call, str, str, Any, str, str]] = {
         "no_effect",
     ),
     "grant": (
-        calls.grant(ANA, calls.grant_body(*GRANT), "C1"),
+        calls.of_account(ANA, "grants", {"pool": "credits", "amount": "5", "cost": None}, "C1"),
         "POST",
         "/v1/accounts/user/u_ana/grants",
-        {"pool": "credits", "amount": "5", "priority": 0, "category": "paid"},
+        {"pool": "credits", "amount": "5"},
         "C1",
         "key",
     ),
     "attributes": (
-        calls.set_attributes({"workspace": "w@1:x"}, {"plan": None}, "s1"),
+        calls.of_account({"workspace": "w@1:x"}, "attributes", {"attributes": {"plan": None}}, "s1"),
         "POST",
         "/v1/accounts/workspace/w@1:x/attributes",
         {"attributes": {"plan": None}},
         "s1",
         "key",
+    ),
+    "lot": (
+        calls.of_lot("C1", "void", {"account": ANA, "pool": "credits", "per": None}, "v1"),
+        "POST",
+        "/v1/lots/C1/void",
+        {"account": ANA, "pool": "credits"},
+        "v1",
+        "key",
+    ),
+    "purchases": (calls.purchases(), "GET", "/v1/purchases", None, "", "no_effect"),
+    "resolve": (
+        calls.resolve("pur_a", {"outcome": "declined"}),
+        "POST",
+        "/v1/purchases/pur_a/resolve",
+        {"outcome": "declined"},
+        "",
+        "ids",
     ),
     "show": (calls.show("dec_a"), "GET", "/v1/decisions/dec_a", None, "", "no_effect"),
     "explain": (calls.explain("dec_a"), "GET", "/v1/decisions/dec_a/explanation", None, "", "no_effect"),
@@ -133,7 +156,7 @@ def test_whatever_may_be_sent_twice_has_a_key_or_no_effect(call: Call) -> None:
     if call.again == "key":
         assert fields["idempotency-key"] == call.key != ""
     elif call.again == "ids":
-        assert all(one["id"] for one in json.loads(call.body)["requests"])
+        assert "/purchases/" in call.path or all(one["id"] for one in json.loads(call.body)["requests"])
     else:
         assert call.method == "GET" or json.loads(call.body)["mode"] == "preview"
 
@@ -211,6 +234,9 @@ WRONG: dict[str, tuple[Callable[[Client], Any], str, str | None]] = {
         "invalid_argument",
         "/fields/product",
     ),
+    "a lot with a slash": (lambda c: c.void(ANA, "credits", "../x", id="v"), "invalid_id", "/lot"),
+    "a purchase with a slash": (lambda c: c.resolve_purchase("a/b", "declined"), "invalid_id", "/purchase"),
+    "a change without an id": (lambda c: c.redeem(ANA, "five", id=""), "invalid_id", "/id"),
     "no account": (lambda c: c.status({}), "missing_account", "/account"),
     "an account with a slash": (lambda c: c.status({"user": "../x"}), "invalid_id", "/account/user"),
     "a kind with a slash": (lambda c: c.status({"us/er": "x"}), "invalid_id", "/account"),

@@ -12,6 +12,7 @@ from overspill.hooks.endpoints import made
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.hooks.runner import Runner, Send
 from overspill.hooks.sending import TIME, Sender
+from overspill.hooks.tally import Tally
 from overspill.ports.clock import Clock
 from overspill.ports.hooks import Delivery, Hook
 from overspill.runtime.clock import SystemClock
@@ -51,7 +52,9 @@ class Bench:
         return [self.scene.use(credits, ANA) for _ in range(many)]
 
     @contextmanager
-    def runner(self, send: Send | None = None, clock: Clock | None = None, time: int = TIME) -> Iterator[Runner]:
+    def runner(
+        self, send: Send | None = None, clock: Clock | None = None, time: int = TIME, tally: Tally | None = None
+    ) -> Iterator[Runner]:
         with closing(looked_into(self.db)) as store, closing(opened_registry(self.db)) as registry:
             one = Runner(
                 store,
@@ -62,6 +65,7 @@ class Bench:
                 threads=16,
                 jitter=lambda event, attempts: 0,
                 alarm=lambda event, **facts: self.alarms.append((event, facts)),
+                tally=tally,
             )
             with closing(one):
                 yield one

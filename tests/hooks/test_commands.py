@@ -89,6 +89,28 @@ def test_letters_are_listed_redelivered_and_dropped(file: str, shell: Shell, rec
         assert len(receiver.got) == 4
 
 
+def test_a_hook_is_changed_and_deleted(file: str, shell: Shell) -> None:
+    with bench_on(file):
+        shell("create", "https://x.example", "--key", "a")
+        [hook] = [line.split()[0] for line in shell("list")]
+        other = ("--url", "http://127.0.0.1:9/in", "--type", "usage.settled", "--percent", "50")
+        assert "error[invalid_url]" in shell.refused("change", hook, *other)
+        assert shell("change", hook, *other, "--allow", "127.0.0.0/8") == [f"{hook} is changed"]
+        [listed] = json.loads(shell("list", "--format", "json")[0])
+        assert (listed["url"], listed["types"], listed["percents"]) == (
+            "http://127.0.0.1:9/in",
+            ["usage.settled"],
+            [50],
+        )
+        assert "say what changes" in shell.refused("change", hook)
+        assert "error[unknown_hook]" in shell.refused("delete", hook, "--tenant", "acme")
+        for _ in range(2):
+            assert shell("delete", hook) == [f"{hook} is deleted"]
+        assert shell("list") == []
+        assert "error[hook_deleted]" in shell.refused("create", "https://x.example", "--key", "a")
+        assert "error[unknown_hook]" in shell.refused("change", hook, "--percent", "50")
+
+
 def test_what_is_no_hook_is_refused(file: str, shell: Shell) -> None:
     with bench_on(file):
         assert "error[invalid_url]" in shell.refused("create", "http://127.0.0.1/", "--key", "a")

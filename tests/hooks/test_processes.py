@@ -98,6 +98,9 @@ def test_the_service_delivers_beside_its_calls_and_ends_what_it_has_begun(db: st
             verify(made["secret"], got.headers, got.body, SystemClock().now())
         assert {got.json["data"]["decision"] for got in receiver.got} == {answer["decision"] for answer in answers}
         assert {got.json["source"].rsplit(":", 1)[1] for got in receiver.got} == {"acme"}
+        delivered = b'overspill_hook_attempts_total{outcome="delivered"} 5.0'
+        while delivered not in caller.ask("GET", "/metrics").body:  # it is counted when the runner has heard of it
+            pass
         caller.close()
         assert one.stop() == 0
         assert not any(made["secret"] in line or receiver.url in line for line in one.told)

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from hooks.benches import Bench, bench_on
+from hooks.benches import NEAR, Bench, bench_on
 from hooks.receiver import HANG, Got, Receiver, status
 from overspill.hooks import journal as journal_module
 from overspill.hooks import runner as runner_module
-from overspill.hooks.endpoints import rotated
-from overspill.hooks.runner import AT_ONCE, CLAIM, EVENTS, PAUSE, WAITING_MAX
+from overspill.hooks.endpoints import changed, deleted, rotated
+from overspill.hooks.runner import AT_ONCE, CLAIM, EVENTS, PAUSE, SAVED_WITHIN, WAITING_MAX
 from overspill.hooks.schedule import DISTANCES
 from overspill.hooks.sending import Attempt, Outcome
+from overspill.hooks.tally import Tally
+from overspill.ports.hooks import Hook, Waiting
 from overspill.runtime.signatures import verify
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import DAY, HOUR, MINUTE, SECOND
@@ -103,6 +105,131 @@ def test_what_is_wanted_is_found_behind_however_much_that_is_not(
     plain.run()
     assert plain.kept(hook).through > place
     assert len(receiver.got) == 1
+
+
+def test_how_far_a_hook_is_stands_in_the_database_within_a_minute(plain: Bench, receiver: Receiver) -> None:
+    hook = plain.hook(receiver.url, "top_up.paid")
+    place = plain.kept(hook).through
+    with plain.runner() as runner:
+        runner.run_once()
+        plain.tell()
+        runner.run_once()
+        plain.clock.advance(SAVED_WITHIN - 1)
+        runner.run_once()
+        assert plain.kept(hook).through == place
+        plain.clock.advance(1)
+        runner.run_once()
+        assert plain.kept(hook).through > place
+        moved = plain.kept(hook)
+        plain.clock.advance(10 * SAVED_WITHIN)
+        runner.run_once()
+        assert plain.kept(hook) == moved, "where nothing is new, nothing is written"
+
+
+def test_a_hook_that_is_changed_is_told_elsewhere_and_of_something_else_from_then_on(
+    plain: Bench, receiver: Receiver
+) -> None:
+    hook = plain.hook(receiver.url)
+    [first] = plain.tell()
+    receiver.script.append(503)
+    plain.run()
+    with Receiver() as other:
+        changed(plain.hooks, NEAR, plain.kept(hook), url=other.url, types=["account.first_paid_use"], percents=None)
+        plain.tell()
+        plain.clock.advance(DISTANCES[0])
+        plain.run()
+        assert [(got.json["data"]["decision"], got.json["type"]) for got in other.got] == [
+            (first, "dev.overspill.decision.made")
+        ]  # what waited is told elsewhere; of what came later nothing is wanted
+        assert (len(receiver.got), plain.waiting(hook), plain.kept(hook).failing_since) == (1, [], None)
+
+
+def test_what_is_changed_between_the_look_and_the_claim_is_told_as_it_is_wanted_now(
+    plain: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = plain.hook(receiver.url, "top_up.paid", "account.first_paid_use")
+
+    with plain.runner() as runner:
+        claim = runner._hooks.claim
+
+        def late(id: str, by: str, now: int, until: int) -> Hook | None:
+            changed(plain.hooks, NEAR, plain.kept(hook), url=None, types=["decision.made"], percents=None)
+            return claim(id, by, now, until)
+
+        monkeypatch.setattr(runner._hooks, "claim", late)
+        monkeypatch.setattr(runner_module, "SAVED_EVERY", 1)
+        [decision] = plain.tell()
+        runner.run_once()
+    assert _decisions(receiver) == [decision]
+
+
+def test_a_hook_that_is_deleted_is_told_nothing_more(bench: Bench, receiver: Receiver) -> None:
+    hook = bench.hook(receiver.url)
+    bench.tell(2)
+    receiver.judge = lambda got: 400
+    bench.run()
+    deleted(bench.hooks, "default", hook.id, bench.clock.now())
+    bench.tell()
+    bench.clock.advance(DAY)
+    receiver.judge = lambda got: None
+    bench.run()
+    assert len(receiver.got) == 2
+
+
+def test_a_hook_that_is_deleted_while_it_is_told_leaves_nothing(bench: Bench, receiver: Receiver) -> None:
+    hook = bench.hook(receiver.url)
+    bench.tell(2)
+
+    def judge(got: Got) -> int:
+        deleted(bench.hooks, "default", hook.id, bench.clock.now())
+        return 500
+
+    receiver.judge = judge
+    bench.run()
+    assert (bench.hooks.waiting(hook.id), bench.hooks.all()) == (Waiting(0, 0), [])
+
+
+def test_attempts_are_counted_in_four_words_and_what_is_given_up(plain: Bench, receiver: Receiver) -> None:
+    tally = Tally()
+    hook = plain.hook(receiver.url)
+
+    def run() -> None:
+        with plain.runner(tally=tally) as runner:
+            runner.run_once()
+
+    plain.tell(3)
+    receiver.script.extend([400, 404, 200])
+    run()
+    assert tally.attempts() == {"delivered": 1, "refused": 2, "failed": 0, "gone": 0}
+    plain.tell()
+    receiver.judge = lambda got: 500
+    for distance in (0, *DISTANCES):
+        plain.clock.advance(distance)
+        run()
+    counted = tally.attempts()
+    assert (counted["refused"], counted["failed"] > len(DISTANCES), tally.given_up()) == (
+        2,
+        True,
+        len(plain.dead(hook)),
+    )
+    assert tally.given_up() > 0
+    plain.hooks.redeliver(hook.id, None, plain.clock.now())
+    plain.clock.advance(DAY)
+    receiver.judge = lambda got: 410
+    run()
+    assert tally.attempts()["gone"] >= 1
+
+
+def test_what_waits_is_counted_of_one_hook_and_of_all(bench: Bench, receiver: Receiver) -> None:
+    first, second = (bench.hook(receiver.url, key=key) for key in ("a", "b"))
+    bench.tell(2)
+    receiver.judge = lambda got: 400
+    bench.run()
+    assert [bench.hooks.waiting(id) for id in (first.id, second.id, None)] == [
+        Waiting(2, 0),
+        Waiting(2, 0),
+        Waiting(4, 0),
+    ]
 
 
 # ---- what is not delivered

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from overspill import Engine
+from overspill.serve.app import App
 from overspill.serve.authzen_mapping import action_field, asked
 from overspill.serve.authzen_shapes import EvaluationBody
+from overspill.serve.observing import Done
 from overspill.serve.reading import shaped
 from overspill.words.codec import as_dict
+from support.asgi import call
 from support.services import TURN, Served, served, with_ana
 
 PATH = "/access/v1/evaluation"
@@ -253,6 +256,15 @@ def test_a_denial_says_what_there_is_and_what_would_help(one: Served) -> None:
     assert "retry_at" not in context
 
 
+def test_a_denial_is_not_marked_as_what_access_may_be_requested_for(one: Served) -> None:
+    """Nobody here takes requests for approval: the Access Request and Approval Profile forbids the mark then."""
+    answer = one.all.post(PATH, _said(action={"name": "sora", "properties": {"generations": 36}})).json
+    assert answer["context"]["offers"]
+    assert "access_request" not in answer["context"]
+    metadata = one.all.get("/.well-known/authzen-configuration").json
+    assert [name for name in metadata if "access_request" in name] == []
+
+
 def test_a_denial_that_time_ends_says_when(one: Served) -> None:
     said = {**_overspill(only=["sora_days"]), "action": {"name": "sora", "properties": {"generations": 30}}}
     said["context"]["overspill"].update(mode="consume", id="s1")
@@ -299,8 +311,19 @@ def test_a_part_is_a_grant_of_no_more_than_that() -> None:
         assert answer["context"]["obligations"] == [
             {"id": "grant", "type": "custom", "action": "use_at_most", "amount": "3", "unit": "uses"}
         ]
+        assert evaluation_outcome(one, said) == "partial"
         whole = {**said, "context": {"overspill": {"at_least": "5"}}}
+        assert evaluation_outcome(one, whole) == "deny"
         assert one.all.post(PATH, whole).json["decision"] is False
+
+
+def evaluation_outcome(one: Served, said: dict[str, Any]) -> str:
+    """As it is counted."""
+    told: list[Done] = []
+    answer = call(App(one.service, seen=(told.append,)), "POST", PATH, said, one.all.headers(None, None))
+    assert answer.status == 200
+    [outcome] = told[0].reply.outcomes
+    return outcome
 
 
 # ---- once and for all

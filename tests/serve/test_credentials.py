@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from overspill import Failure
+from overspill.ports.registry import ApiKey
 from overspill.serve.call import Operation
 from overspill.serve.credentials import FRESH_MICROS, SCOPES, Credentials
 from overspill.serve.operations import OPERATIONS
@@ -79,6 +81,27 @@ def test_a_rotated_key_may_do_the_same_and_the_old_one_goes_on(one: Served) -> N
     text, made = Credentials(one.registry, one.clock.now).rotated(key.id, None)
     assert made.scopes == key.scopes
     assert [caller.get("/v1/policies").status for caller in (old, Caller(one.app, text))] == [200, 200]
+
+
+def test_who_rotates_a_key_reads_no_other(one: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {key.id: key for key in one.registry.list_keys()}
+
+    def all_keys(tenant: str | None = None) -> list[ApiKey]:
+        raise AssertionError("all keys are read")
+
+    monkeypatch.setattr(one.registry, "list_keys", all_keys)
+    credentials = Credentials(one.registry, one.clock.now)
+    for id, key in keys.items():
+        assert credentials.rotated(id, 5)[1].scopes == key.scopes
+
+
+def test_a_key_that_is_none_or_was_revoked_is_not_rotated(one: Served) -> None:
+    [key] = one.registry.list_keys()
+    one.registry.revoke_key(key.id, one.clock.now())
+    for id in (key.id, "key_none", key.id[:-1], f"{key.id}' OR '1"):
+        with pytest.raises(Failure) as caught:
+            Credentials(one.registry, one.clock.now).rotated(id, None)
+        assert caught.value.code == "unknown_key_id"
 
 
 def test_the_text_of_a_key_is_kept_nowhere(one: Served) -> None:

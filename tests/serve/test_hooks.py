@@ -10,7 +10,7 @@ import pytest
 
 from overspill.events.cloud_event import TYPES
 from overspill.hooks.endpoints import ENABLED_MAX
-from overspill.ports.hooks import Delivery
+from overspill.ports.hooks import Delivery, Waiting
 from support.asgi import Answer
 from support.services import NOON, Served, served
 
@@ -115,6 +115,56 @@ def test_a_hook_is_disabled_and_enabled(one: Served) -> None:
     assert one.all.post(f"/v1/hooks/{hook['id']}/enable").json == hook
 
 
+def test_a_hook_is_changed_in_what_is_said_and_stays_in_the_rest(one: Served) -> None:
+    hook = _made(one)["hook"]
+    path = f"/v1/hooks/{hook['id']}/change"
+    assert one.all.post(path, {}).json == hook
+    assert one.all.post(path, {"url": f"{URL}/2"}).json == {**hook, "url": f"{URL}/2"}
+    both = one.all.post(path, {"types": list(TYPES), "percents": [70]})
+    assert both.json == {**hook, "url": f"{URL}/2", "types": list(TYPES), "percents": [70]}
+    again = one.all.post("/v1/hooks", BODY, "h1")
+    assert (again.status, again.json["code"]) == (422, "idempotency_conflict")
+
+
+@pytest.mark.parametrize(
+    "body, status, code",
+    [
+        ({"url": "https://127.0.0.1/"}, 422, "invalid_url"),
+        ({"types": ["decision.mad"]}, 422, "unknown_type"),
+        ({"types": []}, 400, "invalid_request"),
+        ({"percents": [101]}, 400, "invalid_request"),
+        ({"secret": "whsec_x"}, 400, "unknown_key"),
+    ],
+)
+def test_what_no_hook_may_be_it_is_not_changed_to(one: Served, body: Any, status: int, code: str) -> None:
+    hook = _made(one)["hook"]
+    answer = one.all.post(f"/v1/hooks/{hook['id']}/change", body)
+    assert (answer.status, answer.json["code"]) == (status, code)
+    assert one.all.get(f"/v1/hooks/{hook['id']}").json == hook
+
+
+def test_a_hook_is_deleted_for_good(one: Served) -> None:
+    hook = _made(one)["hook"]["id"]
+    _dead(one, hook, "evt_1")
+    path = f"/v1/hooks/{hook}"
+    for _ in range(2):
+        assert one.all.post(f"{path}/delete").json == {"deleted": hook}
+    for answer in [one.all.get(path), *[one.all.post(f"{path}/{act}") for act in ("enable", "disable")]]:
+        assert (answer.status, answer.json["code"]) == (404, "unknown_hook")
+    assert one.all.get("/v1/hooks").json == {"hooks": []}
+    again = one.all.post("/v1/hooks", BODY, "h1")
+    assert (again.status, again.json["code"]) == (409, "hook_deleted")
+    assert one.registry.hooks.waiting(hook) == Waiting(0, 0)
+    told = [(entry["operation"], entry["status"]) for entry in one.all.get("/v1/log").json["entries"]]
+    assert told[:3] == [("create_hook", 200), ("delete_hook", 200), ("delete_hook", 200)]
+
+
+def test_who_is_deleted_makes_room_for_another(one: Served) -> None:
+    made = [_made(one, f"h{number}")["hook"]["id"] for number in range(ENABLED_MAX)]
+    one.all.post(f"/v1/hooks/{made[0]}/delete")
+    assert one.all.post("/v1/hooks", BODY, "more").status == 200
+
+
 def test_a_secret_is_rotated_once_for_a_key(one: Served) -> None:
     made = _made(one)
     path = f"/v1/hooks/{made['hook']['id']}/rotate"
@@ -175,6 +225,8 @@ def _every(caller: Any, hook: str) -> Iterator[Answer]:
     yield caller.post(f"{path}/rotate", None, "k")
     yield caller.post(f"{path}/redeliver", {"all": True})
     yield caller.post(f"{path}/drop", {"all": True})
+    yield caller.post(f"{path}/change", {"url": f"{URL}/theirs"})
+    yield caller.post(f"{path}/delete")
 
 
 def test_another_tenants_hook_is_nobodys(one: Served) -> None:
@@ -203,8 +255,9 @@ def test_what_changes_hooks_is_in_the_log_and_no_secret_is_anywhere(one: Served)
     log = one.all.get("/v1/log")
     assert [entry["operation"] for entry in log.json["entries"]] == [
         "create_hook", "rotate_hook", "disable_hook", "enable_hook", "rotate_hook", "redeliver", "drop_dead_letters",
-        "create_hook",
+        "change_hook", "delete_hook", "create_hook",
     ]  # fmt: skip
+    assert log.json["entries"][-1]["status"] == 409
     told = json.dumps([answer.body.decode() for answer in (*answers, log)])
     assert hook in told
     assert not any(secret in told for secret in secrets)

@@ -11,10 +11,18 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from overspill.hooks.sending import Outcome
+from overspill.ports.hooks import Delivery
 from overspill.serve.app import App
 from overspill.serve.call import Call, Operation, Reply
-from overspill.serve.observing import Lines, Metrics, Spans
+from overspill.serve.gateway_file import gateway_from
+from overspill.serve.metrics import Metrics
+from overspill.serve.observing import Lines, Spans
 from overspill.serve.operations import all_operations
+from overspill.serve.service import Limits
+from overspill.words.codec import replace
+from overspill.words.instants import SECOND
+from reference import DOCS
 from support.asgi import Answer, call
 from support.services import TURN, Caller, Served, served, with_ana
 
@@ -98,6 +106,18 @@ def test_only_changes_and_failures_have_one_where_not_all_do() -> None:
         assert [(line["operation"], line["status"]) for line in seen.told] == [("set_attributes", 200), ("broken", 500)]
 
 
+def test_what_is_sent_away_is_counted_and_has_no_line() -> None:
+    with served(Limits(at_once=0)) as one:
+        seen = Observed(one, False)
+        assert [seen.all.post("/v1/decisions", TURN, f"r{number}").status for number in range(3)] == [503] * 3
+        assert seen.all.post("/v1/accounts/user/u_1/attributes", {"attributes": {"plan": "pro"}}, "k").status == 503
+        assert [line["operation"] for line in seen.told] == [
+            "set_attributes"
+        ]  # what changes something has one all the same
+        one.service.limits = Limits()
+        assert counted(seen, "overspill_calls_total")['operation="decide",status="503"'] == 3
+
+
 def test_a_call_is_a_span_under_the_callers(seen: Observed) -> None:
     answer = seen.all.post("/v1/decisions", TURN, "r1", traceparent=TRACE)
     [span] = seen.spans.get_finished_spans()
@@ -118,12 +138,114 @@ def test_calls_are_counted_by_operation_and_status(seen: Observed) -> None:
         'overspill_calls_total{operation="decide",status="200"} 1.0',
         'overspill_calls_total{operation="decide",status="400"} 1.0',
         'overspill_calls_total{operation="unknown",status="404"} 1.0',
-        'overspill_decisions_total{outcome="allow"} 1.0',
+        'overspill_decisions_total{operation="decide",outcome="allow"} 1.0',
         'overspill_call_seconds_count{operation="decide"} 2.0',
         "overspill_settlement_waiting",
         "overspill_clock_drift_seconds 0.0",
     ):
         assert line in text
+
+
+GATEWAY = b"""rules: [{path: /free, mode: pass}, {path: /, account: {user: u_ana}, fields: {product: sora},
+meters: {generations: {header: x-generations}}}]"""
+
+
+def test_decisions_are_counted_whoever_asks_for_them(seen: Observed) -> None:
+    seen.one.service.gateway = gateway_from(GATEWAY, "g")
+
+    def gate(id: str, generations: str, path: str = "/") -> int:
+        headers = {"Authorization": f"Bearer {seen.one.all.key}", "x-request-id": id, "x-generations": generations}
+        return call(seen.app, "POST", f"/envoy{path}", None, headers).status
+
+    assert [gate("q1", "30"), gate("q2", "999"), gate("q3", "x"), gate("q4", "1", "/free")] == [200, 402, 422, 200]
+    asked, denied = _sora(1), _sora(999)
+    assert seen.all.post("/access/v1/evaluation", asked).json["decision"] is True
+    body = {"evaluations": [asked, denied, {}]}
+    answers = seen.all.post("/access/v1/evaluations", body).json["evaluations"]
+    assert [one["decision"] for one in answers] == [True, False, False]
+    assert counted(seen, "overspill_decisions_total") == {
+        'operation="envoy_check",outcome="allow"': 1,
+        'operation="envoy_check",outcome="deny"': 1,
+        'operation="authzen_evaluation",outcome="allow"': 1,
+        'operation="authzen_evaluations",outcome="allow"': 1,
+        'operation="authzen_evaluations",outcome="deny"': 1,  # and the third is an error, no decision
+    }
+
+
+def _sora(generations: int) -> dict[str, Any]:
+    """As AuthZEN asks."""
+    action = {"name": "sora", "properties": {"generations": generations}}
+    return {"subject": {"type": "user", "id": "u_ana"}, "action": action, "resource": {"type": "model", "id": "sora-2"}}
+
+
+def test_hooks_are_told_of_by_how_they_are_doing(seen: Observed) -> None:
+    hooks, clock = seen.one.registry.hooks, seen.one.clock
+
+    def standing() -> dict[str, float]:
+        return {**counted(seen, "overspill_hooks"), **counted(seen, "overspill_hook_attempts_total"), **_gauges(seen)}
+
+    assert standing() == {"overspill_hook_given_up_total": 0, "overspill_hook_lag_seconds": 0, **WAITING_NOTHING}
+    first, second, third = (_hook(seen, key) for key in ("a", "b", "c"))
+    seen.all.post("/v1/decisions", TURN, "r1")
+    clock.advance(90 * SECOND)
+    hooks.disable(second, clock.now(), "operator")
+    hooks.claim(third, "me", clock.now(), clock.now() + SECOND)
+    hooks.advance(replace(hooks.get("acme", third), failing_since=clock.now()))  # type: ignore[type-var]
+    seen.one.service.tally.attempt(Outcome("status_503"))
+    seen.one.service.tally.attempt(Outcome("delivered"))
+    letter = Delivery(
+        hook=first, event="e1", type="decision.made", subject="user/u_ana", body=b"{}", attempts=1, next_at=0,
+        last="status_503", last_at=0,
+    )  # fmt: skip
+    hooks.wait(letter)
+    hooks.wait(replace(letter, event="e2", dead_at=1))
+    assert standing() == {
+        'state="enabled"': 1,
+        'state="failing"': 1,
+        'state="disabled"': 1,
+        'outcome="failed"': 1,
+        'outcome="delivered"': 1,
+        "overspill_hook_given_up_total": 0,
+        "overspill_hook_lag_seconds": 90,
+        "overspill_hook_deliveries_waiting": 1,
+        "overspill_hook_dead_letters": 1,
+    }
+    for id in (first, third):
+        hooks.disable(id, clock.now(), "operator")
+    assert _gauges(seen)["overspill_hook_lag_seconds"] == 0
+
+
+WAITING_NOTHING = {"overspill_hook_deliveries_waiting": 0, "overspill_hook_dead_letters": 0}
+
+
+def _hook(seen: Observed, key: str) -> str:
+    body = {"url": "https://hooks.example/in", "types": ["decision.made"]}
+    return str(seen.all.post("/v1/hooks", body, key).json["hook"]["id"])
+
+
+def _gauges(seen: Observed) -> dict[str, float]:
+    """Those of hooks without labels."""
+    lines = [line.split() for line in seen.all.get("/metrics").body.decode().splitlines()]
+    return {
+        name: float(value)
+        for name, value in (line for line in lines if len(line) == 2)
+        if "overspill_hook_" in name and "{" not in name
+    }
+
+
+def test_every_metric_is_documented(seen: Observed) -> None:
+    page = (DOCS / "service.md").read_text("utf-8")
+    lines = [line for line in seen.all.get("/metrics").body.decode().splitlines() if line.startswith("# TYPE ")]
+    names = {line.split()[2] for line in lines if "_created" not in line}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    assert len(names) > 10
+
+
+def counted(seen: Observed, name: str) -> dict[str, float]:
+    """By the labels, those that are not 0."""
+    lines = [line for line in seen.all.get("/metrics").body.decode().splitlines() if line.startswith(f"{name}{{")]
+    found = {line[len(name) + 1 : line.index("}")]: float(line.rpartition(" ")[2]) for line in lines}
+    return {labels: value for labels, value in found.items() if value}
 
 
 def test_labels_are_bounded_whatever_is_asked_for(seen: Observed) -> None:

@@ -100,6 +100,42 @@ def test_a_disabled_hook_is_claimed_by_nobody_and_enabled_where_it_was(hooks: Ho
     assert hooks.claim("hook_a", "a", 100, 200) is not None
 
 
+def test_a_hook_is_changed_and_what_failed_elsewhere_is_forgotten(hooks: Hooks) -> None:
+    hooks.put(_hook())
+    mine = hooks.claim("hook_a", "a", 0, 10)
+    assert mine is not None
+    hooks.advance(replace(mine, failing_since=7, paused_until=80))
+    hooks.change("hook_a", "https://y.example", ("usage.settled",), (50, 90))
+    changed = replace(mine, url="https://y.example", types=("usage.settled",), percents=(50, 90))
+    assert hooks.get("default", "hook_a") == changed
+
+
+def test_a_hook_is_deleted_with_all_that_is_its_own_and_its_id_stays_taken(hooks: Hooks) -> None:
+    for id in ("hook_a", "hook_b"):
+        hooks.put(_hook(id))
+        hooks.wait(_delivery("evt_1", hook=id))
+    hooks.rotate("hook_a", "whsec_2", 90, "k1")
+    mine = hooks.claim("hook_a", "a", 0, 10)
+    assert mine is not None
+    assert not hooks.delete("acme", "hook_a", 40)
+    assert [hooks.delete("default", "hook_a", at) for at in (50, 60)] == [True, True]
+    assert (hooks.get("default", "hook_a"), [one.id for one in hooks.all()]) == (None, ["hook_b"])
+    assert [one.id for one in hooks.all("default")] == ["hook_b"]
+    assert (hooks.waiting("hook_a"), hooks.waiting()) == (Waiting(0, 0), Waiting(1, 0))
+    kept = hooks.put(_hook())
+    assert (kept.is_deleted, kept.url, kept.secret, kept.older_secret, kept.disabled_at) == (True, "", "", None, 50)
+    # Who serves it, or comes later, brings nothing back.
+    hooks.wait(_delivery("evt_2"))
+    hooks.advance(replace(mine, through=9))
+    hooks.enable("hook_a")
+    hooks.change("hook_a", "https://y.example", ("usage.settled",), (50,))
+    assert not hooks.rotate("hook_a", "whsec_3", 90, "k2")
+    assert hooks.claim("hook_a", "b", 100, 200) is None
+    assert (hooks.get("default", "hook_a"), hooks.waiting("hook_a")) == (None, Waiting(0, 0))
+    again = hooks.put(_hook())
+    assert (again.url, again.secret) == ("", "")
+
+
 def test_deliveries_are_due_by_their_time(hooks: Hooks) -> None:
     for id in ("hook_a", "hook_b"):
         hooks.put(_hook(id))

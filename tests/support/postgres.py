@@ -76,7 +76,7 @@ class Server:
                     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         self._bin = self._reachable(binaries())
-        self.port = _free_port()
+        self.port = free_port()
         self._log = self.folder / "log"
         self._make()
         self.start()
@@ -162,7 +162,8 @@ class Server:
         self.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

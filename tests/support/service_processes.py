@@ -91,6 +91,13 @@ class Process:
         with open(f"/proc/{self.process.pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def memory_peak(self) -> int:
+        """Bytes that were resident at most."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            [kilobytes] = [line.split()[1] for line in file if line.startswith("VmHWM:")]
+        return int(kilobytes) * 1024
+
 
 @contextmanager
 def process(db: str, *options: str, policy: str = "codex_sora") -> Iterator[Process]:
@@ -140,6 +147,8 @@ class Callers:
         self.acknowledged: dict[str, bytes] = {}
         self.odd: list[Got] = []
         """Answers that are neither a decision nor `503`."""
+        self.sent_away = 0
+        """Answers that are `503`."""
         self._over = threading.Event()
         self._moved = threading.Condition()
         self._threads = [
@@ -164,7 +173,10 @@ class Callers:
                     self.acknowledged[own] = got.body
                     self._moved.notify_all()
                 number += 1
-            elif got.status != 503:
+            elif got.status == 503:
+                with self._moved:
+                    self.sent_away += 1
+            else:
                 self.odd.append(got)
         connection.close()
 

@@ -14,7 +14,7 @@ import uvicorn
 
 from overspill.audit.findings import Finding
 from overspill.cli.reconcile import of_store
-from overspill.client.calls import Call
+from overspill.client.calls import Call, headers_of
 from overspill.client.replies import Lost, Reply
 from overspill.serve.service import Limits
 from overspill.words.instants import HOUR
@@ -208,9 +208,7 @@ class Scripted:
         if fault.isdigit():
             return Reply(int(fault), {"content-type": "text/html"}, b"<p>a gateway</p>")
         path, _, query = one.path.partition("?")
-        key = {"idempotency-key": one.key} if one.key else {}
-        headers = {"authorization": f"Bearer {self.credential}", **key}
-        answer = call(self.app, one.method, path, one.body or None, headers, query)
+        answer = call(self.app, one.method, path, one.body or None, headers_of(one, self.credential), query)
         if fault == "die_after":
             raise Died
         return Lost("timed_out", True) if fault == "after" else Reply(answer.status, answer.headers, answer.body)

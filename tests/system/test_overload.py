@@ -1,5 +1,7 @@
 """Twice as many callers as a tenant may have at once, for a while: what is more is sent away, what is answered is right, memory
-is bounded, other tenants are answered, and it goes on as before. In a full run OVERSPILL_LOAD is 60 seconds.
+is bounded, no other tenant's call is sent away, and it goes on as before. In a full run OVERSPILL_LOAD is 60 seconds.
+
+How long others wait meanwhile, and how soon all is as before, is measured: `python tools/bench --overload`.
 """
 
 from __future__ import annotations
@@ -7,6 +9,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +24,7 @@ pytestmark = pytest.mark.system
 SECONDS = int(os.environ.get("OVERSPILL_LOAD", "5"))
 AT_ONCE = 32
 GROWTH_MAX = 96 * 1024 * 1024
+LOOKED_AT = 500
 ASKED = {
     "account": {"user": "u_ana"},
     "fields": {"product": "codex", "model": "gpt-5.5", "speed": "standard"},
@@ -54,7 +60,7 @@ def test_more_than_it_may_take_hurts_nobody_else(tmp_path: Path) -> None:
     with process(db, "--at-once", str(AT_ONCE)) as one:
         _prepared(one.port, flooding, [f"u_{number}" for number in range(64)])
         _prepared(one.port, other, ["u_ana"])
-        before = one.memory
+        before = one.memory_peak
         flood = subprocess.Popen(
             [
                 wrk,
@@ -75,18 +81,58 @@ def test_more_than_it_may_take_hurts_nobody_else(tmp_path: Path) -> None:
         told, _ = flood.communicate(timeout=SECONDS + 60)
         callers.until(len(callers.acknowledged) + 20)
         callers.stop()
-        refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-        [answered] = re.findall(r"(\d+) requests in", told)
-        assert refused is not None, told
-        assert 0 < int(refused[1]) < int(answered)
-        again = Connection(one.port, flooding)
-        metrics = again.ask("GET", "/metrics").body.decode()
-        statuses = set(re.findall(r'overspill_calls_total{operation="decide",status="(\d+)"}', metrics))
-        assert statuses <= {"200", "503"}
-        assert callers.odd == []
-        assert one.memory - before < GROWTH_MAX
-        assert again.ask("POST", "/v1/decisions", ASKED | {"account": {"user": "u_1"}}, "after").status == 200
-        again.close()
+        _expect_a_flood(told)
+        assert (callers.odd, callers.sent_away) == ([], 0)
+        assert one.memory_peak - before < GROWTH_MAX
+        statuses = _as_before(one.port, flooding)
+        gone = statuses.pop("400", 0)  # who hangs up with a call under way, as wrk does, may have asked nothing by then
+        assert (set(statuses), gone <= 2 * AT_ONCE) == ({"200", "503"}, True)
+        assert list(_changed(one.port, other, callers)) == []
         assert not [line for line in one.told if "internal_error" in line]
         assert one.stop() == 0
     assert of_database(db).is_clean
+
+
+def _expect_a_flood(told: str) -> None:
+    """It was more than was taken, and some of it was."""
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
+    [answered] = re.findall(r"(\d+) requests in", told)
+    assert refused is not None, told
+    assert 0 < int(refused[1]) < int(answered)
+
+
+def _as_before(port: int, key: str) -> dict[str, int]:
+    """Every place among the calls is free again: as many at once as may be are answered. How many decisions were answered by which
+    status until then."""
+    caller = Connection(port, key)
+    while _under_way(metrics := caller.ask("GET", "/metrics").body.decode()) > 1:  # calls that wrk has hung up on
+        pass
+    caller.close()
+    gate = threading.Barrier(AT_ONCE)
+
+    def ask(number: int) -> int:
+        own = Connection(port, key)
+        gate.wait(60)
+        got = own.ask("POST", "/v1/decisions", {**ASKED, "account": {"user": f"u_{number}"}}, f"after-{number}")
+        own.close()
+        return got.status
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        assert set(threads.map(ask, range(AT_ONCE))) == {200}
+    found = re.findall(r'overspill_calls_total{operation="decide",status="(\d+)"} ([\d.e+]+)', metrics)
+    return {status: int(float(count)) for status, count in found}
+
+
+def _under_way(metrics: str) -> int:
+    [found] = re.findall(r"^overspill_calls_under_way ([\d.]+)$", metrics, re.MULTILINE)
+    return int(float(found))
+
+
+def _changed(port: int, key: str, callers: Callers) -> Iterator[str]:
+    """Keys of the last answers that others had, whose answer is another one now."""
+    caller = Connection(port, key)
+    for own, body in list(callers.acknowledged.items())[-LOOKED_AT:]:
+        again = caller.ask("POST", "/v1/decisions", ASKED, own)
+        if again.body != body or again.headers.get("idempotency-replayed") != "true":
+            yield own
+    caller.close()

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from durable import ACCOUNTS, filled
@@ -91,7 +92,7 @@ def over_http(seconds: int, turns: int) -> None:
         service = [sys.executable, "-m", "overspill", "serve", "--db", str(at / "x.db"), "--port", "0", "--no-settle"]
         bare = [sys.executable, "-m", "uvicorn", "bare:app", "--port", "0", "--loop", "uvloop", "--http", "httptools"]
         bare += ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
-        with _listening(service, at) as (pid, port), _listening(bare, at) as (bare_pid, bare_port):
+        with listening(service, at) as (pid, port), listening(bare, at) as (bare_pid, bare_port):
             ones, floors, batches, paces = [], [], [], []
             for turn in range(turns):
                 paces.append(pace_now())
@@ -146,19 +147,20 @@ def _prepared(at: Path) -> str:
 
 
 @contextmanager
-def _listening(command: list[str], at: Path) -> Iterator[tuple[int, int]]:
+def listening(command: list[str], at: Path) -> Iterator[tuple[int, int]]:
     """(process, port) of a server that says where it listens."""
     process = subprocess.Popen(command, cwd=at, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
         for line in process.stderr:
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                Thread(target=process.stderr.read, daemon=True).start()  # a pipe that nobody reads holds up its writer
                 yield process.pid, int(found[1])
                 return
         raise RuntimeError(f"{command[2]} did not start")
     finally:
         process.terminate()
-        process.communicate()
+        process.wait()
 
 
 def _run(pid: int, port: int, at: Path, key: str, run: str, batch: int, seconds: int) -> Run:

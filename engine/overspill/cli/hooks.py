@@ -12,7 +12,7 @@ import click
 from overspill.cli.io import existing_db_option, format_option, out, out_json, say
 from overspill.events.cloud_event import TYPES
 from overspill.hooks.delivering import Delivering
-from overspill.hooks.endpoints import found, made, rotated
+from overspill.hooks.endpoints import changed, deleted, found, made, rotated
 from overspill.hooks.reach import Reach, networks
 from overspill.ports.hooks import Hook, Hooks
 from overspill.runtime.clock import SystemClock
@@ -100,6 +100,49 @@ def list_(tenant: str | None, db: str, format_: str) -> int:
         for hook, count in rows:
             waits = f"{count.waiting} wait, {count.dead} dead"
             out(f"{hook.id}  {hook.tenant}  {_state(hook)}  {waits}  {hook.url}")
+    return 0
+
+
+@hooks.command()
+@_hook
+@click.option("--url", help="Where it is told.  [default: as it is]")
+@click.option(
+    "--type", "types", multiple=True, type=click.Choice(TYPES), help="What it is told of.  [default: as it is]"
+)
+@click.option(
+    "--percent", "percents", multiple=True, type=click.IntRange(1, 100), help="Its marks.  [default: as they are]"
+)
+@_tenant
+@allow_option
+@existing_db_option
+def change(
+    hook_id: str,
+    url: str | None,
+    types: tuple[str, ...],
+    percents: tuple[int, ...],
+    tenant: str,
+    allowed: tuple[str, ...],
+    db: str,
+) -> int:
+    """Give a hook another URL, other types of events or other marks. Its secret is changed by `rotate`."""
+    if url is None and not types and not percents:
+        raise click.UsageError("say what changes: --url, --type or --percent")
+    with _kept(db) as kept:
+        hook = found(kept, tenant, hook_id)
+        changed(kept, Reach(networks(allowed)), hook, url=url, types=types or None, percents=percents or None)
+    out(f"{hook_id} is changed")
+    return 0
+
+
+@hooks.command()
+@_hook
+@_tenant
+@existing_db_option
+def delete(hook_id: str, tenant: str, db: str) -> int:
+    """Delete a hook with its secrets, what waits and its dead letters, for good. Its key makes no other."""
+    with _kept(db) as kept:
+        deleted(kept, tenant, hook_id, SystemClock().now())
+    out(f"{hook_id} is deleted")
     return 0
 
 

@@ -115,7 +115,7 @@ def serve(
             rules.check(service.engine.policies.active().plan)
         if dev:
             _prepare(service)
-        with delivering(path, reach) if hooks else contextlib.nullcontext():
+        with delivering(path, reach, service.tally) if hooks else contextlib.nullcontext():
             run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
@@ -201,7 +201,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     from overspill.cli.stopping import Quietly
     from overspill.runtime.build import build
     from overspill.serve.app import App
-    from overspill.serve.observing import Metrics
+    from overspill.serve.metrics import Metrics
     from overspill.serve.operations import all_operations
 
     metrics = Metrics(service)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import copy
 from types import TracebackType
 from typing import Any, Protocol, TypeVar, assert_never
@@ -14,7 +14,9 @@ from anyio.to_thread import run_sync
 
 from overspill.client import asking, calls, work
 from overspill.client.answers import Answer, IfAway
+from overspill.client.asking import Purchase
 from overspill.client.calls import Account, Call, Place, headers_of
+from overspill.client.changes import Changes
 from overspill.client.failures import ServiceFailure
 from overspill.client.hold import HoldView, expect_journal
 from overspill.client.journal import HoldJournal
@@ -22,6 +24,7 @@ from overspill.client.pace import jitter, monotonic_ms
 from overspill.client.patience import Jitter, Patience
 from overspill.client.replies import BYTES_MAX, Lost, Reply
 from overspill.client.script import Came, Keep, Now, Script, Send, Step, Wait, Ways
+from overspill.client.tracing import Trace, trace_of, traced
 from overspill.client.work import Resolved, Work
 from overspill.records.answers import Receipt
 from overspill.records.explanation import Explanation
@@ -103,7 +106,7 @@ async def sleep_ms(millis: int) -> None:
     await anyio.sleep(millis / 1000)
 
 
-class AsyncClient:
+class AsyncClient(Changes[Coroutine[Any, Any, Receipt]]):
     """Asks a service from asyncio; otherwise as `Client`."""
 
     def __init__(
@@ -125,11 +128,19 @@ class AsyncClient:
         self._ways = Ways(patience or Patience(), jitter)
         self._if_away: IfAway = if_away
         self._now, self._sleep = now, sleep
+        self._trace: Trace = {}
 
     def with_patience(self, patience: Patience) -> AsyncClient:
         """The same client, more or less patient; it shares the connections, and is closed with the first."""
         one = copy(self)
         one._ways = Ways(patience, self._ways.jitter)
+        return one
+
+    def with_traceparent(self, traceparent: str, tracestate: str = "") -> AsyncClient:
+        """The same client for what is asked on behalf of a call that came with these fields (W3C Trace Context), which are
+        passed on; without them those of OpenTelemetry's current span are. What is no `traceparent` is left out."""
+        one = copy(self)
+        one._trace = trace_of(traceparent, tracestate)
         return one
 
     async def __aenter__(self) -> AsyncClient:
@@ -183,26 +194,7 @@ class AsyncClient:
         """Why, in sentences."""
         return await self._run(asking.explained(id, self._ways))
 
-    async def reverse(self, of: str, *, id: str) -> Receipt:
-        """Undoes a finished request, whole. `of` is the id of its decision or of its hold."""
-        return await self._run(asking.changed(calls.reverse(of, id), self._ways))
-
     # ---- holds
-
-    async def capture(
-        self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True
-    ) -> Receipt:
-        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold; a
-        hold that is captured at once needs none."""
-        return await self._run(asking.changed(calls.capture(hold, meters, id, final), self._ways))
-
-    async def extend(self, hold: str, *, id: str) -> Receipt:
-        """Lets an open hold last as long again from now as one that is made now."""
-        return await self._run(asking.changed(calls.extend(hold, id), self._ways))
-
-    async def release(self, hold: str, *, id: str = calls.ONLY) -> Receipt:
-        """Gives everything back that a hold still holds."""
-        return await self._run(asking.changed(calls.release(hold, id), self._ways))
 
     def holding(
         self, request: Request, *, journal: HoldJournal | None = None, if_away: IfAway | None = None
@@ -232,29 +224,14 @@ class AsyncClient:
         """Every entry of an account with its decision, from `since` up to `as_of` (RFC 3339 in UTC)."""
         return await self._run(asking.statement(account, since, as_of, self._ways))
 
-    async def grant(
-        self,
-        account: Account,
-        pool: str,
-        amount: str,
-        *,
-        id: str,
-        expires_at: str | None = None,
-        effective_at: str | None = None,
-        priority: int = 0,
-        category: str = "paid",
-        per: Account | None = None,
-        cost: str | None = None,
-    ) -> Receipt:
-        """Puts a lot named `id` into an account's pool."""
-        body = calls.grant_body(pool, amount, expires_at, effective_at, priority, category, per, cost)
-        return await self._run(asking.changed(calls.grant(account, body, id), self._ways))
-
-    async def set_attributes(self, account: Account, attributes: Mapping[str, Any], *, id: str) -> Receipt:
-        """Sets attributes of an account; None makes one absent."""
-        return await self._run(asking.changed(calls.set_attributes(account, attributes, id), self._ways))
+    async def open_purchases(self) -> tuple[Purchase, ...]:
+        """The purchases that wait for a payment, the oldest first."""
+        return await self._run(asking.purchases(self._ways))
 
     # ---- running
+
+    async def _changed(self, call: Call) -> Receipt:
+        return await self._run(asking.changed(call, self._ways))
 
     def _chosen(self, if_away: IfAway | None) -> IfAway:
         asking.expect_if_away(if_away or self._if_away)
@@ -278,7 +255,7 @@ class AsyncClient:
     async def _do(self, step: Step, journal: HoldJournal | None) -> Came:
         match step:
             case Send():
-                return await self._transport.send(step.call, step.within)
+                return await self._transport.send(traced(step.call, self._trace), step.within)
             case Wait():
                 await self._sleep(step.millis)
             case Now():

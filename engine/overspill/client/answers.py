@@ -57,10 +57,13 @@ class Answer:
 
     @cached_property
     def decision(self) -> Decision:
-        """All of it, with draws and trace. Raises the failure where there is none."""
+        """All of it, with draws and trace. Raises the failure where there is none, and ServiceFailure `unreadable` for a trace
+        with a step that this client does not know."""
         if self.json is None:
             raise self.failure or Failure("no_decision", "there is no decision")
-        return Decision(Written(self.json), self.replayed)
+        found = Decision(Written(self.json), self.replayed)
+        readable(lambda _: found.record, self.json)
+        return found
 
     @property
     def outcome(self) -> Literal["allow", "partial", "deny"]:
@@ -107,9 +110,7 @@ def readable(decode: Callable[[bytes], T], body: bytes) -> T:
         return decode(body)
     except JsonFault as fault:
         what = f"the service's answer cannot be read: {fault}"
-        failure = ServiceFailure(
-            "unreadable", what, help="see that the service is no older than its client", status=200
-        )
+        failure = ServiceFailure("unreadable", what, help="see that client and service are of one version", status=200)
         failure.unknown = True
         raise failure from None
 

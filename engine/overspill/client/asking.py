@@ -33,10 +33,28 @@ class Results(Light, frozen=True):
     results: tuple[Result, ...]
 
 
+class Purchase(Light, frozen=True, kw_only=True):
+    """One that nobody has settled yet: `amount` of `unit` for a pool, `money` of `currency` for it, since `at`."""
+
+    id: str
+    account: str
+    pool: str
+    amount: str
+    unit: str
+    money: str
+    currency: str
+    at: str
+
+
+class Purchases(Light, frozen=True):
+    purchases: tuple[Purchase, ...]
+
+
 _IN_MANY = re.compile("^/requests/[0-9]+")
 _results = json_decoder(Results).decode
 _explanation = json_decoder(Explanation).decode
 _statement = json_decoder(Statement).decode
+_purchases = json_decoder(Purchases).decode
 
 
 def decision(mode: Mode, request: Request, ways: Ways, if_away: IfAway) -> Script[Answer]:
@@ -120,7 +138,9 @@ def changed(call: Call, ways: Ways) -> Script[Receipt]:
 
 
 def status(account: Account, ways: Ways) -> Script[Status]:
-    return Status((yield from asked(calls.status(account), ways)).body)
+    found = Status((yield from asked(calls.status(account), ways)).body)
+    readable(lambda _: found.record, found.json)
+    return found
 
 
 def statement(account: Account, since: str | None, as_of: str | None, ways: Ways) -> Script[Statement]:
@@ -133,6 +153,10 @@ def shown(id: str, ways: Ways) -> Script[Explanation]:
 
 def explained(id: str, ways: Ways) -> Script[str]:
     return (yield from asked(calls.explain(id), ways)).body.decode()
+
+
+def purchases(ways: Ways) -> Script[tuple[Purchase, ...]]:
+    return readable(_purchases, (yield from asked(calls.purchases(), ways)).body).purchases
 
 
 def expect_if_away(text: object) -> None:

@@ -21,7 +21,8 @@ JSON, TEXT = "application/json", "text/plain"
 
 class Call(Light, frozen=True, kw_only=True):
     """`path` is below the service's URL, with its query. `again` says why it may be sent twice: its key makes the second
-    time an echo of the first, so do the ids of the requests in it, or it has no effect at all. There is no other call."""
+    time an echo of the first, so do the ids of what is in it, or it has no effect at all. There is no other call. `trace` are
+    the fields that say whose trace it belongs to."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -29,6 +30,7 @@ class Call(Light, frozen=True, kw_only=True):
     key: str = ""
     again: Literal["key", "ids", "no_effect"]
     media: str = JSON
+    trace: tuple[tuple[str, str], ...] = ()
 
 
 class Place(Light, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ def _invalid_url(url: str) -> Failure:
 def headers_of(call: Call, credential: str) -> dict[str, str]:
     """The fields that a call is sent with."""
     found = {
+        **dict(call.trace),
         "authorization": f"Bearer {credential}",
         "accept": f"{call.media}, application/problem+json",
         "accept-encoding": "identity",
@@ -128,10 +131,6 @@ def explain(id: str) -> Call:
     return Call(method="GET", path=path, again="no_effect", media=TEXT)
 
 
-def reverse(of: str, id: str) -> Call:
-    return _post("/v1/reversals", {"of": of}, id)
-
-
 # ---- holds
 
 
@@ -141,15 +140,15 @@ def capture(hold: str, meters: Mapping[str, int], id: str | None, final: bool) -
         help = 'give each of them its own, the last one too: id="1", id="2" …'
         raise Failure("missing_id", "a part of a capture has no `id`", help=help, pointer="/id")
     body = {"meters": meters, "final": final}
-    return _post(f"/v1/holds/{_identifier(hold, '/hold')}/capture", body, ONLY if id is None else id)
+    return posted(f"/v1/holds/{_identifier(hold, '/hold')}/capture", body, ONLY if id is None else id)
 
 
 def extend(hold: str, id: str) -> Call:
-    return _post(f"/v1/holds/{_identifier(hold, '/hold')}/extend", None, id)
+    return posted(f"/v1/holds/{_identifier(hold, '/hold')}/extend", None, id)
 
 
 def release(hold: str, id: str) -> Call:
-    return _post(f"/v1/holds/{_identifier(hold, '/hold')}/release", None, id)
+    return posted(f"/v1/holds/{_identifier(hold, '/hold')}/release", None, id)
 
 
 # ---- accounts
@@ -166,36 +165,23 @@ def statement(account: Account, since: str | None, as_of: str | None) -> Call:
     return _get(f"/v1/accounts/{_account_path(owner_of(account))}/statement", query)
 
 
-def grant(account: Account, body: Mapping[str, Any], id: str) -> Call:
-    return _post(f"/v1/accounts/{_account_path(owner_of(account))}/grants", body, id)
+def of_account(account: Account, part: str, body: Mapping[str, Any], id: str) -> Call:
+    """What is put under one account."""
+    return posted(f"/v1/accounts/{_account_path(owner_of(account))}/{part}", body, id)
 
 
-def grant_body(
-    pool: str,
-    amount: str,
-    expires_at: str | None,
-    effective_at: str | None,
-    priority: int,
-    category: str,
-    per: Account | None,
-    cost: str | None,
-) -> dict[str, Any]:
-    """What is None is left out."""
-    body = {
-        "pool": pool,
-        "amount": amount,
-        "expires_at": expires_at,
-        "effective_at": effective_at,
-        "priority": priority,
-        "category": category,
-        "per": per,
-        "cost": cost,
-    }
-    return {name: value for name, value in body.items() if value is not None}
+def of_lot(lot: str, done: str, body: Mapping[str, Any], id: str) -> Call:
+    return posted(f"/v1/lots/{_identifier(lot, '/lot')}/{done}", body, id)
 
 
-def set_attributes(account: Account, attributes: Mapping[str, Any], id: str) -> Call:
-    return _post(f"/v1/accounts/{_account_path(owner_of(account))}/attributes", {"attributes": attributes}, id)
+def purchases() -> Call:
+    return _get("/v1/purchases", ())
+
+
+def resolve(purchase: str, body: Mapping[str, Any]) -> Call:
+    """The purchase is its own key."""
+    path = f"/v1/purchases/{_identifier(purchase, '/purchase')}/resolve"
+    return Call(method="POST", path=path, body=_json(body), again="ids")
 
 
 def owner_of(account: Account) -> str:
@@ -212,13 +198,11 @@ def owner_of(account: Account) -> str:
 # ---- parts of calls
 
 
-def _post(path: str, body: Mapping[str, Any] | None, id: str) -> Call:
+def posted(path: str, body: Mapping[str, Any] | None, id: str) -> Call:
+    """What changes something, under its key. What is None in the body is left out."""
+    told = None if body is None else {name: value for name, value in body.items() if value is not None}
     return Call(
-        method="POST",
-        path=path,
-        body=b"" if body is None else _json(body),
-        key=_identifier(id, "/id"),
-        again="key",
+        method="POST", path=path, body=b"" if told is None else _json(told), key=_identifier(id, "/id"), again="key"
     )
 
 

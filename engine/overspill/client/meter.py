@@ -23,6 +23,7 @@ from overspill.client.denials import Denial, denial_of
 from overspill.client.failures import ServiceFailure
 from overspill.client.journal import HoldJournal
 from overspill.client.pace import fresh_id
+from overspill.client.tracing import current
 from overspill.records.request import Request
 from overspill.words.instants import instant_from_text
 
@@ -71,7 +72,7 @@ class Meter:
         if request is None:
             await self._app(scope, receive, send)
             return
-        async with self._client.holding(request, journal=self._journal, if_away=self._if_away) as hold:
+        async with _traced(self._client, scope).holding(request, journal=self._journal, if_away=self._if_away) as hold:
             if hold.allowed:
                 metered = Metered(hold, self._client, request, self._sent, self._part_ms)
                 scope[KEY] = hold
@@ -142,6 +143,14 @@ class Metered:
             self._held_at = at
             with suppress(ServiceFailure):  # it may be captured late too
                 await self._hold.extend(within=PART_WITHIN_MS)
+
+
+def _traced(client: AsyncClient, scope: Scope) -> AsyncClient:
+    """In the trace of whoever asks, unless a span of the application's own stands between."""
+    if current():
+        return client
+    sent = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    return client.with_traceparent(sent.get(b"traceparent", ""), sent.get(b"tracestate", ""))
 
 
 def _length(hold: AsyncHold) -> int | None:

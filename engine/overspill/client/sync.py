@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from types import TracebackType
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 from overspill.client import asking, calls, work
 from overspill.client.answers import Answer, IfAway
+from overspill.client.asking import Purchase
 from overspill.client.calls import Account, Call
+from overspill.client.changes import Changes
 from overspill.client.failures import ServiceFailure
 from overspill.client.hold import HoldView, expect_journal
 from overspill.client.journal import HoldJournal
@@ -19,6 +21,7 @@ from overspill.client.patience import Jitter, Patience
 from overspill.client.pool import Pool
 from overspill.client.replies import Lost, Reply
 from overspill.client.script import Came, Keep, Now, Script, Send, Step, Wait, Ways
+from overspill.client.tracing import Trace, trace_of, traced
 from overspill.client.work import Resolved, Work
 from overspill.records.answers import Receipt
 from overspill.records.explanation import Explanation
@@ -39,7 +42,7 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
-class Client:
+class Client(Changes[Receipt]):
     """Asks a service; may be used from many threads at once.
 
     `key` is the credential. Each call is bounded by `patience` and asked again with its key as long as that lasts; `if_away`
@@ -67,11 +70,19 @@ class Client:
         self._ways = Ways(patience or Patience(), jitter)
         self._if_away: IfAway = if_away
         self._now, self._sleep = now, sleep
+        self._trace: Trace = {}
 
     def with_patience(self, patience: Patience) -> Client:
         """The same client, more or less patient; it shares the connections, and is closed with the first."""
         one = copy(self)
         one._ways = Ways(patience, self._ways.jitter)
+        return one
+
+    def with_traceparent(self, traceparent: str, tracestate: str = "") -> Client:
+        """The same client for what is asked on behalf of a call that came with these fields (W3C Trace Context), which are
+        passed on; without them those of OpenTelemetry's current span are. What is no `traceparent` is left out."""
+        one = copy(self)
+        one._trace = trace_of(traceparent, tracestate)
         return one
 
     def __enter__(self) -> Client:
@@ -125,24 +136,7 @@ class Client:
         """Why, in sentences."""
         return self._run(asking.explained(id, self._ways))
 
-    def reverse(self, of: str, *, id: str) -> Receipt:
-        """Undoes a finished request, whole. `of` is the id of its decision or of its hold."""
-        return self._run(asking.changed(calls.reverse(of, id), self._ways))
-
     # ---- holds
-
-    def capture(self, hold: str, meters: Mapping[str, int], *, id: str | None = None, final: bool = True) -> Receipt:
-        """Books the actual usage of a hold and ends it; with `final=False` a part. `id` is your key within the hold; a
-        hold that is captured at once needs none."""
-        return self._run(asking.changed(calls.capture(hold, meters, id, final), self._ways))
-
-    def extend(self, hold: str, *, id: str) -> Receipt:
-        """Lets an open hold last as long again from now as one that is made now."""
-        return self._run(asking.changed(calls.extend(hold, id), self._ways))
-
-    def release(self, hold: str, *, id: str = calls.ONLY) -> Receipt:
-        """Gives everything back that a hold still holds."""
-        return self._run(asking.changed(calls.release(hold, id), self._ways))
 
     def holding(self, request: Request, *, journal: HoldJournal | None = None, if_away: IfAway | None = None) -> Hold:
         """A hold for the length of a `with` block: reserved before, captured behind it with what was counted in it.
@@ -169,29 +163,14 @@ class Client:
         """Every entry of an account with its decision, from `since` up to `as_of` (RFC 3339 in UTC)."""
         return self._run(asking.statement(account, since, as_of, self._ways))
 
-    def grant(
-        self,
-        account: Account,
-        pool: str,
-        amount: str,
-        *,
-        id: str,
-        expires_at: str | None = None,
-        effective_at: str | None = None,
-        priority: int = 0,
-        category: str = "paid",
-        per: Account | None = None,
-        cost: str | None = None,
-    ) -> Receipt:
-        """Puts a lot named `id` into an account's pool."""
-        body = calls.grant_body(pool, amount, expires_at, effective_at, priority, category, per, cost)
-        return self._run(asking.changed(calls.grant(account, body, id), self._ways))
-
-    def set_attributes(self, account: Account, attributes: Mapping[str, Any], *, id: str) -> Receipt:
-        """Sets attributes of an account; None makes one absent."""
-        return self._run(asking.changed(calls.set_attributes(account, attributes, id), self._ways))
+    def open_purchases(self) -> tuple[Purchase, ...]:
+        """The purchases that wait for a payment, the oldest first."""
+        return self._run(asking.purchases(self._ways))
 
     # ---- running
+
+    def _changed(self, call: Call) -> Receipt:
+        return self._run(asking.changed(call, self._ways))
 
     def _chosen(self, if_away: IfAway | None) -> IfAway:
         asking.expect_if_away(if_away or self._if_away)
@@ -215,7 +194,7 @@ class Client:
     def _do(self, step: Step, journal: HoldJournal | None) -> Came:
         match step:
             case Send():
-                return self._transport.send(step.call, step.within)
+                return self._transport.send(traced(step.call, self._trace), step.within)
             case Wait():
                 self._sleep(step.millis)
             case Now():

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from overspill.hooks.reach import Reach
 from overspill.hooks.runner import Runner
 from overspill.hooks.sending import Sender
+from overspill.hooks.tally import Tally
 from overspill.ports.clock import Clock
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock
@@ -32,7 +33,9 @@ class Delivering:
         *,
         clock: Clock | None = None,
         alarm: Callable[..., None] = alarm,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._db, self._clock, self._alarm = db, clock or SystemClock(), alarm
         self._send = Sender(reach, self._clock.now)
         self._over = threading.Event()
@@ -65,7 +68,8 @@ class Delivering:
         with closing(looked_into(self._db)) as store, closing(opened_registry(self._db)) as registry:
             refuse_restored(store)
             by = os.urandom(16).hex()
-            with closing(Runner(store, registry.hooks, self._send, self._clock, by=by, alarm=self._alarm)) as runner:
+            runner = Runner(store, registry.hooks, self._send, self._clock, by=by, alarm=self._alarm, tally=self._tally)
+            with closing(runner):
                 self._runner = runner
                 if self._over.is_set():  # it was stopped before there was a runner to be told
                     return
@@ -79,9 +83,9 @@ class Delivering:
 
 
 @contextmanager
-def delivering(db: str, reach: Reach) -> Iterator[None]:
+def delivering(db: str, reach: Reach, tally: Tally | None = None) -> Iterator[None]:
     """Beside whatever is done inside: in a thread of its own, which ends what it has begun."""
-    one = Delivering(db, reach)
+    one = Delivering(db, reach, tally=tally)
     thread = threading.Thread(target=one.run, name="overspill-hooks", daemon=True)
     thread.start()
     try:

@@ -56,11 +56,40 @@ def made(
         what = f"a tenant has at most {ENABLED_MAX} hooks that are enabled"
         raise Failure("too_many_hooks", what, help="disable one of them first")
     kept = hooks.put(hook)
+    if kept.is_deleted:
+        what = f"the key {shown(key)} made a hook that is deleted"
+        raise Failure("hook_deleted", what, help="use a new key for a new hook")
     for name in ("url", "types", "percents"):
         if getattr(kept, name) != getattr(hook, name):
             what = f"the key {shown(key)} made a hook with another `{name}`"
             raise Failure("idempotency_conflict", what, help="use a new key for another hook", pointer=f"/{name}")
     return kept, kept.secret == hook.secret
+
+
+def changed(
+    hooks: Hooks,
+    reach: Reach,
+    hook: Hook,
+    *,
+    url: str | None,
+    types: Sequence[str] | None,
+    percents: Sequence[int] | None,
+) -> None:
+    """What is None stays as it is. Raises Failure, StoreFailure."""
+    if url is not None:
+        reach.site(url)
+    hooks.change(
+        hook.id,
+        hook.url if url is None else url,
+        hook.types if types is None else _types(types),
+        hook.percents if percents is None else _percents(percents),
+    )
+
+
+def deleted(hooks: Hooks, tenant: str, id: str, at: int) -> None:
+    """For good; the same again changes nothing. Raises Failure for a hook that there never was, or that is another tenant's."""
+    if not hooks.delete(tenant, id, at):
+        raise _unknown(id)
 
 
 def rotated(hooks: Hooks, hook: Hook, key: str, at: int) -> str | None:
@@ -73,8 +102,12 @@ def found(hooks: Hooks, tenant: str, id: str) -> Hook:
     """Raises Failure for a hook that there is not, or that is another tenant's."""
     hook = hooks.get(tenant, id)
     if hook is None:
-        raise Failure("unknown_hook", f"there is no hook {shown(id)}", help="see `GET /v1/hooks`")
+        raise _unknown(id)
     return hook
+
+
+def _unknown(id: str) -> Failure:
+    return Failure("unknown_hook", f"there is no hook {shown(id)}", help="see `GET /v1/hooks`")
 
 
 def secrets_of(hook: Hook, now: int) -> tuple[str, ...]:

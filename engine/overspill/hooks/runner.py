@@ -22,6 +22,7 @@ from overspill.hooks.endpoints import secrets_of
 from overspill.hooks.journal import Journal, Outgoing, Place
 from overspill.hooks.schedule import DISTANCES, Jitter, derived_jitter, next_after
 from overspill.hooks.sending import DELIVERED, GONE, Attempt, Outcome
+from overspill.hooks.tally import Tally
 from overspill.ports.clock import Clock
 from overspill.ports.hooks import Delivery, Hook, Hooks
 from overspill.ports.store import Store
@@ -43,7 +44,9 @@ PAUSE = MINUTE
 LOOKS = SECOND // 2
 """Microseconds between two looks at the database, where nothing is under way."""
 SAVED_EVERY = 10_000
-"""Records in which there was nothing to tell, behind which the place is written down all the same."""
+SAVED_WITHIN = MINUTE
+"""Records in which there was nothing to tell, and a time, behind which the place is written down all the same: so that the
+database says how far a hook is."""
 NOT_TRIED = "not_tried"
 
 Send = Callable[[Attempt], Outcome]
@@ -81,14 +84,17 @@ class Runner:
         threads: int = THREADS,
         jitter: Jitter = derived_jitter,
         alarm: Callable[..., None] = alarm,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._journal, self._hooks, self._send, self._clock = Journal(store, alarm), hooks, send, clock
         self._by, self._jitter, self._alarm = by, jitter, alarm
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="overspill-hooks")
         self._answers: queue.SimpleQueue[tuple[_Lot, Outgoing | Delivery, Outcome] | None] = queue.SimpleQueue()
         self._lots: dict[str, _Lot] = {}
-        self._seen: dict[str, tuple[Place, Place]] = {}
-        """By hook: its place in the database, and the one behind it up to which there was nothing to tell."""
+        self._seen: dict[str, tuple[Place, Place, int]] = {}
+        """By hook: its place in the database, the one behind it up to which there was nothing to tell, and since when there
+        is such a one."""
         self._over = threading.Event()
         self._looked_at, self._has_more = 0, True
         """When, by the clock; and whether there may be something to do at once."""
@@ -174,18 +180,22 @@ class Runner:
         if hook.paused_until > now:
             return
         kept = place = Place(hook.through, hook.posted_through)
+        since = now
         if hook.id in self._seen and self._seen[hook.id][0] == kept:
-            place = self._seen[hook.id][1]
+            _, place, since = self._seen[hook.id]
         told = self._journal.next(hook.tenant, Wanted(frozenset(hook.types), hook.percents), place, most)
-        if not told.events and told.place.record - kept.record < SAVED_EVERY:
-            self._seen[hook.id] = kept, told.place
+        far = told.place.record - kept.record >= SAVED_EVERY or now - since >= SAVED_WITHIN
+        if not told.events and (not far or told.place == kept):
+            self._seen[hook.id] = kept, told.place, since if place != kept else now
             self._has_more = self._has_more or told.place != place  # it may have stopped within the journal
             return
         if self._hooks.waiting(hook.id).waiting >= WAITING_MAX:
             return
         claimed = self._hooks.claim(hook.id, self._by, now, now + CLAIM)
-        if claimed is not None and (claimed.through, claimed.posted_through) == kept:
+        if claimed is not None and _asked_for(claimed) == (kept, hook.types, hook.percents):
             self._start(_Lot(claimed, told.events, told.place, ()))
+        elif claimed is not None:  # it is another one than was looked at
+            self._has_more = True
 
     def _start(self, lot: _Lot) -> None:
         self._lots[lot.hook.id] = lot
@@ -220,6 +230,7 @@ class Runner:
         for lot, one, outcome in answers:
             lot.under_way -= 1
             lot.done.append((one, outcome))
+            self._tally.attempt(outcome)
             self._go_on(lot)
 
     def _keep(self, lot: _Lot) -> None:
@@ -274,6 +285,7 @@ class Runner:
         attempts = one.attempts + 1
         distance = next_after(one.event, attempts, outcome.asked, self._jitter)
         if distance is None:
+            self._tally.gave_up()
             self._alarm("hook_gave_up", hook=one.hook, delivery=one.event, last=outcome.code)
         return replace(
             one,
@@ -283,6 +295,11 @@ class Runner:
             last_at=now,
             dead_at=now if distance is None else None,
         )
+
+
+def _asked_for(hook: Hook) -> tuple[Place, tuple[str, ...], tuple[int, ...]]:
+    """From where on, and what: who changes it changes what is to be told."""
+    return Place(hook.through, hook.posted_through), hook.types, hook.percents
 
 
 def _event(one: Outgoing | Delivery) -> str:

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from overspill.words.codec import Struct
 
+DELETED = "deleted"
+"""Why a hook is disabled that is kept only so that its key makes no other."""
+
 
 class Hook(Struct, frozen=True, kw_only=True):
     """An endpoint; instants are in microseconds. `secret` signs, and `older_secret` too, until `older_until`; `rotation` is the
@@ -35,6 +38,10 @@ class Hook(Struct, frozen=True, kw_only=True):
     paused_until: int = 0
     claimed_by: str | None = None
     claimed_until: int = 0
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.disabled_why == DELETED
 
     def __repr__(self) -> str:
         return f"<Hook {self.id} of {self.tenant}>"
@@ -69,13 +76,23 @@ class Hooks(Protocol):
     # ---- endpoints
 
     def put(self, hook: Hook) -> Hook:
-        """Keeps a hook that begins at the journal's end; gives back what is kept under its id, new or as it was."""
+        """Keeps a hook that begins at the journal's end; gives back what is kept under its id, new, as it was, or deleted."""
         ...
 
-    def get(self, tenant: str, id: str) -> Hook | None: ...
+    def get(self, tenant: str, id: str) -> Hook | None:
+        """None for one that is deleted, too."""
+        ...
 
     def all(self, tenant: str | None = None) -> Sequence[Hook]:
-        """Those of a tenant, or of all, by when they were made."""
+        """Those of a tenant, or of all, by when they were made; none that is deleted."""
+        ...
+
+    def change(self, id: str, url: str, types: Sequence[str], percents: Sequence[int]) -> None:
+        """It is told so from now on. What failed elsewhere says nothing of another URL: it is tried at once."""
+
+    def delete(self, tenant: str, id: str, at: int) -> bool:
+        """It is told nothing any more, and neither its URL, nor its secrets, nor its deliveries are kept. False where there is
+        no such hook, and never was."""
         ...
 
     def rotate(self, id: str, secret: str, until: int, rotation: str) -> bool:
@@ -111,7 +128,7 @@ class Hooks(Protocol):
         ...
 
     def wait(self, delivery: Delivery) -> None:
-        """Keeps an event for later; one that waits already, or is dead, stays as it is."""
+        """Keeps an event for later; one that waits already, or is dead, stays as it is. Nothing for a hook that is deleted."""
 
     def tried(self, delivery: Delivery, attempts: int) -> None:
         """What came of an attempt, if there were `attempts` before it and no others since."""
@@ -120,7 +137,9 @@ class Hooks(Protocol):
 
     # ---- letters
 
-    def waiting(self, id: str) -> Waiting: ...
+    def waiting(self, id: str | None = None) -> Waiting:
+        """Of one hook, or of all."""
+        ...
 
     def dead(self, id: str, after: str, most: int) -> Sequence[Delivery]:
         """Dead letters by the event's id, behind `after`."""

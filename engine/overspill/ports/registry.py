@@ -51,6 +51,10 @@ class Registry(Protocol):
 
     def key_of(self, digest: bytes) -> ApiKey | None: ...
 
+    def key(self, id: str) -> ApiKey | None:
+        """Also one that has ended, or was revoked."""
+        ...
+
     def list_keys(self, tenant: str | None = None) -> Sequence[ApiKey]:
         """Those of a tenant, or all, by when they were made."""
         ...

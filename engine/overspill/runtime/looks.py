@@ -65,6 +65,16 @@ class Looks:
         owner = owner_of(account)
         return self._combiner.exclusively(lambda: statement(self._store, self._tenant, owner, since, as_of))
 
+    def behind(self, through: int) -> int:
+        """How long the first record behind this one has been there, in microseconds; 0 where there is none."""
+
+        def read() -> int:
+            if self._store.head().seq <= through:
+                return 0
+            return max(self._combiner.now() - self._store.record(through + 1).at, 0)
+
+        return self._combiner.exclusively(read)
+
     def _pending_of(self, key: str) -> Mapping[str, Decimal]:
         """What was captured from the account's pools and waits for its posting."""
         from overspill.book.pending import pending

@@ -23,12 +23,13 @@ from overspill.serve.receipts import (
     AttributesReceipt,
     GrantReceipt,
     GrantResetReceipt,
-    PurchaseReceipt,
+    PaidReceipt,
     RedeemReceipt,
     RefundReceipt,
     ResetReceipt,
     TopUpReceipt,
     TransferReceipt,
+    UnpaidReceipt,
     VoidReceipt,
 )
 from overspill.serve.threads import blocking
@@ -304,7 +305,7 @@ OPERATIONS = (
         about="The same again changes nothing: the purchase is its own key.",
         scope="operate",
         body=ResolveBody,
-        answer=PurchaseReceipt,
+        answer={"anyOf": [PaidReceipt, UnpaidReceipt]},
         problems=(404, 409),
         act=blocking(resolve),
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from overspill.plan.plan import Plan
 from overspill.records.answers import Decision
-from overspill.serve.authzen_answers import AS_400, evaluation_of, failed
+from overspill.serve.authzen_answers import AS_400, evaluation_of, failed, outcome_of
 from overspill.serve.authzen_mapping import Asked, asked, placed
 from overspill.serve.authzen_metadata import METADATA
 from overspill.serve.authzen_search import SEARCH
@@ -42,7 +42,7 @@ STOPS: dict[Semantic, bool | None] = {
 
 
 async def evaluation(call: Call) -> Reply:
-    return Reply(json_bytes(await _one(call, object_from(call.body, fractions=True))))
+    return _reply(await _one(call, object_from(call.body, fractions=True)))
 
 
 async def evaluations(call: Call) -> Reply:
@@ -51,7 +51,7 @@ async def evaluations(call: Call) -> Reply:
     if not isinstance(items, list):
         raise Failure("invalid_request", "`evaluations` is no list", help=HELP, pointer="/evaluations")
     if not items:
-        return Reply(json_bytes(await _one(call, value)))
+        return _reply(await _one(call, value))
     defaults = shaped(value, EvaluationsBody)
     if len(items) > most:
         what = f"a batch has {most} evaluations at most, this one {len(items)}"
@@ -60,7 +60,13 @@ async def evaluations(call: Call) -> Reply:
         help = "leave the header out: `context.overspill.id` of each evaluation is its key"
         raise Failure("invalid_request", "a batch has no Idempotency-Key of its own", help=help)
     found = await _many(call, items, value, STOPS[defaults.options.evaluations_semantic])
-    return Reply(json_bytes(Evaluations(evaluations=tuple(found))))
+    outcomes = tuple([outcome for one in found if (outcome := outcome_of(one))])
+    return Reply(json_bytes(Evaluations(evaluations=tuple(found))), outcomes=outcomes)
+
+
+def _reply(one: Evaluation) -> Reply:
+    outcome = outcome_of(one)
+    return Reply(json_bytes(one), outcomes=(outcome,) if outcome else ())
 
 
 async def _one(call: Call, value: dict[str, Any]) -> Evaluation:

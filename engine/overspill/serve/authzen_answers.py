@@ -28,6 +28,8 @@ from overspill.serve.problems import status_of
 from overspill.words.failures import Failure
 
 UNLIMITED = "unlimited"
+GRANT = "grant"
+"""The obligation to use no more than was granted."""
 AS_400 = (415, 422)
 """What is wrong with a request is 400 in that standard, which knows 400, 401, 403 and 500."""
 
@@ -74,6 +76,15 @@ def error_of(failure: Failure) -> EvaluationError:
 def failed(failure: Failure) -> Evaluation:
     """An evaluation that could not be made denies."""
     return Evaluation(decision=False, context=EvaluationContext(error=error_of(failure)))
+
+
+def outcome_of(one: Evaluation) -> str:
+    """allow, partial or deny, as the decision says it; nothing where none was made."""
+    if one.context.error is not None:
+        return ""
+    if not one.decision:
+        return "deny"
+    return "partial" if any(duty.id == GRANT for duty in one.context.obligations or ()) else "allow"
 
 
 def _trace(id: str, json: bytes) -> TraceTold:
@@ -137,7 +148,7 @@ def _left(limit: str, used: str) -> str:
 def _obligations(record: DecisionRecord) -> Iterator[Obligation]:
     """The AuthZEN Obligations Profile (draft 1): who cannot do them must deny."""
     if record.outcome == "partial":
-        yield Obligation(id="grant", type="custom", action="use_at_most", amount=record.granted, unit=record.unit)
+        yield Obligation(id=GRANT, type="custom", action="use_at_most", amount=record.granted, unit=record.unit)
     if record.hold is not None:
         yield Obligation(
             id="settle",

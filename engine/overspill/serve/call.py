@@ -44,10 +44,13 @@ class Call(Struct, eq=False):
 
 
 class Reply(Struct, frozen=True):
+    """`outcomes` are those of the decisions that it tells of."""
+
     body: bytes
     status: int = 200
     headers: tuple[Header, ...] = ()
     media: Header = JSON
+    outcomes: tuple[str, ...] = ()
 
 
 Act = Callable[[Call], Awaitable[Reply]]
@@ -68,7 +71,8 @@ class Operation(Struct, frozen=True, kw_only=True):
 
     `scope` None: whoever can reach the service may ask. `keyed`: whether it needs an Idempotency-Key, by itself or by
     what is asked. `problems` are the statuses of failures of its own, beside those that every operation has; those of
-    `as_400` are told as 400, where a standard knows no others. `body` and `answer` are shapes, or JSON Schemas.
+    `as_400` are told as 400, where a standard knows no others. `body` and `answer` are shapes, or JSON Schemas; so are the
+    `told` of a status, where its problem may say more than any other.
 
     The method ANY is every method, with any query and any body, which nobody reads: for who passes on the calls of others
     (`{path:path}` is any path below).
@@ -89,6 +93,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     keyed: Literal["never", "maybe", "always"] = "never"
     problems: tuple[int, ...] = ()
     as_400: tuple[int, ...] = ()
+    told: Mapping[int, type[Struct] | Schema] = {}
     act: Act
 
     @property

@@ -122,12 +122,12 @@ class Credentials:
 
     def rotated(self, id: str, expires_at: int | None) -> tuple[str, ApiKey]:
         """A new key that may do what the one of this id may. The old one goes on until it is revoked. Raises Failure."""
-        for key in self._registry.list_keys():
-            if key.id == id and key.revoked_at is None:
-                text, made = made_key(key.tenant, key.name, key.scopes, self._now(), expires_at)
-                self._registry.put_key(made)
-                return text, made
-        raise Failure("unknown_key_id", f"there is no key {shown(id)}", help="see `overspill keys list`")
+        key = self._registry.key(id)
+        if key is None or key.revoked_at is not None:
+            raise Failure("unknown_key_id", f"there is no key {shown(id)}", help="see `overspill keys list`")
+        text, made = made_key(key.tenant, key.name, key.scopes, self._now(), expires_at)
+        self._registry.put_key(made)
+        return text, made
 
 
 def unauthenticated(what: str) -> Failure:

@@ -34,7 +34,8 @@ async def decide(call: Call) -> Reply:
     assert isinstance(request, Request)
     decision = await decided(call, asked.mode, request)
     headers = rate_limits(decision, call.engine.now(), call.engine.policies.active().plan)
-    return Reply(decision.json, headers=(*headers, REPLAYED) if decision.replayed else headers)
+    headers = (*headers, REPLAYED) if decision.replayed else headers
+    return Reply(decision.json, headers=headers, outcomes=(decision.outcome,))
 
 
 async def _many(call: Call, asked: Asked) -> Reply:
@@ -44,7 +45,8 @@ async def _many(call: Call, asked: Asked) -> Reply:
     for index, one in enumerate(results):
         if isinstance(one, Failure) and one.pointer is not None:
             one.pointer = f"/requests/{index}{one.pointer}"
-    return Reply(b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results]))
+    outcomes = tuple([one.outcome for one in results if isinstance(one, Decision)])
+    return Reply(b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results]), outcomes=outcomes)
 
 
 def _result(one: Decision | Failure, request_id: str) -> bytes:

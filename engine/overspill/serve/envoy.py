@@ -15,9 +15,9 @@ from __future__ import annotations
 from overspill.records.answers import Decision
 from overspill.serve.call import Call, Header, Operation, Reply
 from overspill.serve.deciding import decided
-from overspill.serve.denials import denial_of, retry_after
+from overspill.serve.denials import CREDITS, ENTITLEMENT, QUOTA, Denial, denial_of, retry_after
 from overspill.serve.gateway import Gateway, Rule
-from overspill.serve.problems import MEDIA_TYPE
+from overspill.serve.problems import MEDIA_TYPE, Problem
 from overspill.serve.rate_limits import rate_limits
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
@@ -51,10 +51,10 @@ async def check(call: Call) -> Reply:
     now = call.engine.now()
     limits = rate_limits(decision, now, plan)
     if decision.allowed:
-        return Reply(b"{}", headers=(*_of(decision), *limits))
+        return Reply(b"{}", headers=(*_of(decision), *limits), outcomes=(decision.outcome,))
     denial = denial_of(decision.record, plan, call.request_id)
     headers = (*retry_after(decision.record, now), *limits)
-    return Reply(json_bytes(denial), denial.status, headers, PROBLEM)
+    return Reply(json_bytes(denial), denial.status, headers, PROBLEM, (decision.outcome,))
 
 
 def _rule(gateway: Gateway, call: Call) -> Rule:
@@ -109,6 +109,7 @@ OPERATIONS = (
         scope="decide",
         answer={"type": "object"},
         problems=(402, 404, 409, 413, 422, 429),
+        told={CREDITS: Denial, ENTITLEMENT: {"anyOf": [Denial, Problem]}, QUOTA: Denial},
         act=check,
     ),
 )

@@ -25,6 +25,14 @@ class HookBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     percents: Percents | None = None
 
 
+class HookChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is null stays as it is."""
+
+    url: Url | None = None
+    types: Types | None = None
+    percents: Percents | None = None
+
+
 class LettersBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Either the ids of events, or `all`."""
 
@@ -55,6 +63,10 @@ class HookMade(Struct, frozen=True, kw_only=True):
 
     hook: HookShown
     secret: str | None
+
+
+class HookDeleted(Struct, frozen=True, kw_only=True):
+    deleted: str
 
 
 class HookList(Struct, frozen=True, kw_only=True):

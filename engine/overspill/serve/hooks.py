@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from overspill.hooks.endpoints import found, made, rotated
+from overspill.hooks.endpoints import changed, deleted, found, made, rotated
 from overspill.ports.hooks import Delivery, Hook
 from overspill.serve.call import REPLAYED, Call, Operation, Param, Reply
 from overspill.serve.hook_bodies import (
     HookBody,
+    HookChange,
+    HookDeleted,
     HookList,
     HookMade,
     HookShown,
@@ -17,7 +19,7 @@ from overspill.serve.hook_bodies import (
 )
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.threads import blocking
-from overspill.words.codec import Raw, json_bytes
+from overspill.words.codec import Raw, as_dict, json_bytes
 from overspill.words.failures import Failure
 from overspill.words.instants import instant_text
 
@@ -60,6 +62,18 @@ def listed(call: Call) -> Reply:
 
 def show(call: Call) -> Reply:
     return Reply(json_bytes(_shown(call, _hook(call))))
+
+
+def change(call: Call) -> Reply:
+    asked = as_dict(shaped(object_from(call.body), HookChange))
+    changed(call.service.registry.hooks, call.service.reach, _hook(call), **asked)
+    return show(call)
+
+
+def delete(call: Call) -> Reply:
+    id = call.path["hook"]
+    deleted(call.service.registry.hooks, call.caller.tenant, id, call.engine.now())
+    return Reply(json_bytes(HookDeleted(deleted=id)))
 
 
 def disable(call: Call) -> Reply:
@@ -174,6 +188,29 @@ OPERATIONS = (
         scope="operate",
         answer=HookShown,
         act=blocking(show),
+    ),
+    Operation(
+        id="change_hook",
+        method="POST",
+        path=f"{HOOK}/change",
+        tag="Webhooks",
+        summary="Give a hook another URL, other types of events or other marks",
+        about="What was not told yet goes to the new URL, and is told by the new types; what waits to be tried again does too, whatever its type.",
+        scope="operate",
+        body=HookChange,
+        answer=HookShown,
+        act=blocking(change),
+    ),
+    Operation(
+        id="delete_hook",
+        method="POST",
+        path=f"{HOOK}/delete",
+        tag="Webhooks",
+        summary="Delete a hook with its secrets, what waits and its dead letters",
+        about="For good: the key that made it makes no other.",
+        scope="operate",
+        answer=HookDeleted,
+        act=blocking(delete),
     ),
     Operation(
         id="disable_hook",

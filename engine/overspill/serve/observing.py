@@ -1,43 +1,30 @@
-"""What is told of each call: metrics, a line of JSON, a span. Nothing of it is on the way of a decision.
+"""What is told of each call: a line of JSON, a span, and what `metrics` adds up. Nothing of it is on the way of a decision.
 
-Labels are bounded: operations, statuses and outcomes are short lists, and no tenant, account or id is a label. A line
-names the call, the decision and the credential by their ids, and holds nothing that was sent.
+A line names the call, the decision and the credential by their ids, and holds nothing that was sent.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
-from starlette.concurrency import run_in_threadpool
-
-from overspill.serve.call import Call, Operation, Reply
+from overspill.records.answers import outcome_in
+from overspill.serve.call import Operation, Reply
 from overspill.serve.credentials import Caller
 from overspill.words.codec import Light, json_bytes
-from overspill.words.failures import Failure
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-    from overspill.serve.service import Service
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_BOUNDS = [round(seconds * 1e9) for seconds in BUCKETS]
-_LABELS = [*map(str, BUCKETS), "+Inf"]
 UNKNOWN = "unknown"
 """The operation of a call that found none."""
+_BUSY = b'"code":"busy"'
+"""Of a call that was sent away. It is counted; a line for each would make what is too much more."""
 _DECISION = b'{"decision":"'
-_OUTCOME = b'"outcome":"'
-OUTCOMES = (b"allow", b"partial", b"deny")
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}").match
 Write = Callable[[bytes], object]
 
@@ -63,90 +50,6 @@ Seen = Callable[[Done], None]
 """Whoever is told of each call when it has its reply."""
 
 
-class Metrics:
-    """The service's own registry: what it tells does not depend on what else the process holds."""
-
-    def __init__(self, service: Service) -> None:
-        self._registry = CollectorRegistry()
-        self._counted = _Counted()
-        self._registry.register(self._counted)
-        self._registry.register(_Standing(service))
-
-    def __call__(self, done: Done) -> None:
-        self._counted.add(done.name, done.reply, done.took)
-
-    def text(self) -> bytes:
-        """Prometheus' text format."""
-        return generate_latest(self._registry)
-
-
-class _Counted(Collector):
-    """What calls add up to. Whole numbers, counted in the loop's own thread: `prometheus_client`'s own would take a lock for each."""
-
-    def __init__(self) -> None:
-        self._calls: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 2))
-        """By operation: how many calls took no longer than each bound, then those that took longer, then the sum."""
-        self._outcomes = dict.fromkeys(OUTCOMES, 0)
-
-    def add(self, operation: str, reply: Reply, took: int) -> None:
-        self._calls[operation, reply.status] += 1
-        times = self._times[operation]
-        times[bisect_left(_BOUNDS, took)] += 1
-        times[-1] += took
-        if reply.body.startswith(_DECISION):
-            outcome = _outcome(reply.body)
-            if outcome in self._outcomes:
-                self._outcomes[outcome] += 1
-
-    def collect(self) -> Iterable[Metric]:
-        calls = CounterMetricFamily(
-            "overspill_calls", "Calls, by operation and HTTP status.", labels=("operation", "status")
-        )
-        for (operation, status), count in sorted(self._calls.items()):
-            calls.add_metric((operation, str(status)), count)
-        yield calls
-        seconds = HistogramMetricFamily("overspill_call_seconds", "How long calls took.", labels=("operation",))
-        for operation, times in sorted(self._times.items()):
-            buckets = list(zip(_LABELS, accumulate(times[:-1]), strict=True))
-            seconds.add_metric((operation,), buckets, times[-1] / 1e9)
-        yield seconds
-        outcomes = CounterMetricFamily(
-            "overspill_decisions", "Decisions that were asked for one by one.", labels=("outcome",)
-        )
-        for outcome, count in self._outcomes.items():
-            outcomes.add_metric((outcome.decode(),), count)
-        yield outcomes
-
-
-class _Standing(Collector):
-    """What stands as it is asked for."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        service = self._service
-        yield _gauge("overspill_calls_under_way", "Calls that wait for their reply.", service.under_way)
-        yield _gauge("overspill_clock_drift_seconds", "Wall clock ahead of the engine's.", service.engine.drift() / 1e6)
-        with suppress(Failure):  # the store is away: its gauges are left out
-            state = service.engine.settlement()
-            yield _gauge("overspill_settled_through", "The last record that is settled.", state.through)
-            yield _gauge("overspill_settlement_waiting", "Records that wait for settlement.", state.waiting)
-            yield _gauge("overspill_settlement_parked", "Records that could not be posted.", state.parked)
-            lag = state.lag(service.engine.now()) / 1e6
-            yield _gauge("overspill_settlement_lag_seconds", "How long the oldest of them has waited.", lag)
-
-
-def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, about, value=value)
-
-
-def _outcome(body: bytes) -> bytes:
-    start = body.find(_OUTCOME, 0, 512) + len(_OUTCOME)
-    return body[start : body.find(b'"', start)]
-
-
 class Lines:
     """One line of JSON for each call that is to be told of: all; or changes, and what failed inside."""
 
@@ -157,7 +60,8 @@ class Lines:
     def __call__(self, done: Done) -> None:
         operation, reply = done.operation, done.reply
         changes = operation is not None and operation.is_administrative
-        if not (self._every or changes or reply.status >= 500):
+        failed = reply.status >= 500 and _BUSY not in reply.body
+        if not (self._every or changes or failed):
             return
         facts: dict[str, Any] = {
             "operation": done.name,
@@ -170,7 +74,7 @@ class Lines:
         if (trace := _trace(done.headers)) is not None:
             facts["trace"] = trace
         if (decision := _decision(reply.body)) is not None:
-            facts["decision"], facts["outcome"] = decision, _outcome(reply.body).decode()
+            facts["decision"], facts["outcome"] = decision, outcome_in(reply.body)
         self._log("call", **facts)
 
 
@@ -222,7 +126,7 @@ class Spans:
             "overspill.request.id": done.request_id,
         }
         if (decision := _decision(reply.body)) is not None:
-            facts |= {"overspill.decision.id": decision, "overspill.outcome": _outcome(reply.body).decode()}
+            facts |= {"overspill.decision.id": decision, "overspill.outcome": outcome_in(reply.body)}
         sent = {name: done.headers.get(name.encode(), b"").decode("latin-1") for name in ("traceparent", "tracestate")}
         span = self._tracer.start_span(
             f"{facts['http.request.method']} {route}",
@@ -234,27 +138,6 @@ class Spans:
         if reply.status >= 500:
             span.set_status(Status(StatusCode.ERROR))
         span.end(done.began + done.took)
-
-
-def metered(metrics: Metrics) -> Operation:
-    """The operation that tells the metrics."""
-
-    async def act(call: Call) -> Reply:
-        text = await run_in_threadpool(metrics.text)
-        return Reply(text, media=(b"content-type", CONTENT_TYPE_LATEST.encode()))
-
-    return Operation(
-        id="metrics",
-        method="GET",
-        path="/metrics",
-        tag="Service",
-        summary="Metrics in Prometheus' text format",
-        about="No tenant, account or id is a label.",
-        scope=None,
-        answer={"type": "string"},
-        media="text/plain",
-        act=act,
-    )
 
 
 def _decision(body: bytes) -> str | None:

@@ -79,9 +79,9 @@ def document(operations: Sequence[Operation], version: str) -> Object:
 
 
 def _shapes(operations: Sequence[Operation]) -> Iterator[type[Struct]]:
-    seen: set[object] = set()
+    seen: set[object] = {Problem}
     for operation in operations:
-        for one in (operation.body, operation.answer):
+        for one in (operation.body, operation.answer, *operation.told.values()):
             parts = one.get("anyOf", ()) if isinstance(one, Mapping) else (one,)
             for shape in parts:
                 if isinstance(shape, type) and shape not in seen:
@@ -158,9 +158,12 @@ def statuses(operation: Operation) -> list[int]:
 def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:
     answer = {"content": {operation.media: {"schema": _schema(operation.answer, schemas)}}}
     found: Object = {str(status): {"description": "The answer.", **answer} for status in operation.answers}
-    problem = {"content": {MEDIA_TYPE: {"schema": schemas[Problem]}}}
     for status in statuses(operation):
-        found[str(status)] = {"description": COMMON[status], **problem}
+        shape = operation.told.get(status, Problem)
+        found[str(status)] = {
+            "description": COMMON[status],
+            "content": {MEDIA_TYPE: {"schema": _schema(shape, schemas)}},
+        }
     return dict(sorted(found.items()))
 
 

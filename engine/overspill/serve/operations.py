@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overspill.serve import accounts, authzen, decisions, envoy, health, hooks, policies
 from overspill.serve.call import Operation
-from overspill.serve.observing import Metrics, metered
+from overspill.serve.metrics import Metrics, metered
 from overspill.serve.openapi import described
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -44,6 +44,7 @@ STATUSES = {
     "not_enough": 409,
     "receipt_used": 409,
     "too_many_hooks": 409,
+    "hook_deleted": 409,
     "too_large": 413,
     "wrong_media_type": 415,
     "internal_error": 500,

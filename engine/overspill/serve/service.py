@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from overspill.hooks.reach import Reach
+from overspill.hooks.tally import Tally
 from overspill.ports.registry import Registry
 from overspill.serve.credentials import Credentials, Tokens
 from overspill.serve.open_holds import OpenHolds
@@ -54,6 +55,8 @@ class Service:
         self.credentials = Credentials(registry, engine.now, tokens)
         self.holds = OpenHolds(self.limits.holds)
         self.reach = reach or Reach()
+        self.tally = Tally()
+        """What became of what is delivered beside the calls, where anything is."""
         self._engines: dict[str, Engine] = {}
         self._lock = Lock()
         self._under_way: set[Place] = set()

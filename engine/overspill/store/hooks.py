@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from overspill.ports.hooks import Delivery, Hook, Waiting
+from overspill.ports.hooks import DELETED, Delivery, Hook, Waiting
 from overspill.words.codec import as_dict
 
 Run = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
@@ -18,6 +18,8 @@ _ENDS = {
     "posted_through": "(SELECT coalesce(max(seq), 0) FROM postings)",
 }
 """Where the journal ends, and what is posted of it, at the instant of the statement."""
+_THERE = f"coalesce(disabled_why, '') <> '{DELETED}'"
+"""Of a hook that is not deleted."""
 
 
 class SqlHooks:
@@ -36,13 +38,31 @@ class SqlHooks:
         return self._all("WHERE id = ?", hook.id)[0]
 
     def get(self, tenant: str, id: str) -> Hook | None:
-        found = self._all("WHERE tenant = ? AND id = ?", tenant, id)
+        found = self._all(f"WHERE tenant = ? AND id = ? AND {_THERE}", tenant, id)
         return found[0] if found else None
 
     def all(self, tenant: str | None = None) -> Sequence[Hook]:
         if tenant is None:
-            return self._all("ORDER BY created_at, id")
-        return self._all("WHERE tenant = ? ORDER BY created_at, id", tenant)
+            return self._all(f"WHERE {_THERE} ORDER BY created_at, id")
+        return self._all(f"WHERE tenant = ? AND {_THERE} ORDER BY created_at, id", tenant)
+
+    def change(self, id: str, url: str, types: Sequence[str], percents: Sequence[int]) -> None:
+        self._run(
+            "UPDATE hooks SET url = ?, types = ?, percents = ?, failing_since = NULL, paused_until = 0"
+            f" WHERE id = ? AND {_THERE}",
+            (url, _words(types), _words(percents), id),
+        )
+
+    def delete(self, tenant: str, id: str, at: int) -> bool:
+        done = self._run(
+            "UPDATE hooks SET disabled_at = coalesce(disabled_at, ?), disabled_why = ?, url = '', secret = '',"
+            " older_secret = NULL, older_until = NULL, failing_since = NULL, paused_until = 0"
+            " WHERE tenant = ? AND id = ? RETURNING id",
+            (at, DELETED, tenant, id),
+        )
+        if done:  # from now on none is added
+            self._run("DELETE FROM hook_deliveries WHERE hook = ?", (id,))
+        return bool(done)
 
     def _all(self, where: str, *values: object) -> list[Hook]:
         return [_hook(row) for row in self._run(f"SELECT {_HOOKS} FROM hooks {where}", values)]
@@ -50,7 +70,7 @@ class SqlHooks:
     def rotate(self, id: str, secret: str, until: int, rotation: str) -> bool:
         done = self._run(
             "UPDATE hooks SET older_secret = secret, older_until = ?, secret = ?, rotation = ?"
-            " WHERE id = ? AND rotation <> ? RETURNING id",
+            f" WHERE id = ? AND rotation <> ? AND {_THERE} RETURNING id",
             (until, secret, rotation, id, rotation),
         )
         return bool(done)
@@ -62,7 +82,7 @@ class SqlHooks:
 
     def enable(self, id: str) -> None:
         clear = "disabled_at = NULL, disabled_why = NULL, failing_since = NULL, paused_until = 0"
-        self._run(f"UPDATE hooks SET {clear} WHERE id = ? AND disabled_at IS NOT NULL", (id,))
+        self._run(f"UPDATE hooks SET {clear} WHERE id = ? AND disabled_at IS NOT NULL AND {_THERE}", (id,))
 
     # ---- for runners
 
@@ -104,8 +124,11 @@ class SqlHooks:
     def wait(self, delivery: Delivery) -> None:
         values = {**as_dict(delivery), "body": delivery.body.decode()}
         places = ", ".join("?" * len(_DELIVERY))
-        put = f"INSERT INTO hook_deliveries ({_DELIVERIES}) VALUES ({places}) ON CONFLICT (hook, event) DO NOTHING"
-        self._run(put, list(values.values()))
+        self._run(
+            f"INSERT INTO hook_deliveries ({_DELIVERIES}) SELECT {places}"
+            f" WHERE EXISTS (SELECT 1 FROM hooks WHERE id = ? AND {_THERE}) ON CONFLICT (hook, event) DO NOTHING",
+            [*values.values(), delivery.hook],
+        )
 
     def tried(self, delivery: Delivery, attempts: int) -> None:
         self._run(
@@ -122,8 +145,9 @@ class SqlHooks:
 
     # ---- letters
 
-    def waiting(self, id: str) -> Waiting:
-        [(all, dead)] = self._run("SELECT count(*), count(dead_at) FROM hook_deliveries WHERE hook = ?", (id,))
+    def waiting(self, id: str | None = None) -> Waiting:
+        which, values = (f"IN (SELECT id FROM hooks WHERE {_THERE})", ()) if id is None else ("= ?", (id,))
+        [(all, dead)] = self._run(f"SELECT count(*), count(dead_at) FROM hook_deliveries WHERE hook {which}", values)
         return Waiting(all - dead, dead)
 
     def dead(self, id: str, after: str, most: int) -> Sequence[Delivery]:
@@ -149,7 +173,11 @@ class SqlHooks:
 
 def _values(hook: Hook) -> dict[str, object]:
     found = as_dict(hook)
-    return {**found, "types": " ".join(hook.types), "percents": " ".join(map(str, hook.percents))}
+    return {**found, "types": _words(hook.types), "percents": _words(hook.percents)}
+
+
+def _words(values: Sequence[object]) -> str:
+    return " ".join(map(str, values))
 
 
 def _hook(row: Sequence[Any]) -> Hook:

@@ -41,6 +41,10 @@ class SqlRegistry:
         found = self._run(f"SELECT {_KEY} FROM api_keys WHERE digest = ?", (digest,))
         return _key(found[0]) if found else None
 
+    def key(self, id: str) -> ApiKey | None:
+        found = self._run(f"SELECT {_KEY} FROM api_keys WHERE id = ?", (id,))
+        return _key(found[0]) if found else None
+
     def list_keys(self, tenant: str | None = None) -> Sequence[ApiKey]:
         of, values = ("", ()) if tenant is None else ("WHERE tenant = ?", (tenant,))
         return [_key(row) for row in self._run(f"SELECT {_KEY} FROM api_keys {of} ORDER BY created_at, id", values)]
