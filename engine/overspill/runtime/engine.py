@@ -23,6 +23,7 @@ from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
 from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
+from overspill.runtime.unknown_holds import UnknownHolds
 from overspill.step.commands import (
     Capture,
     Command,
@@ -70,6 +71,7 @@ class Engine(Operations, Looks):
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
         self._top_ups = TopUps(self._combiner, self._record, self.sweep)
+        self._unknown_holds = UnknownHolds(self._combiner.now)
         self._front: AsyncFront | None = None
         self._settler: Settler | None = None
         self._settling: Settling | None = None
@@ -244,7 +246,12 @@ class Engine(Operations, Looks):
             help = 'give each of them its own, the last one too: id="1", id="2" …'
             raise Failure("missing_id", "a part of a capture has no `id`", help=help, pointer="/id")
         id = ONLY if id is None else id
-        account = self._account_of_hold(hold)
+        try:
+            account = self._account_of_hold(hold)
+        except Failure as failure:
+            if failure.code == "unknown_hold":
+                self._unknown_holds.captured(self._tenant, hold)
+            raise
         return self._receipt(
             Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=meters, final=final)
         )
