@@ -65,6 +65,42 @@ def test_every_local_day_of_every_zone_is_one_period_whatever_its_clocks_do() ->
     assert changes > 2000
 
 
+def _first(period: str, day: date) -> date:
+    """The first day of what the day is in."""
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if period == "month" else day.replace(month=1, day=1)
+
+
+def _followed(period: str, zone: str, begin: datetime, end: datetime) -> int:
+    """How many periods follow each other from the one instant to the other, each from the first second of its first day."""
+    now, last, count = _instant(begin), _instant(end), 0
+    start, until = calendar_period(period, zone, now)
+    while start < last:
+        day, before = _local_date(zone, start), _local_date(zone, start - SECOND)
+        assert start <= now < until, (zone, day)
+        assert (_first(period, day), before) == (day, day - timedelta(days=1)), (zone, day)
+        assert _first(period, _local_date(zone, until - SECOND)) == day, (zone, day)
+        assert calendar_period(period, zone, until - SECOND) == (start, until), (zone, day)
+        now, (start, until), count = until, calendar_period(period, zone, until), count + 1
+        assert start == now, (zone, day)
+    return count
+
+
+@pytest.mark.rule("W7")
+@pytest.mark.parametrize(("period", "years"), [("week", None), ("month", 10), ("year", 10)])
+def test_every_week_month_and_year_of_every_zone_is_one_period(period: str, years: int | None) -> None:
+    """Months and years of ten years, weeks around each change of them."""
+    inside = timedelta(days=3)
+    for zone in sorted(zones()):
+        if years is None:
+            for week in _changes(zone):
+                assert 2 <= _followed(period, zone, week - timedelta(weeks=2), week + timedelta(days=2)) <= 4, zone
+        else:
+            expected = years * (12 if period == "month" else 1)
+            assert _followed(period, zone, FROM + inside, TO - inside) == expected, zone
+
+
 # (text, microseconds since 1970; None where it is refused)
 EDGES = [
     ("0001-01-01T00:00:00Z", -62_135_596_800_000_000),
