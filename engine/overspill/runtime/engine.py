@@ -16,8 +16,9 @@ from overspill.ports.store import Store
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
-from overspill.runtime.clock import SystemClock
-from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.alarms import alarm
+from overspill.runtime.clock import SystemClock, ahead_of
+from overspill.runtime.combiner import DRIFT_MAX, Combiner, Waiting
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
@@ -107,6 +108,7 @@ class Engine(Operations, Looks):
             policies = Policies(store, policy)
             engine = cls(store, policies, clock or SystemClock(), tenant)
             if clock is None:
+                _tell_of_another_clock(store)
                 engine._combiner.use_clock(SystemClock(engine._combiner.states.last_at))
             engine._combiner.exclusively(engine._publish)
             if settle:
@@ -402,6 +404,14 @@ class Engine(Operations, Looks):
 
         self._front = AsyncFront(self._combiner)
         return self._front
+
+
+def _tell_of_another_clock(store: Store) -> None:
+    """Time is by the machine that decides; of a server it can be known whether that one is right."""
+    ahead = ahead_of(store.clock)
+    if abs(ahead) > DRIFT_MAX:
+        help = "set the clock that is wrong, then start again: what is decided meanwhile is stamped by this machine's"
+        alarm("clock_differs", ahead_of_server_micros=ahead, server=store.name, help=help)
 
 
 def _expect_openable(policy: object, db: object, tenant: object, clock: object) -> None:

@@ -298,6 +298,9 @@ class SqliteStore:
         kept = self._do(self._execute, query, (json_bytes(list(facts)).decode(),))
         return {name: value for name, value in kept if facts[name] != value}
 
+    def clock(self) -> None:
+        return None
+
     # ---- what is known of the journal elsewhere
 
     def anchored(self) -> Head | None:
