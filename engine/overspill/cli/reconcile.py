@@ -24,7 +24,7 @@ from overspill.records.checkpoints import Checkpoint
 from overspill.records.export import MANIFEST
 from overspill.records.notes import public_key_from
 from overspill.runtime.clock import SystemClock
-from overspill.store.opened import opened
+from overspill.store.opened import looked_into, named
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import MINUTE, instant_text
 
@@ -32,6 +32,8 @@ T = TypeVar("T")
 BLOCK = 1 << 20
 """Bytes that are read at once."""
 SEGMENTS_PAGE, POSTINGS_PAGE = 32, 4096
+BOOK = "_ledger.sql"
+"""How the migration is called, in each store, that made the book's tables."""
 SHOWN_MAX = 50
 """Findings that are shown as text."""
 
@@ -95,9 +97,14 @@ def _signed(checkpoints: Iterable[str], public_key: str) -> tuple[Checkpoint, ..
 
 
 def of_database(db: str, bounds: Bounds = BOUNDS, checkpoints: Sequence[Checkpoint] = ()) -> Verdict:
-    """Raises StoreFailure for what is no database that can serve."""
-    store = opened(there(db))
+    """Raises StoreFailure for what is no database that can serve. One of an older schema is audited as it is."""
+    store = looked_into(there(db))
     try:
+        if any(one.name.endswith(BOOK) for one in store.lacks()):
+            what = (
+                f"{named(db)} is of a schema that has no book yet, so that there is nothing to hold its journal against"
+            )
+            raise StoreFailure("not_migrated", what, help="bring it up to date with `overspill db migrate`")
         return of_store(store, SystemClock().now(), bounds, checkpoints)
     finally:
         store.close()
