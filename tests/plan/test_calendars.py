@@ -4,9 +4,12 @@ changed by an update (LANGUAGE.md W7; ASSURANCE.md rows 45, 46 and 48)."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ import pytest
 from overspill import Engine, ManualClock, Request
 from overspill.check.periods import zones
 from overspill.cli.main import run
+from overspill.cli.replay import _package
 from overspill.plan import periods
 from overspill.plan.periods import calendar_period, scheduled_period
-from overspill.plan.zones import zone_of
+from overspill.plan.zones import zone_of, zones_version
 from overspill.records.build import Build
 from overspill.words.instants import HOUR, SECOND, InstantError, instant_from_text, instant_text
 from overspill.words.lengths import instant_after, length_from_text
@@ -249,3 +253,18 @@ def test_what_was_decided_by_zones_that_an_update_changes_stays_decided(
     told = _replayed(db, capsys, int(past))
     assert {one["record"] <= 10 for one in told["findings"]} == ({True} if past else set())
     assert [build["tzdata"] for build, _ in told["total"]["other_builds"]] != []
+    assert run(["replay", "--db", str(db)]) == int(past)
+    assert ("pip install tzdata==20" in capsys.readouterr().err) == past
+    there = [sys.executable, "-m", "overspill", "replay", "--db", str(db), "--records", "1-10"]
+    assert subprocess.run(there, check=False).returncode == 0, "by the edition that they were made by"
+
+
+@pytest.mark.parametrize(
+    ("edition", "package"), [("2026a", "tzdata==2026.1"), ("2026f", "tzdata==2026.6"), ("2026", ""), ("", "")]
+)
+def test_an_edition_has_its_package(edition: str, package: str) -> None:
+    assert _package(edition) == package
+
+
+def test_the_package_that_is_installed_is_called_so() -> None:
+    assert _package(zones_version()) == f"tzdata=={version('tzdata')}"
