@@ -47,6 +47,13 @@ class Kept:
         told = self._capsys.readouterr()
         return code, told.out + told.err
 
+    def check(self, db: str, *names: str) -> tuple[int, str]:
+        """(exit code, what was printed)."""
+        notes = [part for name in names for part in ("--checkpoint", str(self.file(name)))]
+        self._capsys.readouterr()
+        code = run(["checkpoint", "check", "--db", db, *notes, "--public-key", self.public])
+        return code, self._capsys.readouterr().out
+
 
 @pytest.fixture
 def kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Kept:
@@ -76,6 +83,8 @@ def test_a_journal_agrees_with_what_was_signed_of_it(shared: Place, kept: Kept, 
     assert (first.origin, first.size, first.hash) == (NAME, 3, store.hash_at(3))
     assert (second.size, second.hash) == (6, store.hash_at(6))
     store.close()
+    code, told = kept.check(shared.db, "a", "b")
+    assert (code, told.count(f"as {NAME} signed it: ")) == (0, 2)
     code, told = kept.reconcile(["--db", shared.db], "a", "b")
     assert (code, told.count(f"as signed by {NAME} at record"), "SIGNED" in told) == (0, 2, False)
     assert run(["export", "--db", shared.db, "--out", str(tmp_path / "all")]) == 0
@@ -109,6 +118,8 @@ def test_a_journal_that_was_cut_with_its_anchor_and_export_is_found_by_what_was_
         assert (told[:23], told.rstrip()[-7:]) == ("chain     SIGNED record", "1 chain")
     code, said = kept.sign(str(db), "b", after="a")
     assert (code, "records_missing" in said, kept.file("b").exists()) == (3, True, False)
+    code, told = kept.check(str(db), "a")
+    assert (code, told.startswith("records_missing: ")) == (1, True)
 
 
 def test_another_journal_of_the_same_length_is_found_too(kept: Kept, tmp_path: Path) -> None:
@@ -123,6 +134,20 @@ def test_another_journal_of_the_same_length_is_found_too(kept: Kept, tmp_path: P
     assert (code, "another hash at record 5" in told) == (1, True)
     code, said = kept.sign(db, "b", after="a")
     assert (code, "other_history" in said) == (3, True)
+    code, told = kept.check(db, "a")
+    assert (code, told.startswith("other_history: ")) == (1, True)
+
+
+def test_what_was_put_back_and_not_accepted_is_not_signed(kept: Kept, tmp_path: Path) -> None:
+    db, backup = str(tmp_path / "x.db"), str(tmp_path / "b.db")
+    _decided(db, 1, 3)
+    assert run(["db", "backup", "--db", db, "--out", backup]) == 0
+    _decided(db, 4, 5)
+    kept.sign(db, "a")
+    assert run(["db", "restore", backup, "--db", db, "--replace"]) == 0
+    code, said = kept.sign(db, "b")
+    assert (code, "error[restored]" in said, kept.file("b").exists()) == (3, True, False)
+    assert kept.check(db, "a")[0] == 1
 
 
 def test_an_empty_journal_can_be_signed_and_is_continued_by_any(kept: Kept, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from overspill.audit.checkpoints import verified
-from overspill.cli.io import existing_db_option, read_input, say, write_file
+from overspill.cli.io import anchor_option, existing_db_option, out, read_input, say, write_file
 from overspill.ports.store import Head, Store
 from overspill.records.checkpoints import Checkpoint, text_of
-from overspill.records.notes import KEY_BYTES, note, private_key, private_key_from
+from overspill.records.notes import KEY_BYTES, note, private_key, private_key_from, public_key_from
 from overspill.runtime.clock import SystemClock
-from overspill.store.opened import looked_into
+from overspill.store.known import refuse_restored
+from overspill.store.opened import looked_into, opened
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_text
 
@@ -37,7 +38,7 @@ def key(name: str, target: Path) -> int:
     public = made.public.text
     _keep(target, f"{made.text}\n".encode())
     say(f"{target} signs for {name}: keep it where the database is not; the public key is")
-    click.echo(public)
+    out(public)
     return 0
 
 
@@ -58,36 +59,68 @@ def _keep(target: Path, data: bytes) -> None:
 
 @checkpoint.command()
 @existing_db_option
+@anchor_option
 @click.option("--key", "key_file", required=True, help="The file of the private key.")
 @click.option("--after", help="An earlier checkpoint of the journal, which it must continue.")
 @click.option("--out", "target", type=click.Path(path_type=Path), help="The file to be written.  [default: stdout]")
-def sign(db: str, key_file: str, after: str | None, target: Path | None) -> int:
+def sign(db: str, anchor: str | None, key_file: str, after: str | None, target: Path | None) -> int:
     """Sign how many records the journal has, its hash there, and when. Engines and workers go on meanwhile.
+
+    One that was put back and not accepted is not signed.
 
     \b
     overspill checkpoint sign --db x.db --key usage.key --out monday.note
     """
     own = private_key_from(read_input(key_file).decode("utf-8", "replace"))
     earlier = None if after is None else verified(read_input(after), own.public)
-    with closing(looked_into(db)) as store:
+    with closing(opened(db, anchor=anchor)) as store:
+        refuse_restored(store)
         head = store.head()
-        if earlier is not None:
-            _expect_continued(store, head, earlier)
+        differs = None if earlier is None else _differs(store, head, earlier)
+    if differs is not None:
+        raise differs
     found = Checkpoint(origin=own.name, size=head.seq, hash=head.hash, at=SystemClock().now())
     data = note(text_of(found), own)
     if target is None:
-        click.echo(data, nl=False)
+        click.echo(data, nl=False)  # bytes, whatever the terminal's encoding is
     else:
         write_file(target, data)
-        say(f"{target}: {found.size} records, {instant_text(found.at)}")
+        say(f"{target}: {_words(found)}")
     return 0
 
 
-def _expect_continued(store: Store, head: Head, earlier: Checkpoint) -> None:
-    """Nobody signs a journal that is not the one that he has signed before."""
-    if earlier.size > head.seq:
-        what = f"{store.name} ends at record {head.seq}, and {earlier.size} were signed: it is an older copy, or was cut off"
-        raise StoreFailure("records_missing", what, help="put the newer one back, or recover from an export")
-    if store.hash_at(earlier.size) != earlier.hash:
-        what = f"the journal of {store.name} is another one at record {earlier.size} than was signed"
-        raise StoreFailure("other_history", what, help="reconcile it with --checkpoint, and put the right one back")
+@checkpoint.command()
+@existing_db_option
+@click.option("--checkpoint", "files", multiple=True, required=True, help="More than one may be named.")
+@click.option("--public-key", required=True, help="The file of the public key that they are signed by.")
+def check(db: str, files: tuple[str, ...], public_key: str) -> int:
+    """See at once whether the journal is the one that was signed, before it is served. Exit 1: it is not.
+
+    This believes the hashes that are stored; `overspill reconcile --checkpoint` makes them anew from every byte.
+
+    \b
+    overspill checkpoint check --db x.db --checkpoint monday.note --public-key usage.pub
+    """
+    key = public_key_from(read_input(public_key).decode("utf-8", "replace"))
+    signed = [verified(read_input(file), key) for file in files]
+    with closing(looked_into(db)) as store:
+        head = store.head()
+        found = [(one, _differs(store, head, one)) for one in signed]
+    for one, differs in found:
+        out(f"as {one.origin} signed it: {_words(one)}" if differs is None else f"{differs.code}: {differs}")
+    return 0 if all(differs is None for _, differs in found) else 1
+
+
+def _words(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.size} records, {instant_text(checkpoint.at)}"
+
+
+def _differs(store: Store, head: Head, signed: Checkpoint) -> StoreFailure | None:
+    """Why the journal that ends at `head` is not the one that was signed; None: it is."""
+    if signed.size > head.seq:
+        what = f"{store.name} ends at record {head.seq}, and {signed.size} were signed: it is an older copy, or was cut off"
+        return StoreFailure("records_missing", what, help="put the newer one back, or recover from an export")
+    if store.hash_at(signed.size) != signed.hash:
+        what = f"the journal of {store.name} is another one at record {signed.size} than was signed"
+        return StoreFailure("other_history", what, help="reconcile it with --checkpoint, and put the right one back")
+    return None
