@@ -40,7 +40,7 @@ def test_the_first_is_told_at_once_and_of_a_flood_how_many_there_were() -> None:
     assert last["help"]
 
 
-@pytest.mark.parametrize("hold", ["ana@example.org", "sk-live-1", "", 7, None, "hold_\n"])
+@pytest.mark.parametrize("hold", ["ana@example.org", "sk-live-1", "", 7, None, "hold_\n", derived_id("a", "dec")])
 def test_what_a_caller_has_made_up_is_in_no_alarm(hold: Any) -> None:
     heard = Heard()
     heard.holds.captured("acme", hold)

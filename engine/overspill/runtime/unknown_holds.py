@@ -36,6 +36,6 @@ class UnknownHolds:
             if self._told_at is not None and now < self._told_at + EVERY:
                 return
             self._told_at, captures, self._since = now, self._since, 0
-        named = {"hold": str(hold)} if is_derived(hold) else {}
+        named = {"hold": str(hold)} if is_derived(hold) and str(hold).startswith("hold_") else {}
         help = "find who sends them: they have lost their holds, or name another database's"
         self._alarm("unknown_hold_captured", captures=captures, tenant=tenant, help=help, **named)

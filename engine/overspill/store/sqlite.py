@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -363,8 +362,10 @@ class SqliteStore:
 def _is_read_only(path: str) -> bool:
     """Whether the file system takes no more files. Asked of the folder: who closes the database's own file lets go of all
     locks that this process has on it."""
+    from tempfile import TemporaryFile  # which imports much that nobody else needs
+
     try:
-        tempfile.TemporaryFile(dir=os.path.dirname(path) or ".").close()
+        TemporaryFile(dir=os.path.dirname(path) or ".").close()
     except OSError as error:
         return error.errno == errno.EROFS
     return False
