@@ -4,9 +4,12 @@ changed by an update (LANGUAGE.md W7; ASSURANCE.md rows 45, 46 and 48)."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ import pytest
 from overspill import Engine, ManualClock, Request
 from overspill.check.periods import zones
 from overspill.cli.main import run
+from overspill.cli.replay import _package
 from overspill.plan import periods
 from overspill.plan.periods import calendar_period, scheduled_period
-from overspill.plan.zones import zone_of
+from overspill.plan.zones import zone_of, zones_version
 from overspill.records.build import Build
 from overspill.words.instants import HOUR, SECOND, InstantError, instant_from_text, instant_text
 from overspill.words.lengths import instant_after, length_from_text
@@ -63,6 +67,42 @@ def test_every_local_day_of_every_zone_is_one_period_whatever_its_clocks_do() ->
                 now, (start, end) = end, calendar_period("day", zone, end)
                 assert (start, _local_date(zone, start)) == (now, day + timedelta(days=1)), (zone, day)
     assert changes > 2000
+
+
+def _first(period: str, day: date) -> date:
+    """The first day of what the day is in."""
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if period == "month" else day.replace(month=1, day=1)
+
+
+def _followed(period: str, zone: str, begin: datetime, end: datetime) -> int:
+    """How many periods follow each other from the one instant to the other, each from the first second of its first day."""
+    now, last, count = _instant(begin), _instant(end), 0
+    start, until = calendar_period(period, zone, now)
+    while start < last:
+        day, before = _local_date(zone, start), _local_date(zone, start - SECOND)
+        assert start <= now < until, (zone, day)
+        assert (_first(period, day), before) == (day, day - timedelta(days=1)), (zone, day)
+        assert _first(period, _local_date(zone, until - SECOND)) == day, (zone, day)
+        assert calendar_period(period, zone, until - SECOND) == (start, until), (zone, day)
+        now, (start, until), count = until, calendar_period(period, zone, until), count + 1
+        assert start == now, (zone, day)
+    return count
+
+
+@pytest.mark.rule("W7")
+@pytest.mark.parametrize(("period", "years"), [("week", None), ("month", 10), ("year", 10)])
+def test_every_week_month_and_year_of_every_zone_is_one_period(period: str, years: int | None) -> None:
+    """Months and years of ten years, weeks around each change of them."""
+    inside = timedelta(days=3)
+    for zone in sorted(zones()):
+        if years is None:
+            for week in _changes(zone):
+                assert 2 <= _followed(period, zone, week - timedelta(weeks=2), week + timedelta(days=2)) <= 4, zone
+        else:
+            expected = years * (12 if period == "month" else 1)
+            assert _followed(period, zone, FROM + inside, TO - inside) == expected, zone
 
 
 # (text, microseconds since 1970; None where it is refused)
@@ -213,3 +253,18 @@ def test_what_was_decided_by_zones_that_an_update_changes_stays_decided(
     told = _replayed(db, capsys, int(past))
     assert {one["record"] <= 10 for one in told["findings"]} == ({True} if past else set())
     assert [build["tzdata"] for build, _ in told["total"]["other_builds"]] != []
+    assert run(["replay", "--db", str(db)]) == int(past)
+    assert ("pip install tzdata==20" in capsys.readouterr().err) == past
+    there = [sys.executable, "-m", "overspill", "replay", "--db", str(db), "--records", "1-10"]
+    assert subprocess.run(there, check=False).returncode == 0, "by the edition that they were made by"
+
+
+@pytest.mark.parametrize(
+    ("edition", "package"), [("2026a", "tzdata==2026.1"), ("2026f", "tzdata==2026.6"), ("2026", ""), ("", "")]
+)
+def test_an_edition_has_its_package(edition: str, package: str) -> None:
+    assert _package(edition) == package
+
+
+def test_the_package_that_is_installed_is_called_so() -> None:
+    assert _package(zones_version()) == f"tzdata=={version('tzdata')}"

@@ -3,13 +3,15 @@ ASSURANCE.md rows 43 and 44)."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from overspill import Engine, Failure, Request
+from overspill import Engine, Failure, ManualClock, Request
 from overspill.runtime import clock
 from overspill.words.instants import DAY, HOUR, MINUTE, SECOND, instant_from_text
+from support.postgres import Server
 
 NOON = instant_from_text("2026-10-05T12:00:00Z")
 ANA = {"user": "ana"}
@@ -103,3 +105,46 @@ def test_who_starts_with_a_wall_clock_that_is_behind_goes_on_where_the_journal_i
         machine.passed += 30 * MINUTE
         assert engine.decide(_request("r4", 4)).allowed
         assert engine.decide(_request("r5", 1)).outcome == "deny"
+
+
+# ---- a server that has a clock of its own
+
+AHEAD = [
+    ("the other is behind", [100, 101], 90, 10),
+    ("the other is ahead", [100, 110], 130, -20),
+    ("within the question", [100, 110], 105, 0),
+    ("at its ends", [100, 100], 100, 0),
+    ("none is asked", [100, 110], None, 0),
+]
+
+
+@pytest.mark.parametrize(("reads", "theirs", "ahead"), [row[1:] for row in AHEAD], ids=[row[0] for row in AHEAD])
+def test_of_another_clock_only_what_is_sure_is_told(
+    monkeypatch: pytest.MonkeyPatch, reads: list[int], theirs: int | None, ahead: int
+) -> None:
+    left = iter(reads)
+    monkeypatch.setattr(clock.time, "time_ns", lambda: next(left) * 1000)
+    assert clock.ahead_of(lambda: theirs) == ahead
+
+
+@pytest.mark.rule("T3")
+@pytest.mark.parametrize("away", [-HOUR, 0, HOUR])
+def test_who_starts_with_another_clock_than_the_servers_is_told(
+    postgres: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, away: int
+) -> None:
+    url = postgres.database()
+    with monkeypatch.context() as moved:
+        if away:
+            machine = Machine()
+            [(now,)] = postgres.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            machine.wall = now + away
+            moved.setattr(clock, "time", machine)
+        with Engine.open(POLICY, db=url) as engine:
+            assert engine.decide(_request("r")).allowed
+        with Engine.open(POLICY, db=url, clock=ManualClock(NOON)):
+            pass
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["event"] for one in told] == (["clock_differs"] if away else [])
+    for one in told:
+        assert -10 * MINUTE < one["ahead_of_server_micros"] - away <= 0
+        assert one["help"] and "p%25" not in one["server"]

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from overspill import Request
+from overspill.runtime.retries import AGAIN_MAX, Retries
 from overspill.serve.service import Limits
+from overspill.words.failures import Interrupted
 from support.asgi import acall
 from support.services import TURN, Served, served, with_ana
 
@@ -160,3 +162,22 @@ def test_two_tenants_have_nothing_to_do_with_each_other(one: Served) -> None:
         assert (answer.status, answer.json["code"][:8]) == (404, "unknown_")
     assert other.get(f"/v1/decisions/{hold['decision']}").status == 404
     assert other.get("/v1/accounts/user/u_ana").json["accounts"][0]["attributes"] == {}
+
+
+def test_what_the_store_gives_up_again_and_again_may_be_asked_again_with_the_same_key(
+    one: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+    monkeypatch.setattr(one.engine._combiner, "_retries", Retries(waits.append))
+    with monkeypatch.context() as while_it_lasts:
+        while_it_lasts.setattr(one.engine._store, "commit", _given_up)
+        refused = one.all.post("/v1/decisions", {**TURN, "mode": "reserve"}, "r1")
+    answers = [one.all.post("/v1/decisions", {**TURN, "mode": "reserve"}, "r1") for _ in range(2)]
+    assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (503, "busy", "1")
+    assert len(waits) == AGAIN_MAX
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
+
+
+def _given_up() -> None:
+    raise Interrupted("the store gave the transaction up")

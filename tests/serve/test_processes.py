@@ -111,6 +111,8 @@ def test_while_the_server_is_away_it_is_not_ready_and_goes_on_when_it_is_back(po
         while away.status == 200:  # what serves a session outlives its server for a moment
             away = caller.ask("GET", "/readyz")
         refused = caller.ask("POST", "/v1/decisions", {**ASKED, "mode": "reserve"}, "away")
+        while refused.status == 200:  # each of its sessions for a moment of its own
+            refused = caller.ask("POST", "/v1/decisions", {**ASKED, "mode": "reserve"}, "away")
         postgres_alone.start()
         callers.until(len(callers.acknowledged) + 20)
         callers.stop()

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill.runtime.retries import AGAIN_MAX, Retries
 from overspill.store import postgres as module
 from overspill.store import postgres_writer as writer
 from overspill.store.attempt import Attempt
@@ -427,3 +428,83 @@ def test_a_deadlock_is_no_answer_and_the_same_id_is_decided_once(postgres: Serve
         other.join(60)
         assert (engine.decide(_request("r", 7)).outcome, engine.decide(_request("r", 7)).replayed) == ("allow", True)
         assert (chain(store), engine.account(ANA).pools["money"][0][1]) == ([1, 2], 3)
+
+
+WAITS = [5_000 << attempt for attempt in range(AGAIN_MAX)]
+
+
+def _waiting(engine: Engine) -> list[int]:
+    """The microseconds that it waits from now on, where chance shortens nothing."""
+    waits: list[int] = []
+    engine._combiner._retries = Retries(waits.append, lambda most: most)
+    return waits
+
+
+def _given_up(server: Server, url: str, table: str, state: str, times: int) -> None:
+    """The next transactions that add to a table are given up, so many; what counts them is not undone."""
+    server.execute(
+        f"""CREATE SEQUENCE IF NOT EXISTS public.tried; ALTER SEQUENCE public.tried RESTART;
+        CREATE OR REPLACE FUNCTION public.given_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF nextval('public.tried') <= {times} THEN RAISE 'given up' USING ERRCODE = '{state}'; END IF; RETURN NEW;
+        END $$; CREATE OR REPLACE TRIGGER given_up BEFORE INSERT ON overspill.{table}
+        FOR EACH ROW EXECUTE FUNCTION public.given_up()""",
+        url.rpartition("/")[2],
+    )
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+@pytest.mark.parametrize("place_first", [False, True])
+def test_what_the_server_gives_up_is_tried_a_few_times_and_then_told(
+    postgres: Server, url: str, state: str, place_first: bool
+) -> None:
+    """Also where it gives up more often than that: the same id is decided once, whenever it passes."""
+    with Engine.open(POLICY, db=url, settle=False) as engine:
+        engine.grant(ANA, "money", "10", id="C1")
+        waits, store = _waiting(engine), engine._store
+        store._crowded = 9 if place_first else 0  # type: ignore[attr-defined]
+        for number, times in enumerate((1, AGAIN_MAX)):
+            _given_up(postgres, url, "segments", state, times)
+            assert engine.decide(_request(f"r{number}", 2)).outcome == "allow"
+            assert waits == WAITS[:times]
+            waits.clear()
+        _given_up(postgres, url, "segments", state, AGAIN_MAX + 1)
+        with pytest.raises(StoreFailure) as failure:
+            engine.decide(_request("r", 3))
+        assert (failure.value.code, bool(failure.value.help), waits) == ("busy", True, WAITS)
+        assert [engine.decide(_request("r", 3)).replayed for _ in range(2)] == [False, True]
+        assert (chain(store), engine.account(ANA).pools["money"][0][1]) == ([1, 2, 3, 4], 3)
+
+
+def test_a_deadlock_is_over_as_soon_as_the_other_one_has_gone_on(postgres: Server, url: str) -> None:
+    with Engine.open(POLICY, db=url, settle=False) as engine:
+        engine.grant(ANA, "money", "10", id="C1")
+        store: Any = engine._store
+        store._session.execute("SET deadlock_timeout = '50ms'")
+        decided = threading.Event()
+        other = threading.Thread(target=_in_the_way, args=(url, decided))
+        waits: list[int] = []
+
+        def wait(micros: int) -> None:
+            waits.append(micros)
+            decided.set()
+            other.join(60)
+
+        engine._combiner._retries = Retries(wait)
+        store._crowded = 2  # the writer's place is taken first, then what the other one waits for
+        started = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{url.rpartition('/')[2]}'"
+        _at_first_append(engine, lambda: (other.start(), _until(lambda: postgres.execute(started) == [(1,)])))
+        answers = [engine.decide(_request("r", 7)), engine.decide(_request("r", 7))]
+        assert [(one.outcome, one.replayed) for one in answers] == [("allow", False), ("allow", True)]
+        assert len(waits) == 1 and 0 <= waits[0] <= WAITS[0]
+        assert (chain(store), engine.account(ANA).pools["money"][0][1]) == ([1, 2], 3)
+
+
+def test_settlement_that_the_server_gives_up_is_tried_a_few_times_too(postgres: Server, url: str) -> None:
+    with Engine.open(POLICY, db=url, settle=False) as engine:
+        engine.grant(ANA, "money", "10", id="C1")
+        waits = _waiting(engine)
+        _given_up(postgres, url, "postings", "40001", AGAIN_MAX + 1)
+        with pytest.raises(StoreFailure) as failure:
+            engine.settle()
+        assert (failure.value.code, waits, engine.settlement().waiting) == ("busy", WAITS, 1)
+        assert (engine.settle(), engine.settlement().waiting) == (1, 0)

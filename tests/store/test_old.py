@@ -27,6 +27,7 @@ from overspill.words.failures import StoreFailure
 from overspill.words.instants import instant_from_text
 from store.places import chain
 from store.processes import settled_once
+from support.postgres import Server
 
 OLD = Path(__file__).parent / "old"
 NAMES = sorted(path.stem for path in OLD.glob("*.sql"))
@@ -114,6 +115,53 @@ def test_an_old_database_is_migrated_when_it_is_opened(old: Old) -> None:
     _goes_on(old)
     with closing(opened(old.db)) as store:
         assert store.lacks() == ()
+
+
+UNHURRIED = ("--late-after", "1000000000", "--sweep-within", "1000000000")
+"""Nobody has settled it since."""
+
+
+def test_an_old_database_is_reconciled_as_it_is_and_again_when_it_is_migrated(
+    old: Old, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is changed in it; where there is no book yet, that is said."""
+    has_book = not any(name.endswith("_ledger.sql") for name in old.missing)
+    assert run(["reconcile", "--db", old.db, *UNHURRIED]) == (0 if has_book else 3)
+    told = capsys.readouterr()
+    assert ("unexplained: nothing" in told.out, "not_migrated" in told.err) == (has_book, not has_book)
+    with closing(looked_into(old.db)) as store:
+        assert [one.name for one in store.lacks()] == old.missing
+    assert run(["db", "migrate", "--db", old.db]) == 0
+    assert run(["reconcile", "--db", old.db, *UNHURRIED]) == 0
+
+
+@pytest.mark.parametrize("name", ["sqlite_8", "postgres_3"])
+def test_what_is_wrong_with_an_old_database_is_found_before_it_is_migrated(
+    name: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = _made(name, request)
+    change = "UPDATE {}balances SET amount = {} WHERE account LIKE 'lot:%'"
+    if old.kind == "sqlite":
+        with closing(sqlite3.connect(old.db)) as file:
+            assert file.execute(change.format("", "CAST(amount + 1 AS TEXT)")).rowcount
+            file.commit()
+    else:
+        with psycopg.connect(old.db) as server:
+            assert server.execute(change.format("overspill.", "amount + 1")).rowcount
+    assert run(["reconcile", "--db", old.db, *UNHURRIED]) == 1
+    assert "LED15" in capsys.readouterr().out
+    with closing(looked_into(old.db)) as store:
+        assert [one.name for one in store.lacks()] == old.missing
+
+
+def test_who_only_looks_goes_on_behind_a_lost_connection(postgres: Server) -> None:
+    url = postgres.database()
+    opened(url).close()
+    with closing(looked_into(url)) as store:
+        [(process,)] = store.rows("SELECT pg_backend_pid()")
+        postgres.execute(f"SELECT pg_terminate_backend({process}, 5000)")
+        assert store.head().seq == 0
+        assert store.rows("SELECT pg_backend_pid()") != [(process,)]
 
 
 def test_a_dry_run_says_what_a_migration_does_and_does_nothing(old: Old, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_from_text
 from store.places import ANA, POLICY, Place, chain
 from store.processes import settled_once
+from support.service_processes import Connection, Process, key_for, process
 
 NOW = instant_from_text("2026-10-05T10:00:00Z")
 
@@ -389,6 +390,37 @@ def test_a_server_has_its_anchor_where_it_is_named(url: str, postgres: Any, tmp_
         _open(older, anchor=anchor)
     assert failure.value.code == "records_missing"
     assert _cli("db", "accept", "--db", older, "--known", anchor, "--missing", "2..2") == 0
+
+
+def test_a_service_and_a_worker_refuse_what_their_anchor_knows_to_be_older(
+    url: str, postgres: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also one that was put back by the server's own tools, until it is accepted where the anchor is."""
+    anchor = str(tmp_path / "usage-anchor")
+    named, key = ["--anchor", anchor], key_for(url)
+    _set(url, key, "first", *named)
+    older = postgres.database(template=url.rpartition("/")[2])
+    _set(url, key, "second", *named)
+    with pytest.raises(AssertionError, match="records_missing"):
+        Process(older, *named)
+    nobody = ("--nats", "nats://127.0.0.1:9")
+    for command in (["worker", "--once"], ["worker", "--once", *nobody], ["relay", "--once", *nobody]):
+        capfd.readouterr()
+        assert _cli(*command, "--db", older, *named) == 3
+        assert "records_missing" in capfd.readouterr().err
+    assert _cli("db", "accept", "--db", older, *named, "--missing", "2..2") == 0
+    assert _cli("worker", "--once", "--db", older, *named) == 0
+    _set(older, key, "third", *named)
+
+
+def _set(db: str, key: str, id: str, *options: str) -> None:
+    """One record, by a service that runs for as long as that takes."""
+    with process(db, *options) as one:
+        caller = Connection(one.port, key)
+        asked = {"attributes": {"plan": "plus"}}
+        assert caller.ask("POST", "/v1/accounts/user/u_ana/attributes", asked, id).status == 200
+        caller.close()
+        assert one.stop() == 0
 
 
 def test_what_is_no_manifest_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

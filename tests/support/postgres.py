@@ -13,6 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -28,7 +29,6 @@ SETTINGS = (
     "max_connections=60",
     "shared_buffers=32MB",
     "checkpoint_timeout=1h",
-    "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
 )
 _numbers = count(1)
@@ -58,12 +58,20 @@ def _version(place: Path) -> int:
 class Server:
     """A cluster that runs from the constructor on. Used as a context manager it is gone afterwards.
 
-    Its data, or only its write-ahead log (`wal`), may lie in an empty folder that is named: on a disk of its own.
+    Its data, or only its write-ahead log (`wal`), may lie in an empty folder that is named: on a disk of its own. It may
+    serve at another address (`host`) than loopback's, of a network that a command brings programs into (`inside`; root).
     """
 
     def __init__(
-        self, *settings: str, data: Path | None = None, wal: Path | None = None, wal_megabytes: int = 16
+        self,
+        *settings: str,
+        data: Path | None = None,
+        wal: Path | None = None,
+        wal_megabytes: int = 16,
+        host: str = "127.0.0.1",
+        inside: Sequence[str] = (),
     ) -> None:
+        self._host, self._inside = host, inside
         self.folder = Path(tempfile.mkdtemp(prefix="overspill-pg-", dir="/tmp"))
         self.settings = settings
         self._data = data or self.folder / "data"
@@ -98,14 +106,25 @@ class Server:
         command = [str(self._bin / "initdb"), "-D", str(self._data), *options, *self._options]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **self._who)
         assert done.returncode == 0, done.stderr
+        if self._inside:
+            with (self._data / "pg_hba.conf").open("a") as allowed:
+                allowed.write("host all all samenet scram-sha-256\n")
 
     def start(self) -> None:
         """Starts it, waiting for what an earlier one has left to be gone."""
-        settings = [part for setting in (*SETTINGS, *self.settings) for part in ("-c", setting)]
+        settings = [
+            part
+            for setting in (*SETTINGS, f"listen_addresses={self._host}", *self.settings)
+            for part in ("-c", setting)
+        ]
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
+        who = self._who
+        if self._inside:  # only root may go in; nobody else may run it
+            own = (f"--reuid={who['user']}", f"--regid={who['group']}", "--clear-groups")
+            command, who = [*self._inside, "setpriv", *own, *command], {}
         for _ in range(START_SECONDS * 5):
             with self._log.open("ab") as log:
-                self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **self._who)
+                self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **who)
             if self._answers():
                 return
             time.sleep(0.2)
@@ -120,7 +139,7 @@ class Server:
         return False
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://{USER}:{QUOTED}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{USER}:{QUOTED}@{self._host}:{self.port}/{database}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url(database), autocommit=True) as connection:

@@ -106,6 +106,7 @@ def test_a_server_that_ended_for_want_of_space_has_lost_nothing_when_it_is_back(
                 reader.start()
             try:
                 _more(acknowledged)
+                wait(lambda: engine.settlement().through > 0)  # the worker has begun
                 filler = full.fill()
                 wait(server.ended)
                 assert "No space left on device" in server.log()

@@ -1,5 +1,5 @@
 """Decides on one file and prints each acknowledged id, and the code of each failure behind a `!`. What may pass is asked
-again; with anything else it ends, as a service that is told to open the file again would."""
+again; with anything else it ends and says why, as a service that is told to open the file again would."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main(db: str, name: str, most: int) -> int:
             return max(_decided(engine, f"{name}-{number}") for number in range(most))
     except StoreFailure as failure:
         print("!", failure.code, flush=True)
+        print(failure, file=sys.stderr)
         return 3
 
 

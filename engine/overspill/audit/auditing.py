@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from overspill.audit.amounts import amount_text
 from overspill.audit.chain import Chain, Told
+from overspill.audit.checkpoints import agreeing
 from overspill.audit.decisions import decision
 from overspill.audit.findings import Finding, Findings
 from overspill.audit.granting import expired, granted, purchased, refunded, transferred, voided
@@ -19,6 +20,7 @@ from overspill.audit.snapshots import Snapshots
 from overspill.audit.streams import Source
 from overspill.audit.work import Work
 from overspill.audit.world import Contradiction, World
+from overspill.records.checkpoints import Checkpoint
 from overspill.records.journal import FormOf, Record, Segment
 from overspill.words.codec import JsonFault, Struct
 from overspill.words.instants import DAY, MINUTE, InstantError, instant_text
@@ -73,6 +75,8 @@ class Given(Struct, frozen=True, kw_only=True):
     snapshots: Snapshots | None = None
     policies: Collection[str] | None = None
     """The digests of those that are kept; None: nobody asked."""
+    checkpoints: Sequence[Checkpoint] = ()
+    """Those that were verified."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -88,6 +92,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     unexplained: Mapping[str, str]
     counts: Mapping[str, int]
     findings: list[Finding]
+    signed: Sequence[Checkpoint] = ()
+    """The checkpoints that the journal agrees with."""
 
     @property
     def entries(self) -> int:
@@ -112,14 +118,16 @@ class _Auditing:
         self.active = ""
         """The policy that the journal has named last; older journals name none."""
         self.parked = {row.record: row for row in given.parked}
-        self.chain = Chain(given.segments, given.form_of, found)
+        self.chain = Chain(given.segments, given.form_of, found, {one.size for one in given.checkpoints})
         self.records = self.rows = self.pending = 0
+        self.signed: Sequence[Checkpoint] = ()
         self._waiting: list[tuple[int, str, int, int]] = []
 
     def verdict(self) -> Verdict:
         for told in self.chain.records():
             self.record(told)
         self.found.about = (0, ())
+        self.signed = agreeing(self.given.checkpoints, self.chain.seq, self.chain.hashes, self.found)
         self._orphans()
         stored = [0]
         compare_stored(self.posted, self.given.balances, self.found, stored)
@@ -243,6 +251,7 @@ class _Auditing:
             unexplained={asset: amount_text(amount) for asset, amount in sorted(self.found.unexplained.items())},
             counts=dict(self.found.counts),
             findings=self.found.listed,
+            signed=self.signed,
         )
 
 

@@ -7,7 +7,7 @@ derived from its key and is there once, so no key has two records.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from overspill.audit.findings import Findings
 from overspill.audit.forms import Forms
@@ -78,11 +78,19 @@ class Told(Light, frozen=True):
 
 
 class Chain:
-    """Reads the journal once; `hash` and `seq` are those behind what was read."""
+    """Reads the journal once; `hash` and `seq` are those behind what was read, `hashes` those at the numbers in `wanted` where
+    a segment ends."""
 
-    def __init__(self, segments: Callable[[], Iterable[Segment]], form_of: FormOf, found: Findings) -> None:
+    def __init__(
+        self,
+        segments: Callable[[], Iterable[Segment]],
+        form_of: FormOf,
+        found: Findings,
+        wanted: Collection[int] = (),
+    ) -> None:
         self._segments, self._forms, self._found = segments, Forms(form_of), found
         self.seq, self.at, self.hash = 0, 0, GENESIS
+        self.hashes, self._wanted = {0: GENESIS}, wanted
         self._ids = Ids()
 
     def records(self) -> Iterator[Told]:
@@ -96,6 +104,8 @@ class Chain:
             if self.hash != segment.hash:
                 found.add("chain", "LED10", f"segment {segment.first_seq}", "has another hash than its bytes")
                 self.hash = segment.hash
+            if segment.last_seq in self._wanted:
+                self.hashes[segment.last_seq] = self.hash
             try:
                 records = stored_records(segment)
             except (JsonFault, UnicodeDecodeError) as fault:

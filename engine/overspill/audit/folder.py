@@ -5,7 +5,7 @@ Every file must be what the manifest says of it, to the byte; and what the manif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import chain
 from typing import TypeVar
@@ -15,9 +15,10 @@ from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Parked, SegmentLine
 from overspill.audit.streams import Exported, Stream
 from overspill.records import export
+from overspill.records.checkpoints import Checkpoint
 from overspill.records.journal import GENESIS, Segment
 from overspill.records.written import Form, form_of
-from overspill.words.codec import JsonFault, json_decoder
+from overspill.words.codec import JsonFault, json_decoder, replace
 from overspill.words.failures import Failure
 
 T = TypeVar("T")
@@ -50,9 +51,11 @@ def given_of(
     found: Findings,
     now: int | None = None,
     bounds: Bounds = BOUNDS,
+    checkpoints: Sequence[Checkpoint] = (),
 ) -> Given:
     """`data` are the manifest's bytes, `names` the other files of the folder. Raises Failure as `manifest_of`."""
-    return _Folder(manifest_of(data), blocks, names, found).given(now, bounds)
+    given = _Folder(manifest_of(data), blocks, names, found).given(now, bounds)
+    return replace(given, checkpoints=checkpoints)
 
 
 class _Folder:

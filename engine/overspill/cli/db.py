@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from overspill.cli.io import existing_db_option, format_option, needed_db_option, out, out_json, say
+from overspill.cli.io import anchor_option, existing_db_option, format_option, needed_db_option, out, out_json, say
 from overspill.store.opened import looked_into, named, opened
 from overspill.words.failures import StoreFailure
 from overspill.words.instants import instant_text
@@ -188,6 +188,7 @@ def restore(source: Path, db: str, replace: bool, format_: str) -> int:
 
 @db.command()
 @existing_db_option
+@anchor_option
 @click.option(
     "--known",
     "files",
@@ -200,16 +201,16 @@ def restore(source: Path, db: str, replace: bool, format_: str) -> int:
 )
 @click.option("--actor", default="operator", show_default=True, help="Who accepts.")
 @format_option("text", "json")
-def accept(db: str, files: tuple[Path, ...], missing: str | None, actor: str, format_: str) -> int:
+def accept(db: str, anchor: str | None, files: tuple[Path, ...], missing: str | None, actor: str, format_: str) -> int:
     """Let a database that was put back be decided on again, once it is said which records it lacks.
 
     The newest export, the manifests of backups and the database's anchor know how far its journal was. What none of them
-    knows is lost unseen.
+    knows is lost unseen. The anchor, which is named as engines name it, knows no more than the database from then on.
     """
     from overspill.runtime.clock import SystemClock
     from overspill.store.accepting import accepted
 
-    with closing(opened(db)) as store:
+    with closing(opened(db, anchor=anchor)) as store:
         lost = accepted(store, files, missing, at=SystemClock().now(), actor=actor)
         head = store.head()
     if format_ == "json":

@@ -47,6 +47,13 @@ existing_db_option = click.option(
 )
 
 
+anchor_option = click.option(
+    "--anchor",
+    type=click.Path(dir_okay=False),
+    help="The file outside of the database that knows its journal's end.  [default: beside a file; none for a URL]",
+)
+
+
 def format_option(*formats: str, default: str = "text") -> Callable[[F], F]:
     """`--format` with the command's own list."""
     return click.option(

@@ -44,6 +44,7 @@ _COMMANDS = {
     "relay": "streaming",
     "explain": "audit",
     "reconcile": "reconcile",
+    "checkpoint": "checkpoint",
     "export": "export",
     "replay": "replay",
     "diff": "audit",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
@@ -12,23 +12,28 @@ import click
 
 from overspill.audit.amounts import text_of
 from overspill.audit.auditing import BOUNDS, Bounds, Given, Verdict, audited
+from overspill.audit.checkpoints import verified
 from overspill.audit.findings import Finding, Findings
 from overspill.audit.folder import given_of
 from overspill.audit.shapes import Balance, Parked
 from overspill.audit.snapshots import Snapshots
 from overspill.audit.streams import Stored
-from overspill.cli.io import format_option, out, out_json, say, there
+from overspill.cli.io import format_option, out, out_json, read_input, say, there
 from overspill.ports.store import Store
+from overspill.records.checkpoints import Checkpoint
 from overspill.records.export import MANIFEST
+from overspill.records.notes import public_key_from
 from overspill.runtime.clock import SystemClock
-from overspill.store.opened import opened
+from overspill.store.opened import looked_into, named
 from overspill.words.failures import Failure, StoreFailure
-from overspill.words.instants import MINUTE
+from overspill.words.instants import MINUTE, instant_text
 
 T = TypeVar("T")
 BLOCK = 1 << 20
 """Bytes that are read at once."""
 SEGMENTS_PAGE, POSTINGS_PAGE = 32, 4096
+BOOK = "_ledger.sql"
+"""How the migration is called, in each store, that made the book's tables."""
 SHOWN_MAX = 50
 """Findings that are shown as text."""
 
@@ -46,19 +51,35 @@ SHOWN_MAX = 50
     show_default=True,
     help="Minutes until a hold that is too late for any capture must be over.",
 )
+@click.option(
+    "--checkpoint", "checkpoints", multiple=True, help="A signed checkpoint of it; more than one may be named."
+)
+@click.option("--public-key", help="The file of the public key that they are signed by.")
 @format_option("text", "json")
-def reconcile(db: str | None, folder: str | None, late_after: int, sweep_within: int, format_: str) -> int:
+def reconcile(
+    db: str | None,
+    folder: str | None,
+    late_after: int,
+    sweep_within: int,
+    checkpoints: tuple[str, ...],
+    public_key: str | None,
+    format_: str,
+) -> int:
     """Explain every unit, by --db or by --export: the journal, the postings, the three datasets and the balances are counted
     against each other by a program of its own. Exit 1 on any finding.
 
     \b
     overspill reconcile --db x.db
     overspill reconcile --export march --format json
+    overspill reconcile --db x.db --checkpoint monday.note --public-key usage.pub
     """
     if (db is None) == (folder is None):
         raise click.UsageError("name one of --db and --export")
+    if bool(checkpoints) != (public_key is not None):
+        raise click.UsageError("name --checkpoint and --public-key together")
+    signed = _signed(checkpoints, public_key) if public_key is not None else ()
     bounds = Bounds(late_after=late_after * MINUTE, sweep_within=sweep_within * MINUTE)
-    verdict = of_folder(Path(folder), bounds) if folder is not None else of_database(str(db), bounds)
+    verdict = of_folder(Path(folder), bounds, signed) if folder is not None else of_database(str(db), bounds, signed)
     if format_ == "json":
         out_json(_object(verdict))
     else:
@@ -66,19 +87,30 @@ def reconcile(db: str | None, folder: str | None, late_after: int, sweep_within:
     return 0 if verdict.is_clean else 1
 
 
+def _signed(checkpoints: Iterable[str], public_key: str) -> tuple[Checkpoint, ...]:
+    """Raises Failure for a file that is no checkpoint, or is not signed by the key."""
+    key = public_key_from(read_input(public_key).decode("utf-8", "replace"))
+    return tuple(verified(read_input(path), key) for path in checkpoints)
+
+
 # ---- what is audited
 
 
-def of_database(db: str, bounds: Bounds = BOUNDS) -> Verdict:
-    """Raises StoreFailure for what is no database that can serve."""
-    store = opened(there(db))
+def of_database(db: str, bounds: Bounds = BOUNDS, checkpoints: Sequence[Checkpoint] = ()) -> Verdict:
+    """Raises StoreFailure for what is no database that can serve. One of an older schema is audited as it is."""
+    store = looked_into(there(db))
     try:
-        return of_store(store, SystemClock().now(), bounds)
+        if any(one.name.endswith(BOOK) for one in store.lacks()):
+            what = (
+                f"{named(db)} is of a schema that has no book yet, so that there is nothing to hold its journal against"
+            )
+            raise StoreFailure("not_migrated", what, help="bring it up to date with `overspill db migrate`")
+        return of_store(store, SystemClock().now(), bounds, checkpoints)
     finally:
         store.close()
 
 
-def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
+def of_store(store: Store, now: int, bounds: Bounds = BOUNDS, checkpoints: Sequence[Checkpoint] = ()) -> Verdict:
     """A store as it is now, its snapshots of accounts included; engines and workers may go on."""
     with store.reading():
         through, snapshots_through = store.ledger.settled().through, store.snapshots_through()
@@ -102,6 +134,7 @@ def of_store(store: Store, now: int, bounds: Bounds = BOUNDS) -> Verdict:
         bounds=bounds,
         snapshots=Snapshots(lambda key: _snapshot_of(store, key), snapshots_through),
         policies={one.digest for one in store.policies()},
+        checkpoints=checkpoints,
     )
     return _quickly(lambda: audited(given, found))
 
@@ -127,7 +160,7 @@ def _snapshot_of(store: Store, key: str) -> tuple[int, bytes] | None:
     return None if found is None else (found.seq, found.state)
 
 
-def of_folder(folder: Path, bounds: Bounds = BOUNDS) -> Verdict:
+def of_folder(folder: Path, bounds: Bounds = BOUNDS, checkpoints: Sequence[Checkpoint] = ()) -> Verdict:
     """Raises Failure for what is no export, or a part of one."""
     try:
         data = (folder / MANIFEST).read_bytes()
@@ -136,7 +169,7 @@ def of_folder(folder: Path, bounds: Bounds = BOUNDS) -> Verdict:
         what = f"{folder} is no export: {MANIFEST} cannot be read ({error.strerror})"
         raise Failure("no_export", what, help="name a folder that `overspill export` has written") from None
     found = Findings()
-    given = given_of(data, lambda name: _blocks(folder / name), names, found, bounds=bounds)
+    given = given_of(data, lambda name: _blocks(folder / name), names, found, bounds=bounds, checkpoints=checkpoints)
     return _quickly(lambda: audited(given, found))
 
 
@@ -173,6 +206,7 @@ def _object(verdict: Verdict) -> dict[str, object]:
         "balances": verdict.balances,
         "settled_through": verdict.settled_through,
         "pending": verdict.pending,
+        "checkpoints": [{"origin": one.origin, "size": one.size, "at": instant_text(one.at)} for one in verdict.signed],
         "explained": verdict.explained,
         "unexplained": verdict.unexplained,
         "counts": verdict.counts,
@@ -191,6 +225,8 @@ def _tell(verdict: Verdict) -> None:
         f"{verdict.balances} balances"
     )
     waiting = f", {verdict.pending} pending" if verdict.pending else ""
+    for one in verdict.signed:
+        out(f"as signed by {one.origin} at record {one.size}, {instant_text(one.at)}")
     out(f"settled through record {verdict.settled_through}{waiting}")
     out(
         f"explained {verdict.explained}, unexplained: {_amounts(verdict.unexplained.items()) or 'nothing'}{_found(verdict)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +27,7 @@ from overspill.words.instants import NEVER, InstantError, instant_from_text
 AT_ONCE = 64
 """So many segments are read in one go, so that a long replay keeps no file from being tidied up."""
 PROGRESS_EVERY = 500
+_EDITION = re.compile(r"([0-9]{4})([a-z])")
 SHOWN_MAX = 160
 """Characters of a value that are shown as text."""
 
@@ -124,8 +126,17 @@ def _say(total: Total) -> None:
     for one, count in total.other_builds:
         named = f"overspill {one.overspill}, kernel {one.kernel[7:15]}, tzdata {one.tzdata}"
         say(f"build_differs: {count} of them were made by {named}")
+        package = _package(one.tzdata)
+        if total.findings and package and one.tzdata != build().tzdata:
+            say(f"  = help: where zones had other rules then, `pip install {package}` and replay these records there")
     missed = f", {total.missed} could not be for want of a policy" if total.missed else ""
     say(f"{total.replayed} of {total.records} records replayed{missed}, {total.findings} findings")
+
+
+def _package(edition: str) -> str:
+    """The release of the package that has an edition of the zones: `2026f` → `tzdata==2026.6`; nothing where it has none."""
+    match = _EDITION.fullmatch(edition)
+    return "" if match is None else f"tzdata=={match[1]}.{ord(match[2]) - ord('a') + 1}"
 
 
 class Run:

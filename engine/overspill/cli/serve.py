@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from overspill.cli.io import policy_option, say
+from overspill.cli.io import anchor_option, policy_option, say
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
@@ -44,6 +44,7 @@ GRACE_SECONDS = 30
 @click.option(
     "--db", type=click.Path(), help="The database: a file, made when it is not there, or a postgresql:// URL."
 )
+@anchor_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any that is free.")
 @click.option(
@@ -74,6 +75,7 @@ GRACE_SECONDS = 30
 @policy_option
 def serve(
     db: str | None,
+    anchor: str | None,
     host: str,
     port: int,
     dev: bool,
@@ -110,7 +112,7 @@ def serve(
     rules = None if gateway is None else _gateway(gateway)
     path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
     parts = {"limits": limits, "tokens": tokens, "url": _checked(url), "gateway": rules, "reach": reach}
-    with _listening(host, port) as listener, _service(path, policy, settle, parts) as service:
+    with _listening(host, port) as listener, _service(path, anchor, policy, settle, parts) as service:
         if rules is not None:
             rules.check(service.engine.policies.active().plan)
         if dev:
@@ -182,11 +184,14 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, policy: str, settle: bool, parts: dict[str, Any]) -> Iterator[Service]:
+def _service(db: str, anchor: str | None, policy: str, settle: bool, parts: dict[str, Any]) -> Iterator[Service]:
     """One that is closed with what it stands on; `parts` are those that it may be given."""
     from overspill.serve.service import Service
 
-    with Engine.open(policy, db=db, settle=settle) as engine, contextlib.closing(opened_registry(db)) as registry:
+    with (
+        Engine.open(policy, db=db, settle=settle, anchor=anchor) as engine,
+        contextlib.closing(opened_registry(db)) as registry,
+    ):
         service = Service(engine, registry, **parts)
         try:
             yield service

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from overspill.cli.io import existing_db_option, out, say
+from overspill.cli.io import anchor_option, existing_db_option, out, say
 from overspill.runtime.clock import SystemClock
 from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
@@ -46,14 +46,16 @@ def until_stopped(act: Callable[[Work], Awaitable[T]]) -> T:
     return asyncio.run(ran())
 
 
-def settled_from_stream(db: str, url: str, stream: str, once: bool, every: int) -> tuple[int, Settlement]:
+def settled_from_stream(
+    db: str, anchor: str | None, url: str, stream: str, once: bool, every: int
+) -> tuple[int, Settlement]:
     """What `worker --nats` does: how many records it settled, and how settlement then stands."""
     broker = broker_at(url, stream)
 
     async def settled(work: Work) -> tuple[int, Settlement]:
         from overspill.stream.settler import StreamSettler
 
-        with closing(opened(db)) as store:
+        with closing(opened(db, anchor=anchor)) as store:
             one = StreamSettler(store, broker, stream, SystemClock().now, work, every=1 if once else every / 1000)
             try:
                 refuse_restored(store)
@@ -82,6 +84,7 @@ async def _stepped(work: Work, step: Callable[[], Awaitable[bool]], once: bool) 
 
 @click.command()
 @existing_db_option
+@anchor_option
 @needed_nats_option
 @stream_option
 @click.option("--from", "begin", type=click.IntRange(min=1), help="Publish again from the record of this number on.")
@@ -89,7 +92,7 @@ async def _stepped(work: Work, step: Callable[[], Awaitable[bool]], once: bool) 
     "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Of the stream, where it is made."
 )
 @click.option("--once", is_flag=True, help="End when everything that is there is published.")
-def relay(db: str, url: str, stream: str, begin: int | None, replicas: int, once: bool) -> int:
+def relay(db: str, anchor: str | None, url: str, stream: str, begin: int | None, replicas: int, once: bool) -> int:
     """Publish what is to be settled to a stream of NATS JetStream, as it comes, until stopped.
 
     \b
@@ -100,7 +103,7 @@ def relay(db: str, url: str, stream: str, begin: int | None, replicas: int, once
     async def relayed(work: Work) -> int:
         from overspill.stream.relay import Relay
 
-        with closing(opened(db)) as store:
+        with closing(opened(db, anchor=anchor)) as store:
             try:
                 refuse_restored(store)
                 await broker.connect()

@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from overspill.cli.io import existing_db_option, format_option, out, out_json, say
+from overspill.cli.io import anchor_option, existing_db_option, format_option, out, out_json, say
 from overspill.cli.streaming import nats_option, settled_from_stream, stream_option
 from overspill.ports.store import Store
 from overspill.runtime.clock import SystemClock
@@ -27,6 +27,7 @@ TOLD_EVERY = 10_000
 
 @click.command()
 @existing_db_option
+@anchor_option
 @click.option("--once", is_flag=True, help="Settle what waits now, then end.")
 @click.option(
     "--every",
@@ -36,7 +37,9 @@ TOLD_EVERY = 10_000
 @nats_option
 @stream_option
 @format_option("text", "json")
-def worker(db: str, once: bool, every: int | None, url: str | None, stream: str, format_: str) -> int:
+def worker(
+    db: str, anchor: str | None, once: bool, every: int | None, url: str | None, stream: str, format_: str
+) -> int:
     """Post what was decided on the database: usage, its price, and the double entry.
 
     Any number of workers may run on one database, beside engines that settle by themselves. Each record is posted once,
@@ -45,9 +48,9 @@ def worker(db: str, once: bool, every: int | None, url: str | None, stream: str,
     With --nats the messages of `overspill relay` wake it; it looks now and then without one.
     """
     if url is None:
-        count, last = _settled(db, once, every or EVERY)
+        count, last = _settled(db, anchor, once, every or EVERY)
     else:
-        count, last = settled_from_stream(db, url, stream, once, every or EVERY_WOKEN)
+        count, last = settled_from_stream(db, anchor, url, stream, once, every or EVERY_WOKEN)
     if format_ == "json":
         out_json({"settled": count, "through": last.through, "waiting": last.waiting, "parked": last.parked})
     else:
@@ -55,10 +58,10 @@ def worker(db: str, once: bool, every: int | None, url: str | None, stream: str,
     return 1 if last.parked else 0
 
 
-def _settled(db: str, once: bool, every: int) -> tuple[int, Settlement]:
+def _settled(db: str, anchor: str | None, once: bool, every: int) -> tuple[int, Settlement]:
     over = threading.Event()
     before = {one: signal.signal(one, _stopping(over)) for one in (signal.SIGTERM, signal.SIGINT)}
-    store = opened(db)
+    store = opened(db, anchor=anchor)
     try:
         refuse_restored(store)
         return _work(store, db, over, once, every), settlement(store)

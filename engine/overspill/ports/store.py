@@ -165,6 +165,10 @@ class Store(Protocol):
         """All that were published, by digest."""
         ...
 
+    def clock(self) -> int | None:
+        """Microseconds since 1970 by the wall clock of a server; None where no machine but this one is asked."""
+        ...
+
     # ---- what is known of the journal elsewhere
 
     def anchored(self) -> Head | None:

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+
+
+def ahead_of(other: Callable[[], int | None]) -> int:
+    """Microseconds by which this machine's wall clock is surely ahead of another one, whenever within its question that was
+    read; below 0 behind it, and 0 where it is neither, or there is no other."""
+    before = time.time_ns() // 1000
+    theirs = other()
+    after = time.time_ns() // 1000
+    if theirs is None or before <= theirs <= after:
+        return 0
+    return before - theirs if theirs < before else after - theirs
 
 
 class SystemClock:

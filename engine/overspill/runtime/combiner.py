@@ -20,13 +20,14 @@ from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
+from overspill.runtime.retries import Retries
 from overspill.runtime.states import States
 from overspill.step.commands import Consume, Preview
 from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
 from overspill.words.codec import Struct, replace
-from overspill.words.failures import Failure, StoreFailure
+from overspill.words.failures import Failure, Interrupted, StoreFailure
 from overspill.words.typed import expect
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Combiner:
 
     def __init__(self, store: Store, clock: Clock, plans: Plans, alarm: Callable[..., None] = alarm) -> None:
         self._store, self._clock, self._plans, self._alarm = store, clock, plans, alarm
+        self._retries = Retries()
         self.states = States(store)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
@@ -153,10 +155,10 @@ class Combiner:
         return self._clock.drift()
 
     def exclusively(self, action: Callable[[], T]) -> T:
-        """Runs something on the store while nobody decides."""
+        """Runs something on the store while nobody decides; again, where the store gave up its transaction."""
         try:
             with self._writer:
-                return action()
+                return self._retries.run(action)
         finally:
             self._wake_next()
 
@@ -181,9 +183,9 @@ class Combiner:
             try:
                 done = self._committed(batch, self.states.head)
             except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
-                if passing.code not in AT_ONCE:
+                if passing.code not in AT_ONCE and not isinstance(passing, Interrupted):
                     raise
-                done = self._committed(batch)
+                done = self._retries.again(lambda: self._committed(batch), passing)
         except Exception as error:
             failure = error if isinstance(error, Failure) else _internal(error)
             if failure.code in PASSING:
@@ -248,6 +250,8 @@ class Combiner:
                     waiting.replayed = True
                     continue
                 written = work.step(command)
+            except Interrupted:  # the whole transaction is
+                raise
             except Failure as failure:
                 answers.append(failure.with_traceback(None))  # whose frames hold this batch
             except Exception as error:  # must deny this command and leave the others alone

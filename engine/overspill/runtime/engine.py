@@ -16,13 +16,15 @@ from overspill.ports.store import Store
 from overspill.records.answers import Decision, Receipt
 from overspill.records.journal import Record, records_of
 from overspill.records.request import Request
-from overspill.runtime.clock import SystemClock
-from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.alarms import alarm
+from overspill.runtime.clock import SystemClock, ahead_of
+from overspill.runtime.combiner import DRIFT_MAX, Combiner, Waiting
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
 from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
+from overspill.runtime.unknown_holds import UnknownHolds
 from overspill.step.commands import (
     Capture,
     Command,
@@ -74,6 +76,7 @@ class Engine(Operations, Looks):
         self._tenant = tenant
         self._combiner = Combiner(store, clock, policies)
         self._top_ups = TopUps(self._combiner, self._record, self.sweep)
+        self._unknown_holds = UnknownHolds(self._combiner.now)
         self._front: AsyncFront | None = None
         self._settler: Settler | None = None
         self._settling: Settling | None = None
@@ -109,6 +112,7 @@ class Engine(Operations, Looks):
             policies = Policies(store, policy)
             engine = cls(store, policies, clock or SystemClock(), tenant)
             if clock is None:
+                _tell_of_another_clock(store)
                 engine._combiner.use_clock(SystemClock(engine._combiner.states.last_at))
             engine._combiner.exclusively(engine._publish)
             if settle:
@@ -257,7 +261,12 @@ class Engine(Operations, Looks):
             help = 'give each of them its own, the last one too: id="1", id="2" …'
             raise Failure("missing_id", "a part of a capture has no `id`", help=help, pointer="/id")
         id = ONLY if id is None else id
-        account = self._account_of_hold(hold)
+        try:
+            account = self._account_of_hold(hold)
+        except Failure as failure:
+            if failure.code == "unknown_hold":
+                self._unknown_holds.captured(self._tenant, hold)
+            raise
         return self._receipt(
             Capture(tenant=self._tenant, account=account, hold=hold, id=id, meters=meters, final=final)
         )
@@ -422,6 +431,14 @@ class Engine(Operations, Looks):
 
         self._front = AsyncFront(self._combiner)
         return self._front
+
+
+def _tell_of_another_clock(store: Store) -> None:
+    """Time is by the machine that decides; of a server it can be known whether that one is right."""
+    ahead = ahead_of(store.clock)
+    if abs(ahead) > DRIFT_MAX:
+        help = "set the clock that is wrong, then start again: what is decided meanwhile is stamped by this machine's"
+        alarm("clock_differs", ahead_of_server_micros=ahead, server=store.name, help=help)
 
 
 def _expect_openable(policy: object, db: object, tenant: object, clock: object) -> None:

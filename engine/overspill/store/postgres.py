@@ -403,6 +403,9 @@ class PostgresStore:
         query = "SELECT name, value FROM overspill.facts WHERE name = ANY(%b::text[])"
         return {name: value for name, value in self._session.execute(query, (list(facts),)) if facts[name] != value}
 
+    def clock(self) -> int:
+        return int(self._read("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")[0][0])
+
     # ---- what is known of the journal elsewhere
 
     def anchored(self) -> Head | None:

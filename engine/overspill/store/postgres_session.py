@@ -17,7 +17,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import ConnStatus, TransactionStatus
 
-from overspill.words.failures import StoreFailure
+from overspill.words.failures import Interrupted, StoreFailure
 
 VERSION_MIN = 15
 LOCK_SECONDS = 10
@@ -232,6 +232,8 @@ def _failure_of(error: psycopg.Error, name: str) -> StoreFailure:
     if isinstance(error, errors.IntegrityError) and error.diag.table_name in _REFUSALS:
         code, what, help = _REFUSALS[error.diag.table_name]
         return StoreFailure(code, f"{name} {what}", help=help)
+    if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure)):
+        return Interrupted(f"{name} gave the transaction up in favour of another one")
     for kinds, code, what, help in _FAILURES:
         if isinstance(error, kinds):
             return StoreFailure(code, f"{name} {what}", help=help)
@@ -246,7 +248,7 @@ _REFUSALS = {
 _AGAIN = "ask again with the same id"
 _FAILURES: list[tuple[tuple[type[psycopg.Error], ...], str, str, str]] = [
     ((errors.LockNotAvailable,), "busy", f"was held by another writer for {LOCK_SECONDS} s", "try again, or find who holds it"),
-    ((errors.QueryCanceled, errors.DeadlockDetected, errors.SerializationFailure), "busy", "was interrupted", _AGAIN),
+    ((errors.QueryCanceled,), "busy", "was interrupted", _AGAIN),
     ((errors.DiskFull,), "disk_full", "cannot grow: the disk is full", "free some space and ask again with the same id"),
     ((errors.ReadOnlySqlTransaction,), "read_only", "takes no writes", "name the primary"),
     ((errors.InsufficientPrivilege,), "not_allowed", "does not let this role do that", "grant it the schema overspill, or CREATE on the database"),

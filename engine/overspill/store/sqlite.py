@@ -8,6 +8,7 @@ fsync left in the page cache cannot be known (Rebello et al., "Can Applications 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -296,6 +297,9 @@ class SqliteStore:
         kept = self._do(self._execute, query, (json_bytes(list(facts)).decode(),))
         return {name: value for name, value in kept if facts[name] != value}
 
+    def clock(self) -> None:
+        return None
+
     # ---- what is known of the journal elsewhere
 
     def anchored(self) -> Head | None:
@@ -338,6 +342,11 @@ class SqliteStore:
         if failure.code in ("disk_error", "store_error") and self._poisoned is None:
             self._poisoned = str(error)
             self._leave_alone()
+            if _is_read_only(self.path):
+                self._poisoned = "its file system has become read-only"
+                what = f"{self.path} cannot be written: {self._poisoned}"
+                help = "look in the system's log for what became of the disk, make it writable, then open it again"
+                return StoreFailure(failure.code, what, help=help)
         return failure
 
     def _leave_alone(self) -> None:
@@ -348,6 +357,18 @@ class SqliteStore:
                 reader = sqlite3.connect(f"file:{quote(self.path)}?mode=ro", uri=True, check_same_thread=False)
                 _left_alone.append(reader)
                 reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _is_read_only(path: str) -> bool:
+    """Whether the file system takes no more files. Asked of the folder: who closes the database's own file lets go of all
+    locks that this process has on it."""
+    from tempfile import TemporaryFile  # which imports much that nobody else needs
+
+    try:
+        TemporaryFile(dir=os.path.dirname(path) or ".").close()
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
 
 
 def failure_of(error: sqlite3.Error, path: str) -> StoreFailure:

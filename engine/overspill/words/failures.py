@@ -40,5 +40,12 @@ class StoreFailure(Failure):
     """The store refused or is not what it should be; the operation has changed nothing."""
 
 
+class Interrupted(StoreFailure):
+    """The store gave the transaction up in favour of another one: nothing has happened, and the same may pass at once."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("busy", message, help="ask again with the same id")
+
+
 class StreamFailure(Failure):
     """The server of a stream refused or is not there. What it was to be told stands in the outbox."""
