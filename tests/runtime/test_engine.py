@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill import Decision, Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.runtime.combiner import BATCH_MAX
 from overspill.words.instants import HOUR, MINUTE, instant_from_text, instant_text
 
@@ -381,6 +383,46 @@ def test_loops_in_several_threads_share_one_engine() -> None:
         thread.join(60)
     assert found == ["allow"] * 300
     assert _left(engine) == 1_000_000_000 - 300 * 1_000_000
+
+
+def test_tasks_that_began_apart_share_commits_after_a_while(tmp_path: Path) -> None:
+    engine, _ = _engine(tmp_path / "x.db")
+
+    async def asking(number: int) -> None:
+        for turn in range(30):
+            assert (await engine.adecide(_request(f"{number}-{turn}", 80))).allowed
+            await asyncio.sleep(0)  # who asks over a network asks again some turns later
+            await asyncio.sleep(0)
+
+    async def tasks() -> None:
+        early = [asyncio.create_task(asking(number)) for number in range(20)]
+        for _ in range(8):  # turns of the loop, in which a batch of these is on its way
+            await asyncio.sleep(0)
+        await asyncio.gather(*early, *map(asking, range(20, 40)))
+
+    asyncio.run(tasks())
+    engine.close()
+    with closing(sqlite3.connect(tmp_path / "x.db")) as file:
+        [commits] = file.execute("SELECT count(*) FROM segments").fetchone()
+    assert commits < 45  # some 30 where they go together, 60 where two halves take turns
+
+
+def test_many_of_a_task_are_decided_in_order_each_with_its_own_end() -> None:
+    engine, _ = _engine()
+
+    async def asked() -> None:
+        requests = [_request("r1"), Request(id="r2", account={}), _request("r1"), _request("r3", 10**12)]
+        first, wrong, again, large = await engine.adecide_all(requests)
+        assert isinstance(first, Decision) and isinstance(again, Decision) and isinstance(large, Decision)
+        assert isinstance(wrong, Failure) and wrong.code == "missing_account"
+        assert (first.json, again.replayed, large.outcome) == (again.json, True, "deny")
+        assert [one.hold is not None for one in await engine.areserve_all([_request("h1")])] == [True]
+        assert [one.outcome for one in await engine.apreview_all([_request("p1")])] == ["allow"]
+        assert await engine.adecide_all([]) == []
+
+    asyncio.run(asked())
+    assert [record.key[3] for record in engine.records()][-3:] == ["r1", "r3", "h1"]
+    engine.close()
 
 
 def test_a_defect_behind_a_commit_leaves_every_task_with_an_answer_and_the_engine_at_work(

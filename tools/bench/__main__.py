@@ -21,6 +21,7 @@ from durable import durable
 from in_process import decisions
 from on_postgres import on_postgres
 from over_http import over_http
+from over_http_on_postgres import over_http_on_postgres
 from overload import overload
 from peers import peers
 from policy_tests import policy_tests
@@ -50,6 +51,7 @@ def main() -> int:
     starts(3 if arguments.quick else 20)
     if arguments.postgres:
         on_postgres(3 if arguments.quick else 15)
+        over_http_on_postgres(*((2, 2) if arguments.quick else (5, 6)))
     if arguments.overload:
         overload(*((3, 2) if arguments.quick else (60, 3)))
     if arguments.peers:

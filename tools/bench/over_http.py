@@ -86,10 +86,9 @@ def over_http(seconds: int, turns: int) -> None:
         row("HTTP", 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
         return
     with folder() as at:
-        key = _prepared(at)
-        (at / "d.lua").write_text(LUA)
+        key = prepared(at, str(at / "x.db"))
         (at / "bare.py").write_text(BARE)
-        service = [sys.executable, "-m", "overspill", "serve", "--db", str(at / "x.db"), "--port", "0", "--no-settle"]
+        service = serving(str(at / "x.db"))
         bare = [sys.executable, "-m", "uvicorn", "bare:app", "--port", "0", "--loop", "uvloop", "--http", "httptools"]
         bare += ["--no-access-log", "--no-proxy-headers", "--no-server-header"]
         with listening(service, at) as (pid, port), listening(bare, at) as (bare_pid, bare_port):
@@ -137,10 +136,17 @@ def _rows(ones: list[Run], floors: list[Run], batches: list[Run], pace: float) -
     row("HTTP, answers of another status", wrong, "", bar="= 0", holds=wrong == 0)
 
 
-def _prepared(at: Path) -> str:
-    with filled(Engine.open(db=at / "x.db", tenant="acme")) as engine:
+def serving(db: str) -> list[str]:
+    """The command."""
+    return [sys.executable, "-m", "overspill", "serve", "--db", db, "--port", "0", "--no-settle", "--no-hooks"]
+
+
+def prepared(at: Path, db: str) -> str:
+    """A key of the database, whose accounts are there, and what wrk needs in the folder."""
+    (at / "d.lua").write_text(LUA)
+    with filled(Engine.open(db=db, tenant="acme")) as engine:
         now = engine.now()
-    registry = opened_registry(at / "x.db")
+    registry = opened_registry(db)
     key, _ = put_key(registry, "acme", "bench", SCOPES, now, None)
     registry.close()
     return key
@@ -164,20 +170,29 @@ def listening(command: list[str], at: Path) -> Iterator[tuple[int, int]]:
 
 
 def _run(pid: int, port: int, at: Path, key: str, run: str, batch: int, seconds: int) -> Run:
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{CONNECTIONS if batch == 1 else 4}",
-        f"-d{seconds}",
-        "--latency",
-        "-s",
-        str(at / "d.lua"),
+    [one] = run_at([(pid, port)], at, key, run, seconds, CONNECTIONS if batch == 1 else 4, batch)
+    return one
+
+
+def run_at(
+    services: list[tuple[int, int]], at: Path, key: str, run: str, seconds: int, connections: int, batch: int = 1
+) -> list[Run]:
+    """Each (process, port) asked at once with its part of the connections."""
+    each = ["wrk", "-t1", f"-c{connections // len(services)}", f"-d{seconds}", "--latency", "-s", str(at / "d.lua")]
+    before = [_cpu(pid) for pid, _ in services]
+    asking = [
+        subprocess.Popen(
+            [*each, f"http://127.0.0.1:{port}", "--", key, f"{run}-{number}", str(batch)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number, (_, port) in enumerate(services)
     ]
-    before = _cpu(pid)
-    done = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}", "--", key, run, str(batch)], capture_output=True, text=True, check=True
-    )
-    cpu, text = _cpu(pid) - before, done.stdout
+    texts = [one.communicate()[0] for one in asking]
+    return [_told(text, _cpu(pid) - cpu) for text, cpu, (pid, _) in zip(texts, before, services, strict=True)]
+
+
+def _told(text: str, cpu: float) -> Run:
     [(count, rate)] = re.findall(r"(\d+) requests in[\s\S]*Requests/sec:\s+([\d.]+)", text)
     value, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", text)[0]
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
