@@ -208,13 +208,14 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     from overspill.serve.app import App
     from overspill.serve.metrics import Metrics
     from overspill.serve.operations import all_operations
+    from overspill.serve.protocol import JoinedProtocol
 
     metrics = Metrics(service)
     app = App(service, all_operations(metrics, build().overspill), (metrics, *seen))
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=JoinedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,0 +1,91 @@
+"""What is written to a connection in one turn of the loop leaves together, in order, and nothing is kept back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from overspill.serve.protocol import Joined
+
+
+class Sent(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closed
+        self.parts.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return 7
+
+
+def _head_and_body(joined: Joined) -> None:
+    joined.write(b"head")
+    joined.write(b"body")
+
+
+def _three(joined: Joined) -> None:
+    _head_and_body(joined)
+    joined.write(b"more")
+
+
+def _nothing_behind(joined: Joined) -> None:
+    joined.write(b"head")
+    joined.write(b"")
+
+
+def _closed_at_once(joined: Joined) -> None:
+    joined.write(b"head")
+    joined.close()
+
+
+TURNS: dict[str, tuple[Callable[[Joined], None], list[bytes], bool]] = {
+    "a head and a body": (_head_and_body, [b"headbody"], False),
+    "a head, a body and more": (_three, [b"headbody", b"more"], False),
+    "a head alone": (lambda joined: joined.write(b"head"), [b"head"], False),
+    "a head without a body": (_nothing_behind, [b"head"], False),
+    "nothing": (lambda joined: joined.write(b""), [], False),
+    "an end behind a head": (_closed_at_once, [b"head"], True),
+}
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_what_is_written_in_one_turn_leaves_together(name: str) -> None:
+    write, parts, is_closed = TURNS[name]
+    sent = Sent()
+
+    async def turn() -> None:
+        write(Joined(sent, asyncio.get_running_loop()))
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert (sent.parts, sent.closed) == (parts, is_closed)
+
+
+def test_what_a_caller_who_is_gone_would_be_told_is_dropped() -> None:
+    sent = Sent()
+
+    async def turn() -> None:
+        Joined(sent, asyncio.get_running_loop()).write(b"head")
+        sent.closed = True
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert sent.parts == []
+
+
+def test_everything_else_is_the_transports_own() -> None:
+    loop = asyncio.new_event_loop()
+    assert Joined(Sent(), loop).get_write_buffer_size() == 7
+    loop.close()
