@@ -7,20 +7,19 @@ from hypothesis import event, given
 
 from account.test_layers import ANA as SHE
 from account.test_layers import POOL, Bench, _cap, _waterfall
-from decide.test_decisions import _decided
 from overspill import Failure, Request
 from overspill.decide.available import available_to
 from overspill.decide.decide import ALLOW, DENY, available
 from overspill.plan.raw import GUARDED, OCCUPIED, SHORT
 from overspill.words.amounts import steps_from_text, text_from_steps
 from support.services import ANA, Served, served, with_ana
-from support.worlds import World, worlds
+from support.worlds import World, decided_of, worlds
 
 
 @given(worlds())
 def test_it_is_what_decisions_on_generated_policies_say(world: World) -> None:
     try:
-        decided = _decided(world)
+        decided = decided_of(world)
     except Failure:
         return
     told = available_to(world.program.plan, decided.admitted, decided.accounts, world.now)

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from decide.test_decisions import _Plans, _step
+from decide.test_decisions import _step
 from overspill.account.state import EMPTY
 from overspill.step.status import status
 from overspill.step.step import Batch
 from overspill.words.failures import Failure
-from support.worlds import World, worlds
+from support.worlds import PlansOf, World, worlds
 
 Object = dict[str, Any]
 
 
 def _page(world: World, *, asked: bool) -> Object:
-    plans = _Plans(world.program)
+    plans = PlansOf(world.program)
     batch = Batch(plans, lambda key: world.accounts.get(key, EMPTY), world.now, 1)
     request = world.request if asked else None
     shown: Object = json.loads(status(plans, batch, "default", world.request.account, request, lambda _: {}))

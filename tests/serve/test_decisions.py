@@ -168,6 +168,7 @@ def test_what_the_store_gives_up_again_and_again_may_be_asked_again_with_the_sam
     one: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[int] = []
+    one.engine.settle()  # so that nobody else has anything to commit
     monkeypatch.setattr(one.engine._combiner, "_retries", Retries(waits.append))
     with monkeypatch.context() as while_it_lasts:
         while_it_lasts.setattr(one.engine._store, "commit", _given_up)

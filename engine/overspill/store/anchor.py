@@ -7,9 +7,9 @@ back both together is not found out; nor is who takes the anchor away.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from contextlib import suppress
 
 from overspill.ports.store import Head
 from overspill.words.failures import StoreFailure
@@ -39,12 +39,15 @@ class Anchor:
         match = _TEXT.fullmatch(text)
         return None if match is None else Head(int(match[1]), bytes.fromhex(match[2].decode()))
 
-    def note(self, head: Head) -> None:
-        """The journal ends here, durably."""
-        with suppress(OSError):
+    def note(self, head: Head) -> bool:
+        """The journal ends here, durably. Whether the disk takes writes as ever."""
+        try:
             if self._file is None:
                 self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             os.pwrite(self._file, b"overspill 1 %019d %s\n" % (head.seq, head.hash.hex().encode()), 0)
+        except OSError as error:
+            return error.errno not in (errno.EROFS, errno.EIO)
+        return True
 
     def close(self) -> None:
         if self._file is not None:

@@ -55,6 +55,9 @@ class SqliteStore:
         beside = None if self.path == ":memory:" else f"{self.path}{SUFFIX}"
         named = beside if anchor is None else os.fspath(anchor)
         self._anchor = None if named is None else Anchor(named)
+        self._is_beside = anchor is None
+        """Whether the anchor lies on the same disk. A file system that finds an error in itself may say of a sync under way that
+        it has succeeded, as ext4 does; of the write behind it no more."""
         self._appended: Head | None = None
         """What the transaction appends."""
         self._poisoned: str | None = None
@@ -137,8 +140,8 @@ class SqliteStore:
         appended, self._appended = self._appended, None
         self._do(self._execute, "COMMIT")
         self._build_is_new = False
-        if appended is not None and self._anchor is not None:
-            self._anchor.note(appended)
+        if appended is not None and self._anchor is not None and not self._anchor.note(appended) and self._is_beside:
+            raise self._failure(sqlite3.OperationalError("disk I/O error"))
 
     def rollback(self) -> None:
         self._appended = None
