@@ -48,7 +48,7 @@ class Drawn(Light, frozen=True):
 
 def decision(work: Work, orders: Orders) -> None:
     """A request that was decided at once, or reserved."""
-    answer = decided_from(work.answer)
+    answer = work.decided or decided_from(work.answer)
     work.digest = answer.policy.digest
     _is_its_own(work, answer)
     _adds_up(work, answer)
@@ -77,7 +77,7 @@ def _is_its_own(work: Work, answer: Decided) -> None:
     if answer.decision != record.id or answer.request != record.key[3] or answer.at != work.at_text:
         work.wrong("LED5", "answers another request, or another time", "differs")
     told = answer.trace[0]
-    if not work.is_formed and (
+    if work.decided is None and (
         told.request_digest != f"sha256:{record.fingerprint}" or bytes(told.request) != bytes(record.command)
     ):
         work.wrong("LED5", "decides on another request than its command", "differs")
