@@ -104,7 +104,7 @@ class _Marked:
             return f'{{"step":"{self._made(hole, "steps", kept(_steps_of))}"}},'
         if before.endswith('"hold":'):
             hold = json_decoder(HoldShown | None).decode  # type: ignore[arg-type]
-            return f'{{"id":"{self._made(hole, "hold", kept(lambda value: hold(read(value))))}","expires_at":null}}'
+            return f'{{"id":"{self._made(hole, f"hold_{reads}", kept(lambda value: hold(read(value))))}","expires_at":null}}'
         return f'"{self._made(hole, f"value_{reads}", kept(lambda value: _string(read(value))))}"'
 
     def _made(self, hole: Hole, kind: str, read: Callable[[Any], Any]) -> str:
@@ -113,7 +113,7 @@ class _Marked:
         name = f"{function}_{hole.value}"
         self.names[function] = read
         self.lines[name] = f"{function}(v{hole.value})"
-        if hole.reads in DOUBTFUL:
+        if hole.reads in DOUBTFUL and hole.value != COMMAND:  # a command is JSON
             self.tried.add(name)
         return _marked(name)
 
@@ -137,16 +137,18 @@ class _Marked:
             parts = self._parts(told)
             return parts and f"({parts})"
         if isinstance(told, dict):
-            parts = self._parts([*told.values()])
-            return parts and f"dict(zip({self._constant((*told,))}, ({parts})))"
+            named = [f"{self._constant(name)}: " for name in told]
+            parts = self._parts([*told.values()], named)
+            return parts and f"{{{parts}}}"
         return None
 
-    def _parts(self, parts: Sequence[Any]) -> str:
+    def _parts(self, parts: Sequence[Any], named: Sequence[str] = ()) -> str:
+        """Parts in a row, each with its name; empty where no mark is in any."""
         varying = [self._varying(part) for part in parts]
         if not any(varying):
             return ""
-        pairs = zip(parts, varying, strict=True)
-        return "".join([f"{found or self._constant(part)}, " for part, found in pairs])
+        triples = zip(named or [""] * len(parts), parts, varying, strict=True)
+        return "".join([f"{name}{found or self._constant(part)}, " for name, part, found in triples])
 
     def _shared(self, made: str) -> str:
         """The local of a part: what is drawn stands in the trace too."""
