@@ -98,15 +98,10 @@ def _adds_up(work: Work, answer: Decided) -> None:
         work.wrong("LED6", f"is called `{answer.outcome[:20]}`, by its amounts it is `{outcome}`", "differs")
     if sum([amount_of(draw.base) for draw in answer.draws]) != granted:
         work.wrong("LED6", "draws another amount than it grants", "amount")
-    steps: list[Step] = []
-    drew: list[Step] = []
-    for one in answer.trace:
-        if one.granted is not None:
-            steps.append(one)
-            if one.verdict == "drew":
-                drew.append(one)
+    steps = [one for one in answer.trace if one.granted is not None]
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
+    drew = [one for one in steps if one.verdict == "drew"]
     if len(drew) != len(answer.draws) or not all(map(_is_draw, drew, answer.draws)):
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
 

@@ -253,7 +253,8 @@ class Work:
         if changed:
             self.updates = self._rows(changed, cause)
             self.update_lines = tuple([json_bytes(one) for one in self.updates])
-        self.moves = {place: amount for place, amount in self.deltas.items() if amount}
+        deltas = self.deltas
+        self.moves = deltas if all(deltas.values()) else {place: more for place, more in deltas.items() if more}
 
     def _finish(self, lot: Lot, change: int) -> None:
         """One lot, of which `change` more is free."""
