@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from overspill.audit.findings import Findings
 from overspill.audit.forms import Forms
+from overspill.audit.shapes import NOTHING, Decided
 from overspill.records.journal import GENESIS, FormOf, Record, Segment, segment_hash, stored_records
 from overspill.words.codec import JsonFault, Light, Raw
 from overspill.words.ids import is_id_of, key_text
@@ -38,6 +39,7 @@ PREFIXES = {
     "unpaid": "unp",
 }
 """Kind of command → how the ids of its records begin."""
+DECISIONS = ("consume", "reserve")
 PART = 1_000_000
 """So many ids are held beside each other at once."""
 
@@ -68,13 +70,12 @@ class Ids:
 
 
 class Told(Light, frozen=True):
-    """A record with its key as one text and its answer. `is_formed`: the answer repeats the command by its form, here
-    without it (`audit/forms.py`)."""
+    """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text."""
 
     record: Record
     key: str
+    decided: Decided | None
     answer: Raw | bytes
-    is_formed: bool
 
 
 class Chain:
@@ -147,8 +148,9 @@ class Chain:
         elif record.away is None:
             found.add("chain", "LED10", record.id, "is earlier than the record before it")
         try:
-            return Told(record, key, *self._forms.answer(record))
-        except (KeyError, ValueError, TypeError, IndexError) as fault:
+            decided = self._forms.decided(record) if record.form and kind in DECISIONS else None
+            return Told(record, key, decided, NOTHING if decided else self._forms.answer(record))
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError) as fault:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)
             return None

@@ -81,13 +81,15 @@ route_of = kept(_route_of)
 """That of (debit, credit, asset)."""
 
 
-def _side_of(account: str) -> int:
-    name = account.partition(":")[0]
-    return 1 if name in LIABILITIES else -1 if name in RECEIVABLES else 0
+def _kept_on(account: str) -> tuple[int, str]:
+    name, _, rest = account.partition(":")
+    side = 1 if name in LIABILITIES else -1 if name in RECEIVABLES else 0
+    return side, rest.partition(":")[0] if name == "hold" else ""
 
 
-side_of = kept(_side_of)
-"""1 for an account that is never below 0, -1 for one that is never above, 0 for one that may be either."""
+kept_on = kept(_kept_on)
+"""1 for an account that is never below 0, -1 for one that is never above, 0 for one that may be either; and whose hold's it
+is, empty for none."""
 
 
 def lot_account(key: LotKey) -> str:

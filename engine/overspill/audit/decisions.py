@@ -48,7 +48,7 @@ class Drawn(Light, frozen=True):
 
 def decision(work: Work, orders: Orders) -> None:
     """A request that was decided at once, or reserved."""
-    answer = decided_from(work.answer)
+    answer = work.decided or decided_from(work.answer)
     work.digest = answer.policy.digest
     _is_its_own(work, answer)
     _adds_up(work, answer)
@@ -77,7 +77,7 @@ def _is_its_own(work: Work, answer: Decided) -> None:
     if answer.decision != record.id or answer.request != record.key[3] or answer.at != work.at_text:
         work.wrong("LED5", "answers another request, or another time", "differs")
     told = answer.trace[0]
-    if not work.is_formed and (
+    if work.decided is None and (
         told.request_digest != f"sha256:{record.fingerprint}" or bytes(told.request) != bytes(record.command)
     ):
         work.wrong("LED5", "decides on another request than its command", "differs")
@@ -98,15 +98,10 @@ def _adds_up(work: Work, answer: Decided) -> None:
         work.wrong("LED6", f"is called `{answer.outcome[:20]}`, by its amounts it is `{outcome}`", "differs")
     if sum([amount_of(draw.base) for draw in answer.draws]) != granted:
         work.wrong("LED6", "draws another amount than it grants", "amount")
-    steps: list[Step] = []
-    drew: list[Step] = []
-    for one in answer.trace:
-        if one.granted is not None:
-            steps.append(one)
-            if one.verdict == "drew":
-                drew.append(one)
+    steps = [one for one in answer.trace if one.granted is not None]
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
+    drew = [one for one in steps if one.verdict == "drew"]
     if len(drew) != len(answer.draws) or not all(map(_is_draw, drew, answer.draws)):
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
 

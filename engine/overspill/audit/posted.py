@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from overspill.audit.amounts import Amounts, add, amount_of, amount_text
-from overspill.audit.chart import CLASSES, Place, owner_of, route_of, side_of
+from overspill.audit.chart import CLASSES, Place, kept_on, owner_of, route_of
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Transaction
 from overspill.audit.work import Work
@@ -161,15 +161,15 @@ class Posted:
         for place, amount in deltas.items():
             account = place[0]
             after = balances.get(place, 0) + amount
+            side, hold = kept_on(account)
             if after:
                 balances[place] = after
-                if after * side_of(account) < 0:
+                if after * side < 0:
                     wrong.append((place, after))
             else:
                 balances.pop(place, None)
-            if account[:5] == "hold:":
-                kept = self._holds.setdefault(account.split(":", 2)[1], {})
-                kept[place] = after
+            if hold:
+                self._holds.setdefault(hold, {})[place] = after
         return wrong
 
 

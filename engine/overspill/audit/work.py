@@ -28,7 +28,7 @@ LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 
 
 class Work:
-    """`policy` is that of the admission, where there was one. `is_formed`: the answer repeats the command by its form."""
+    """`policy` is that of the admission, where there was one."""
 
     __slots__ = (
         "answer",
@@ -38,6 +38,7 @@ class Work:
         "cause",
         "changed",
         "debts",
+        "decided",
         "deltas",
         "digest",
         "effective_at",
@@ -47,7 +48,6 @@ class Work:
         "hold_state",
         "holds",
         "ids",
-        "is_formed",
         "is_told",
         "key",
         "lots",
@@ -70,7 +70,8 @@ class Work:
     def __init__(self, world: World, told: Told) -> None:
         record = told.record
         self.world, self.record, self.key, self.answer = world, record, told.key, told.answer
-        self.is_formed = told.is_formed
+        self.decided = told.decided
+        """What was read of the answer by its form."""
         self.at_text = instant_text_of(record.at)
         self.asked = NOTHING_ASKED
         self.digest: str | None = None
@@ -252,7 +253,8 @@ class Work:
         if changed:
             self.updates = self._rows(changed, cause)
             self.update_lines = tuple([json_bytes(one) for one in self.updates])
-        self.moves = {place: amount for place, amount in self.deltas.items() if amount}
+        deltas = self.deltas
+        self.moves = deltas if all(deltas.values()) else {place: more for place, more in deltas.items() if more}
 
     def _finish(self, lot: Lot, change: int) -> None:
         """One lot, of which `change` more is free."""
