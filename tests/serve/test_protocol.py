@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from overspill.serve.protocol import Joined
+from overspill.serve.protocol import KEPT_MAX, Joined
 
 
 class Sent(asyncio.Transport):
@@ -40,6 +40,11 @@ def _three(joined: Joined) -> None:
     joined.write(b"more")
 
 
+def _much(joined: Joined) -> None:
+    joined.write(bytes(KEPT_MAX + 1))
+    joined.write(b"more")
+
+
 def _nothing_behind(joined: Joined) -> None:
     joined.write(b"head")
     joined.write(b"")
@@ -52,7 +57,8 @@ def _closed_at_once(joined: Joined) -> None:
 
 TURNS: dict[str, tuple[Callable[[Joined], None], list[bytes], bool]] = {
     "a head and a body": (_head_and_body, [b"headbody"], False),
-    "a head, a body and more": (_three, [b"headbody", b"more"], False),
+    "a head, a body and more": (_three, [b"headbodymore"], False),
+    "more than is kept": (_much, [bytes(KEPT_MAX + 1), b"more"], False),
     "a head alone": (lambda joined: joined.write(b"head"), [b"head"], False),
     "a head without a body": (_nothing_behind, [b"head"], False),
     "nothing": (lambda joined: joined.write(b""), [], False),
