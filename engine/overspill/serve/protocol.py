@@ -10,7 +10,6 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-
 KEPT_MAX = 64 * 1024
 """Of more the transport itself must know, which says when a caller does not keep up."""
 
