@@ -24,8 +24,7 @@ from table import row
 from overspill import Engine, Request
 
 SHARE_MIN = 0.3
-HOT_MIN = 0.95
-"""One hot pool keeps up with many, but for what the rounds differ by anyhow."""
+HOT_MIN = 1.0
 
 FLOOR = """
 CREATE TABLE accounts (id bigint PRIMARY KEY, version bigint NOT NULL, available bigint NOT NULL CHECK (available >= 0))
@@ -86,7 +85,9 @@ def _measured(url: str, bare_url: str, rounds: int) -> None:
         gc.freeze()
         for turn in range(rounds):
             asked: dict[str, Callable[[int], Request]] = {"users": numbered_request, "spread": _spread, "hot": _hot}
-            for name, numbered in asked.items():
+            for name, numbered in sorted(
+                asked.items(), reverse=turn % 2 == 0
+            ):  # whoever comes later has more behind him
                 figures.setdefault(name, []).append(asyncio.run(callers(engine.adecide, turn * ROUND, numbered)))
             for name, write in (("floor", combined), ("bytes", plain)):
                 figures.setdefault(name, []).append(asyncio.run(bare(write)))
