@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from overspill.ports.registry import ApiKey
 from overspill.serve.call import Operation
 from overspill.serve.credentials import FRESH_MICROS, SCOPES, Credentials
 from overspill.serve.operations import OPERATIONS
-from support.asgi import call
+from support.asgi import acall, call
 from support.services import TURN, Caller, Served, served
 
 SCOPED = [one for one in OPERATIONS if one.scope is not None]
@@ -40,6 +41,26 @@ def test_an_operation_is_for_its_scope_alone(one: Served, operation: Operation) 
 def test_whoever_has_no_credential_is_nobody(one: Served) -> None:
     answer = call(one.app, "POST", "/v1/decisions", TURN, {"Idempotency-Key": "r1"})
     assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="overspill"')
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_who_asks_many_times_at_once_is_looked_up_once(
+    one: Served, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    key_of, asked = one.service.registry.key_of, []
+
+    def counted(digest: bytes) -> ApiKey | None:
+        asked.append(digest)
+        return key_of(digest)
+
+    async def together() -> list[int]:
+        header = {"Authorization": f"Bearer {one.all.key if is_known else 'osk_unknown'}"}
+        calls = [acall(one.app, "GET", "/v1/policies", None, header) for _ in range(30)]
+        return [answer.status for answer in await asyncio.gather(*calls)]
+
+    monkeypatch.setattr(one.service.registry, "key_of", counted)
+    assert asyncio.run(together()) == [200 if is_known else 401] * 30
+    assert len(asked) == 1
 
 
 KEYS = {

@@ -6,6 +6,7 @@ decision, of which each layer in between would cost as much as deciding does.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -44,6 +45,8 @@ class App:
         self._direct = {(one.method, one.path): (one, NO_PLACES) for one in operations if "{" not in one.path}
         self._routes = [(Route(one.path, _nobody, methods=_methods(one)), one) for one in operations if "{" in one.path]
         self._seen = tuple(seen)
+        self._looking: dict[bytes, asyncio.Future[Caller]] = {}
+        """By credential: who calls with it, while that is looked up."""
         self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,7 +167,14 @@ class App:
         return self.service.credentials.remembered(sha256(_bearer(headers)).digest())
 
     async def _looked_up(self, headers: Mapping[bytes, bytes]) -> Caller:
-        return await run_in_threadpool(self.service.credentials.caller, _bearer(headers))
+        """Who calls, looked up once for all who ask with one credential meanwhile. Raises Failure."""
+        text = _bearer(headers)
+        under_way = self._looking.get(text)
+        if under_way is None:
+            asked = run_in_threadpool(self.service.credentials.caller, text)
+            under_way = self._looking[text] = asyncio.ensure_future(asked)
+            under_way.add_done_callback(lambda _: self._looking.pop(text))
+        return await asyncio.shield(under_way)
 
 
 def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
