@@ -82,8 +82,7 @@ class Run(NamedTuple):
 
 
 def over_http(seconds: int, turns: int) -> None:
-    if shutil.which("wrk") is None:
-        row("HTTP", 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
+    if not has_wrk("HTTP"):
         return
     with folder() as at:
         key = prepared(at, str(at / "x.db"))
@@ -99,6 +98,14 @@ def over_http(seconds: int, turns: int) -> None:
                 floors.append(_run(bare_pid, bare_port, at, key, f"{turn}", 1, seconds))
                 batches.append(_run(pid, port, at, key, f"b{turn}", BATCH, seconds))
     _rows(ones, floors, batches, min(paces))
+
+
+def has_wrk(name: str) -> bool:
+    """Else a line says that nothing was measured."""
+    found = shutil.which("wrk") is not None
+    if not found:
+        row(name, 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
+    return found
 
 
 def _rows(ones: list[Run], floors: list[Run], batches: list[Run], pace: float) -> None:

@@ -3,13 +3,12 @@ and two that share them and the database."""
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from over_http import CONNECTIONS, listening, prepared, run_at, serving
+from over_http import CONNECTIONS, has_wrk, listening, prepared, run_at, serving
 from table import folder, row
 
 OF_FILE_MIN = 0.5
@@ -17,8 +16,7 @@ OF_FILE_MIN = 0.5
 
 def over_http_on_postgres(seconds: int, turns: int) -> None:
     """In turns; needs psycopg, wrk, and a server's binaries as the tests find them."""
-    if shutil.which("wrk") is None:
-        row("HTTP on PostgreSQL", 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
+    if not has_wrk("HTTP on PostgreSQL"):
         return
     sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
     from support.postgres import Server

@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from durable import filled
-from over_http import LUA, listening
+from over_http import LUA, has_wrk, listening
 from table import folder, row
 
 from overspill import Engine
@@ -52,8 +51,7 @@ class Turn(NamedTuple):
 
 
 def overload(seconds: int, turns: int) -> None:
-    if shutil.which("wrk") is None:
-        row("overload", 0, "", bar="wrk is not installed", holds=None, beside="apt-get install wrk")
+    if not has_wrk("overload"):
         return
     for at_once in LIMITS:
         _measured(at_once, seconds, turns)
