@@ -14,7 +14,6 @@ from anyio.to_thread import run_sync
 
 from overspill.client import asking, calls, work
 from overspill.client.answers import Answer, IfAway
-from overspill.client.asking import Purchase
 from overspill.client.calls import Account, Call, Place, headers_of
 from overspill.client.changes import Changes
 from overspill.client.failures import ServiceFailure
@@ -28,6 +27,7 @@ from overspill.client.tracing import Trace, trace_of, traced
 from overspill.client.work import Resolved, Work
 from overspill.records.answers import Receipt
 from overspill.records.explanation import Explanation
+from overspill.records.purchases import PurchaseShown
 from overspill.records.request import Request
 from overspill.records.statement import Statement
 from overspill.records.status import Status
@@ -224,7 +224,7 @@ class AsyncClient(Changes[Coroutine[Any, Any, Receipt]]):
         """Every entry of an account with its decision, from `since` up to `as_of` (RFC 3339 in UTC)."""
         return await self._run(asking.statement(account, since, as_of, self._ways))
 
-    async def open_purchases(self) -> tuple[Purchase, ...]:
+    async def open_purchases(self) -> tuple[PurchaseShown, ...]:
         """The purchases that wait for a payment, the oldest first."""
         return await self._run(asking.purchases(self._ways))
 

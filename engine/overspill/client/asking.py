@@ -14,6 +14,7 @@ from overspill.client.replies import Again, Problem, Reply, of_problem
 from overspill.client.script import Script, Wait, Ways, asked, given_up, now
 from overspill.records.answers import Receipt
 from overspill.records.explanation import Explanation
+from overspill.records.purchases import PurchaseList, PurchaseShown
 from overspill.records.request import Request
 from overspill.records.statement import Statement
 from overspill.records.status import Status
@@ -33,28 +34,11 @@ class Results(Light, frozen=True):
     results: tuple[Result, ...]
 
 
-class Purchase(Light, frozen=True, kw_only=True):
-    """One that nobody has settled yet: `amount` of `unit` for a pool, `money` of `currency` for it, since `at`."""
-
-    id: str
-    account: str
-    pool: str
-    amount: str
-    unit: str
-    money: str
-    currency: str
-    at: str
-
-
-class Purchases(Light, frozen=True):
-    purchases: tuple[Purchase, ...]
-
-
 _IN_MANY = re.compile("^/requests/[0-9]+")
 _results = json_decoder(Results).decode
 _explanation = json_decoder(Explanation).decode
 _statement = json_decoder(Statement).decode
-_purchases = json_decoder(Purchases).decode
+_purchases = json_decoder(PurchaseList).decode
 
 
 def decision(mode: Mode, request: Request, ways: Ways, if_away: IfAway) -> Script[Answer]:
@@ -155,7 +139,7 @@ def explained(id: str, ways: Ways) -> Script[str]:
     return (yield from asked(calls.explain(id), ways)).body.decode()
 
 
-def purchases(ways: Ways) -> Script[tuple[Purchase, ...]]:
+def purchases(ways: Ways) -> Script[tuple[PurchaseShown, ...]]:
     return readable(_purchases, (yield from asked(calls.purchases(), ways)).body).purchases
 
 

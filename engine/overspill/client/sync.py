@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar, assert_never
 
 from overspill.client import asking, calls, work
 from overspill.client.answers import Answer, IfAway
-from overspill.client.asking import Purchase
 from overspill.client.calls import Account, Call
 from overspill.client.changes import Changes
 from overspill.client.failures import ServiceFailure
@@ -25,6 +24,7 @@ from overspill.client.tracing import Trace, trace_of, traced
 from overspill.client.work import Resolved, Work
 from overspill.records.answers import Receipt
 from overspill.records.explanation import Explanation
+from overspill.records.purchases import PurchaseShown
 from overspill.records.request import Request
 from overspill.records.statement import Statement
 from overspill.records.status import Status
@@ -163,7 +163,7 @@ class Client(Changes[Receipt]):
         """Every entry of an account with its decision, from `since` up to `as_of` (RFC 3339 in UTC)."""
         return self._run(asking.statement(account, since, as_of, self._ways))
 
-    def open_purchases(self) -> tuple[Purchase, ...]:
+    def open_purchases(self) -> tuple[PurchaseShown, ...]:
         """The purchases that wait for a payment, the oldest first."""
         return self._run(asking.purchases(self._ways))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from overspill.records.answers import Receipt
+from overspill.records.purchases import PurchaseList, PurchaseShown
 from overspill.records.statement import Statement
 from overspill.records.status import StatusRecord
 from overspill.serve.bodies import (
@@ -10,8 +11,6 @@ from overspill.serve.bodies import (
     GrantBody,
     LimitBody,
     LotBody,
-    PurchaseList,
-    PurchaseShown,
     ResetBody,
     ResolveBody,
     TopUpBody,

@@ -145,23 +145,6 @@ class PolicyShown(Struct, frozen=True, kw_only=True):
     files: dict[str, str]
 
 
-class PurchaseShown(Struct, frozen=True, kw_only=True):
-    """A purchase that nobody has settled yet."""
-
-    id: str
-    account: str
-    pool: str
-    amount: str
-    unit: str
-    money: str
-    currency: str
-    at: str
-
-
-class PurchaseList(Struct, frozen=True, kw_only=True):
-    purchases: tuple[PurchaseShown, ...]
-
-
 class LogLine(Struct, frozen=True, kw_only=True):
     """One administrative call: who did what, on what, with which HTTP status."""
 
