@@ -71,7 +71,7 @@ def _shown(failure: Failure) -> tuple[object, ...]:
 def _by_value(body: bytes, key: str) -> Any:
     """What value by value comes to."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asked, "_plain", lambda *_: None)
+        patch.setattr(asked, "plain_from", lambda *_: None)
         patch.setattr(asked, "_plain_batch", lambda *_: None)
         return _told(body, key)
 

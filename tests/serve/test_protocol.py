@@ -8,26 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from overspill.serve.protocol import KEPT_MAX, Joined
-
-
-class Sent(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closed
-        self.parts.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def get_write_buffer_size(self) -> int:
-        return 7
+from support.connections import Out
 
 
 def _head_and_body(joined: Joined) -> None:
@@ -69,7 +50,7 @@ TURNS: dict[str, tuple[Callable[[Joined], None], list[bytes], bool]] = {
 @pytest.mark.parametrize("name", TURNS)
 def test_what_is_written_in_one_turn_leaves_together(name: str) -> None:
     write, parts, is_closed = TURNS[name]
-    sent = Sent()
+    sent = Out()
 
     async def turn() -> None:
         write(Joined(sent, asyncio.get_running_loop()))
@@ -80,7 +61,7 @@ def test_what_is_written_in_one_turn_leaves_together(name: str) -> None:
 
 
 def test_what_a_caller_who_is_gone_would_be_told_is_dropped() -> None:
-    sent = Sent()
+    sent = Out()
 
     async def turn() -> None:
         Joined(sent, asyncio.get_running_loop()).write(b"head")
@@ -93,5 +74,5 @@ def test_what_a_caller_who_is_gone_would_be_told_is_dropped() -> None:
 
 def test_everything_else_is_the_transports_own() -> None:
     loop = asyncio.new_event_loop()
-    assert Joined(Sent(), loop).get_write_buffer_size() == 7
+    assert Joined(Out(), loop).get_write_buffer_size() == 7
     loop.close()

@@ -7,6 +7,7 @@ import gc
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,16 +207,17 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     from overspill.cli.stopping import Quietly
     from overspill.runtime.build import build
     from overspill.serve.app import App
+    from overspill.serve.lane import Lane
     from overspill.serve.metrics import Metrics
     from overspill.serve.operations import all_operations
-    from overspill.serve.protocol import JoinedProtocol
+    from overspill.serve.protocol import LaneProtocol
 
     metrics = Metrics(service)
     app = App(service, all_operations(metrics, build().overspill), (metrics, *seen))
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=JoinedProtocol,
+        http=partial(LaneProtocol, Lane(app)),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         log_config=None,

@@ -6,7 +6,7 @@ Loaded with the first `adecide`: whoever awaits has asyncio already.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -14,6 +14,8 @@ from threading import Lock, Thread
 from overspill.runtime.combiner import BATCH_MAX, Combiner, Waiting
 from overspill.words.failures import Failure
 
+Then = Callable[[], object]
+"""What is called in the loop when the commands are decided; it raises nothing."""
 QUIET_TURNS = 3
 """So many turns of its loop a batch waits for more before it is decided: who was answered in one turn asks again in the next
 ones, and would else be a batch of his own beside all others, each with a commit of its own."""
@@ -32,11 +34,22 @@ class AsyncFront:
         self._thread = Thread(target=self._run, name="overspill", daemon=True)
         self._thread.start()
 
-    def submit(self, commands: Sequence[Waiting]) -> Future[None]:
+    def submit(self, commands: Sequence[Waiting], then: Then) -> None:
         """Queues commands of the running loop, which are decided in one batch with others, or in as few as they fit into; it
-        starts as soon as the loop's turns bring no more. What became of each stands in it when the future is done."""
+        starts as soon as the loop's turns bring no more. What became of each stands in it when `then` is called."""
         loop = get_running_loop()
-        return (self._gatherings.get(loop) or self._opened(loop)).add(commands)
+        (self._gatherings.get(loop) or self._opened(loop)).add(commands, then)
+
+    async def decided(self, commands: Sequence[Waiting]) -> None:
+        """`submit` for who awaits."""
+        future: Future[None] = get_running_loop().create_future()
+
+        def wake() -> None:
+            if not future.done():  # whoever awaited has gone
+                future.set_result(None)
+
+        self.submit(commands, wake)
+        await future
 
     def _opened(self, loop: AbstractEventLoop) -> _Gathering:
         gathering = _Gathering(loop, self)
@@ -79,13 +92,11 @@ class _Gathering:
         self._next = _Batch(self)
         self._busy = False
 
-    def add(self, commands: Sequence[Waiting]) -> Future[None]:
-        future: Future[None] = self.loop.create_future()
+    def add(self, commands: Sequence[Waiting], then: Then) -> None:
         self._next.commands += commands
-        self._next.futures.append(future)
+        self._next.thens.append(then)
         if not self._busy:
             self.gather()
-        return future
 
     def gather(self) -> None:
         """The batch before is answered: the next one's turn, if there is any, as soon as the loop's turns bring no more."""
@@ -109,20 +120,19 @@ class _Gathering:
 
 
 class _Batch:
-    """`futures` are what those wait for whose `commands` these are."""
+    """`thens` are called for those whose `commands` these are."""
 
-    __slots__ = ("commands", "futures", "gathering")
+    __slots__ = ("commands", "gathering", "thens")
 
     def __init__(self, gathering: _Gathering) -> None:
         self.gathering = gathering
         self.commands: list[Waiting] = []
-        self.futures: list[Future[None]] = []
+        self.thens: list[Then] = []
 
     def deliver(self) -> None:
         """In the loop."""
-        for future in self.futures:
-            if not future.done():
-                future.set_result(None)
+        for then in self.thens:
+            then()
         self.gathering.gather()
 
 

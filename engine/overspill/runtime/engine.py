@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from types import TracebackType
@@ -13,12 +13,12 @@ from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.payments import Intent, PaymentProvider
 from overspill.ports.store import Store
-from overspill.records.answers import Decision, Receipt
+from overspill.records.answers import Receipt
 from overspill.records.journal import Record, records_of
-from overspill.records.request import Request
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
 from overspill.runtime.combiner import DRIFT_MAX, Combiner, Waiting
+from overspill.runtime.deciding import Deciding
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
@@ -28,11 +28,8 @@ from overspill.runtime.unknown_holds import UnknownHolds
 from overspill.step.commands import (
     Capture,
     Command,
-    Consume,
     Extend,
-    Preview,
     Release,
-    Reserve,
     Reverse,
 )
 from overspill.step.keys import identified, owner_of
@@ -58,11 +55,7 @@ ONLY = "1"
 """The id within its hold of a capture or release that is given none: a hold goes one way, once."""
 
 
-Asking = type[Consume] | type[Preview] | type[Reserve]
-"""A way to ask for a decision."""
-
-
-class Engine(Operations, Looks):
+class Engine(Deciding, Operations, Looks):
     """Decides requests against a policy and keeps every decision.
 
     `Engine.open()` opens a store and a policy; use the result as a context manager, or call `close()`. All methods
@@ -197,56 +190,6 @@ class Engine(Operations, Looks):
             for _ in range(SETTLED_AT_LAST):
                 if not self._settle_next(SETTLED_AT_ONCE):
                     return
-
-    # ---- requests
-
-    def decide(self, request: Request) -> Decision:
-        """Decides a request and consumes what it grants, durably. The same id again gives the same bytes."""
-        return _decision(self._run(Consume(tenant=self._tenant, request=request)))
-
-    def preview(self, request: Request) -> Decision:
-        """The decision that `decide` would make now, without effect."""
-        return _decision(self._run(Preview(tenant=self._tenant, request=request)))
-
-    def reserve(self, request: Request) -> Decision:
-        """Decides an estimate and holds what it grants; `hold` names it for captures and a release."""
-        return _decision(self._run(Reserve(tenant=self._tenant, request=request)))
-
-    def decide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`decide` for many, in order, in as few commits as they fit into; each has its decision or its failure."""
-        return self._run_all(Consume, requests)
-
-    def preview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`preview` for many."""
-        return self._run_all(Preview, requests)
-
-    def reserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`reserve` for many."""
-        return self._run_all(Reserve, requests)
-
-    async def adecide(self, request: Request) -> Decision:
-        """`decide` for asyncio: many waiting tasks share one commit."""
-        return await self._await(Consume(tenant=self._tenant, request=request))
-
-    async def areserve(self, request: Request) -> Decision:
-        """`reserve` for asyncio."""
-        return await self._await(Reserve(tenant=self._tenant, request=request))
-
-    async def apreview(self, request: Request) -> Decision:
-        """`preview` for asyncio."""
-        return await self._await(Preview(tenant=self._tenant, request=request))
-
-    async def adecide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`decide_all` for asyncio."""
-        return await self._await_all(Consume, requests)
-
-    async def areserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`reserve_all` for asyncio."""
-        return await self._await_all(Reserve, requests)
-
-    async def apreview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
-        """`preview_all` for asyncio."""
-        return await self._await_all(Preview, requests)
 
     # ---- what follows a hold
 
@@ -398,34 +341,6 @@ class Engine(Operations, Looks):
         done = self._run(typed(command))
         return Receipt(done.result(), done.replayed)
 
-    async def _await(self, command: Command) -> Decision:
-        waiting = Waiting(identified(command))
-        await (self._front or self._opened_front()).submit((waiting,))
-        return _decision(waiting)
-
-    def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
-        found = self._asked(kind, requests)
-        self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
-        return list(map(_outcome, found))
-
-    async def _await_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
-        found = self._asked(kind, requests)
-        if commands := [waiting for waiting in found if isinstance(waiting, Waiting)]:
-            await (self._front or self._opened_front()).submit(commands)
-        return list(map(_outcome, found))
-
-    def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
-        """Each as a command, or what is wrong with it."""
-        found: list[Waiting | Failure] = []
-        if isinstance(requests, str) or not isinstance(requests, Iterable):
-            expect(requests, tuple[Request, ...], "/requests")
-        for request in requests:
-            try:
-                found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
-            except Failure as failure:
-                found.append(failure)
-        return found
-
     def _opened_front(self) -> AsyncFront:
         from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
 
@@ -455,16 +370,3 @@ def _expect_openable(policy: object, db: object, tenant: object, clock: object) 
 def _expect_tenant(tenant: object) -> None:
     if not isinstance(tenant, str) or not is_identifier(tenant):
         raise Failure("invalid_id", f"{shown(tenant)} is no identifier", help=IDENTIFIER_HELP, pointer="/tenant")
-
-
-def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
-    if isinstance(waiting, Failure):
-        return waiting
-    try:
-        return _decision(waiting)
-    except Failure as failure:
-        return failure
-
-
-def _decision(done: Waiting) -> Decision:
-    return Decision(done.result(), done.replayed)

@@ -7,10 +7,8 @@ decision, of which each layer in between would cost as much as deciding does.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from itertools import count
 from time import perf_counter_ns, time_ns
 from urllib.parse import parse_qs
 
@@ -19,20 +17,20 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from overspill.ports.registry import AdminEntry
-from overspill.serve.call import Call, Header, Operation, Reply
-from overspill.serve.credentials import Caller, unauthenticated
+from overspill.serve.call import Call, Header, Method, Operation, Reply
+from overspill.serve.credentials import Caller
+from overspill.serve.heads import Headers, RequestIds, bearer, is_json, key_of
 from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of, told
 from overspill.serve.service import Service
 from overspill.words.failures import Failure
-from overspill.words.names import IDENTIFIER, shown
+from overspill.words.names import shown
 
 NOBODY = Caller("", "", frozenset())
 NO_PLACES: Mapping[str, str] = {}
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
-_REQUEST_ID_MAX = 256
 
 
 class App:
@@ -47,7 +45,7 @@ class App:
         self._seen = tuple(seen)
         self._looking: dict[bytes, asyncio.Future[Caller]] = {}
         """By credential: who calls with it, while that is looked up."""
-        self._seed, self._count = f"req_{os.urandom(8).hex()}", count(1)
+        self.request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -58,28 +56,45 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, ticks = time_ns(), perf_counter_ns()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request_id = self._request_id(headers)
+        request_id = self.request_ids.of(headers)
         operation, caller = None, NOBODY
         try:
             operation, path = self._direct.get((scope["method"], scope["path"])) or self._routed(scope)
             if operation.scope is not None:
-                caller = self._remembered(headers) or await self._looked_up(headers)
+                caller = self.remembered(headers) or await self._looked_up(headers)
             reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
             failure = told(error, request_id)
             if scope["method"] == "GET":
                 failure.pointer = None  # there is no body for it to point into
-            reply = _problem(failure, request_id, operation)
+            reply = problem_reply(failure, request_id, operation)
         body = reply.body
         length = b"%d" % len(body)
         fields = [reply.media, (b"content-length", length), (b"x-request-id", request_id.encode()), *reply.headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
+        self.tell(operation, caller, scope["method"], headers, request_id, reply, began, ticks)
+
+    def tell(
+        self,
+        operation: Operation | None,
+        caller: Caller,
+        method: str,
+        headers: Headers,
+        request_id: str,
+        reply: Reply,
+        began: int,
+        ticks: int,
+    ) -> None:
+        """Whoever sees calls is told of one that has its reply; it began at an instant of the wall clock and of `perf_counter`."""
         if self._seen:
-            took = perf_counter_ns() - ticks
-            done = Done(operation, caller, scope["method"], headers, request_id, reply, began, took)
+            done = Done(operation, caller, method, headers, request_id, reply, began, perf_counter_ns() - ticks)
             for tell in self._seen:
                 tell(done)
+
+    def direct(self, method: Method, path: str) -> Operation:
+        """The operation of a path without places."""
+        return self._direct[method, path][0]
 
     async def _done(
         self,
@@ -95,7 +110,7 @@ class App:
         if operation.scope is not None and operation.scope not in caller.scopes:
             what = f"this credential may not {operation.scope}"
             raise Failure("not_allowed", what, help="use one with that scope")
-        key = _key(operation, headers)
+        key = key_of(operation, headers)
         place = (tenant, scope["path"], key) if key else None
         service.admit(tenant)
         try:
@@ -153,55 +168,19 @@ class App:
             raise _OtherMethod(scope["method"], scope["path"], allowed)
         raise Failure("not_found", f"there is no {shown(scope['path'])}", help="see /openapi.json")
 
-    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
-        """The caller's own, where it sends one that is fit to be repeated: any that shows itself, and is not long."""
-        sent = headers.get(b"x-request-id")
-        if sent is not None:
-            own = sent.decode("latin-1")
-            if own and len(own) <= _REQUEST_ID_MAX and own.isascii() and own.isprintable():
-                return own
-        return f"{self._seed}{next(self._count)}"
-
-    def _remembered(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+    def remembered(self, headers: Headers) -> Caller | None:
         """Who calls, if that was looked up just now. Raises Failure."""
-        return self.service.credentials.remembered(sha256(_bearer(headers)).digest())
+        return self.service.credentials.remembered(sha256(bearer(headers)).digest())
 
-    async def _looked_up(self, headers: Mapping[bytes, bytes]) -> Caller:
+    async def _looked_up(self, headers: Headers) -> Caller:
         """Who calls, looked up once for all who ask with one credential meanwhile. Raises Failure."""
-        text = _bearer(headers)
+        text = bearer(headers)
         under_way = self._looking.get(text)
         if under_way is None:
             asked = run_in_threadpool(self.service.credentials.caller, text)
             under_way = self._looking[text] = asyncio.ensure_future(asked)
             under_way.add_done_callback(lambda _: self._looking.pop(text))
         return await asyncio.shield(under_way)
-
-
-def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
-    """The credential (RFC 6750). Raises Failure."""
-    scheme, _, text = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() != b"bearer" or not text:
-        raise unauthenticated("there is no bearer credential")
-    return text.strip()
-
-
-def _key(operation: Operation, headers: Mapping[bytes, bytes]) -> str:
-    """The Idempotency-Key, as it is or as a quoted string (draft-ietf-httpapi-idempotency-key-header-07)."""
-    if operation.keyed == "never":
-        return ""
-    sent = headers.get(b"idempotency-key")
-    if sent is None:
-        if operation.keyed == "maybe":
-            return ""
-        help = "send one of your own for each change, and the same when you send it again"
-        raise Failure("missing_idempotency_key", "this needs an Idempotency-Key", help=help)
-    text = sent.decode("latin-1").strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    if IDENTIFIER.fullmatch(text) is None:
-        what = f"the Idempotency-Key {shown(text)} is no identifier"
-        raise Failure("invalid_id", what, help="use letters, digits and _ . : @ -, 128 at most")
-    return text
 
 
 async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
@@ -222,13 +201,9 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
     if operation.body is None:
         if body:
             raise Failure("invalid_request", "this takes no body", help="leave it out")
-    elif not _is_json(headers.get(b"content-type", b"")):
+    elif not is_json(headers):
         raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
     return body
-
-
-def _is_json(media: bytes) -> bool:
-    return media == b"application/json" or media.partition(b";")[0].strip().lower() == b"application/json"
 
 
 def _too_large(most: int) -> Failure:
@@ -262,7 +237,8 @@ class _OtherMethod(Failure):
         super().__init__("method_not_allowed", what, help=f"use {self.allowed}")
 
 
-def _problem(failure: Failure, request_id: str, operation: Operation | None) -> Reply:
+def problem_reply(failure: Failure, request_id: str, operation: Operation | None) -> Reply:
+    """What could not be done, as it is told."""
     status = status_of(failure)
     if operation is not None and status in operation.as_400:
         status = 400

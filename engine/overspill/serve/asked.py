@@ -42,7 +42,8 @@ class Asked(Light, frozen=True):
 
 def asked_from(body: bytes, key: str, most: int) -> Asked:
     """What is asked for under the Idempotency-Key `key`, empty for none; `most` requests at once. Raises Failure."""
-    asked = (_plain_batch(body) if b'"requests"' in body else _plain(body, key)) or _by_value(object_from(body), key)
+    asked = _plain_batch(body) if b'"requests"' in body else plain_from(body, key)
+    asked = asked or _by_value(object_from(body), key)
     if asked.is_batch:
         _check_batch(len(asked.requests), key, most)
     return asked
@@ -128,7 +129,8 @@ _alone = json_decoder(_SentAlone).decode
 _together = json_decoder(_SentTogether).decode
 
 
-def _plain(body: bytes, key: str) -> Asked | None:
+def plain_from(body: bytes, key: str) -> Asked | None:
+    """One request by itself; None where the body is not plain, or is many. Raises Failure."""
     sent = _decoded(_alone, body)
     if sent is None or not keys_in(body, _keys(sent)):
         return None

@@ -54,6 +54,7 @@ class Reply(Struct, frozen=True):
 
 
 Act = Callable[[Call], Awaitable[Reply]]
+Method = Literal["GET", "POST", "ANY"]
 Scope = Literal["decide", "operate", "author", "audit"]
 Schema = Mapping[str, Any]
 
@@ -79,7 +80,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    method: Literal["GET", "POST", "ANY"]
+    method: Method
     path: str
     tag: str
     summary: str

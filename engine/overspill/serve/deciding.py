@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
+from overspill.runtime.deciding import Asking
 from overspill.serve.call import Call
+from overspill.serve.service import Service
+from overspill.step.commands import Consume, Preview, Reserve
 from overspill.words.failures import Failure
 
 Mode = Literal["consume", "reserve", "preview"]
+KINDS: Mapping[Mode, Asking] = {"consume": Consume, "reserve": Reserve, "preview": Preview}
 
 
 async def decided(call: Call, mode: Mode, request: Request) -> Decision:
     """One. Raises Failure, also `busy` where the tenant has as many holds open as it may."""
+    expect_room(call.service, mode, call.caller.tenant, 1)
     match mode:
         case "consume":
             return await call.engine.adecide(request)
         case "preview":
             return await call.engine.apreview(request)
         case "reserve":
-            holds, tenant = call.service.holds, call.caller.tenant
-            holds.expect_room(tenant, 1, call.engine.now())
             decision = await call.engine.areserve(request)
-            if not decision.replayed:
-                holds.opened(tenant, decision.json)
+            note(call.service, mode, call.caller.tenant, decision)
             return decision
 
 
 async def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Decision | Failure]:
     """Many, in order, each with its decision or its failure. Raises Failure `busy` as above."""
+    expect_room(call.service, mode, call.caller.tenant, len(requests))
     match mode:
         case "consume":
             return await call.engine.adecide_all(requests)
         case "preview":
             return await call.engine.apreview_all(requests)
         case "reserve":
-            holds, tenant = call.service.holds, call.caller.tenant
-            holds.expect_room(tenant, len(requests), call.engine.now())
             results = await call.engine.areserve_all(requests)
             for one in results:
-                if isinstance(one, Decision) and not one.replayed:
-                    holds.opened(tenant, one.json)
+                note(call.service, mode, call.caller.tenant, one)
             return results
+
+
+def expect_room(service: Service, mode: Mode, tenant: str, count: int) -> None:
+    """Raises Failure `busy` where so many reservations more would be too many."""
+    if mode == "reserve":
+        service.holds.expect_room(tenant, count, service.engine.now())
+
+
+def note(service: Service, mode: Mode, tenant: str, outcome: Decision | Failure) -> None:
+    """What was decided so keeps a place where it is a hold that is new."""
+    if mode == "reserve" and isinstance(outcome, Decision) and not outcome.replayed:
+        service.holds.opened(tenant, outcome.json)

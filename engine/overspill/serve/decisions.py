@@ -9,6 +9,7 @@ from overspill.records.explanation import Explanation
 from overspill.records.request import Request
 from overspill.records.sentences import lines
 from overspill.records.wire import meter_of
+from overspill.runtime.engine import Engine
 from overspill.runtime.explanations import Explained
 from overspill.serve.asked import Asked, asked_from
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
@@ -32,8 +33,12 @@ async def decide(call: Call) -> Reply:
         return await _many(call, asked)
     [request] = asked.requests
     assert isinstance(request, Request)
-    decision = await decided(call, asked.mode, request)
-    headers = rate_limits(decision, call.engine.now(), call.engine.policies.active().plan)
+    return reply_of(await decided(call, asked.mode, request), call.engine)
+
+
+def reply_of(decision: Decision, engine: Engine) -> Reply:
+    """A decision by itself."""
+    headers = rate_limits(decision, engine.now(), engine.policies.active().plan)
     headers = (*headers, REPLAYED) if decision.replayed else headers
     return Reply(decision.json, headers=headers, outcomes=(decision.outcome,))
 

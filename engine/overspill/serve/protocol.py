@@ -1,6 +1,9 @@
-"""HTTP/1.1 as uvicorn speaks it, but what is written in one turn of the loop leaves at its end: head and body of an answer as
-one packet, and the answers of a batch behind each other. Each by itself would be a system call more, and would wake a caller
-that sleeps, which costs as much as a fifth of a decision does.
+"""HTTP/1.1 as uvicorn speaks it, with a way beside it for the calls of `serve.lane`, which need no scope, no task and no
+messages: together these cost as much as deciding does.
+
+What is written in one turn of the loop leaves at its end: head and body of an answer as one packet, and the answers of a batch
+behind each other. Each by itself would be a system call more, and would wake a caller that sleeps, which costs as much as a
+fifth of a decision does.
 """
 
 from __future__ import annotations
@@ -8,17 +11,107 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from overspill.serve.call import Reply
+from overspill.serve.lane import METHOD, PATH, Lane
 
 KEPT_MAX = 64 * 1024
 """Of more the transport itself must know, which says when a caller does not keep up."""
+_METHOD, _URL = METHOD.encode(), PATH.encode()
 
 
-class JoinedProtocol(HttpToolsProtocol):
-    """For `uvicorn.Config(http=…)`."""
+class LaneProtocol(HttpToolsProtocol):
+    """For `uvicorn.Config(http=…)`, with its lane. A call of the lane stands where uvicorn keeps a cycle of its own: calls that
+    come behind it on its connection wait for its answer, and a service that stops waits for it too."""
+
+    def __init__(self, lane: Lane, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._lane = lane
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+
+    # ---- what the parser finds
+
+    def on_message_begin(self) -> None:
+        self.url, self.headers = b"", []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.url == _URL and self._is_free() and self.parser.get_method() == _METHOD:
+            headers = dict(self.headers)
+            length = headers.get(b"content-length")
+            if length is not None and b"expect" not in headers and int(length) <= self._lane.app.service.limits.body:
+                self.cycle = _LaneCycle(self, headers)  # type: ignore[assignment]
+                return
+        self._to_application()
+
+    def _is_free(self) -> bool:
+        """Whether no call is under way on this connection, and this one asks for nothing out of the ordinary of it."""
+        parser, before = self.parser, self.cycle
+        is_first = before is None or before.response_complete
+        return is_first and parser.get_http_version() == "1.1" and not parser.should_upgrade()
+
+    def on_body(self, body: bytes) -> None:
+        cycle: object = self.cycle
+        if isinstance(cycle, _LaneCycle):
+            cycle.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        cycle: object = self.cycle
+        if isinstance(cycle, _LaneCycle):
+            if self._lane.takes(cycle.headers, cycle.body, cycle.answer):
+                return
+            self.cycle = None  # type: ignore[assignment]
+            self._to_application()
+            super().on_body(cycle.body)
+        super().on_message_complete()
+
+    def _to_application(self) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+
+
+class _LaneCycle:
+    """One call of the lane on its connection. The rest is what uvicorn asks a cycle for, and tells it."""
+
+    __slots__ = ("_protocol", "body", "disconnected", "headers", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self, protocol: LaneProtocol, headers: dict[bytes, bytes]) -> None:
+        self._protocol, self.headers, self.body = protocol, headers, b""
+        self.keep_alive = protocol.parser.should_keep_alive()
+        self.response_complete = self.disconnected = False
+        self.message_event = _NOBODY_WAITS
+
+    def answer(self, reply: Reply, request_id: str) -> None:
+        self.response_complete = True
+        if self.disconnected:
+            return
+        protocol, body = self._protocol, reply.body
+        own = reply.media, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode())
+        fields = [b"%b: %b\r\n" % one for one in (*protocol.server_state.default_headers, *own, *reply.headers)]
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        protocol.transport.write(b"".join([STATUS_LINE[reply.status], *fields, end, body]))
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+
+class _NobodyWaits:
+    def set(self) -> None:
+        """For messages to an application."""
+
+
+_NOBODY_WAITS = _NobodyWaits()
 
 
 class Joined:

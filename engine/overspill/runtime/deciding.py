@@ -1,0 +1,134 @@
+"""What is asked of an engine most: requests, one or many, for threads, for tasks of asyncio and for callbacks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from overspill.records.answers import Decision
+from overspill.records.request import Request
+from overspill.runtime.combiner import Combiner, Waiting
+from overspill.step.commands import Command, Consume, Preview, Reserve
+from overspill.step.keys import identified
+from overspill.words.failures import Failure
+from overspill.words.typed import expect
+
+if TYPE_CHECKING:
+    from overspill.runtime.aio import AsyncFront
+
+Asking = type[Consume] | type[Preview] | type[Reserve]
+"""A way to ask for a decision."""
+
+
+class Deciding:
+    """The part of `Engine` that decides. All of it raises Failure."""
+
+    _tenant: str
+    _combiner: Combiner
+    _front: AsyncFront | None
+
+    @abstractmethod
+    def _run(self, command: Command) -> Waiting:
+        """Runs a command."""
+
+    @abstractmethod
+    def _opened_front(self) -> AsyncFront:
+        """The front that loops submit to."""
+
+    def decide(self, request: Request) -> Decision:
+        """Decides a request and consumes what it grants, durably. The same id again gives the same bytes."""
+        return _decision(self._run(Consume(tenant=self._tenant, request=request)))
+
+    def preview(self, request: Request) -> Decision:
+        """The decision that `decide` would make now, without effect."""
+        return _decision(self._run(Preview(tenant=self._tenant, request=request)))
+
+    def reserve(self, request: Request) -> Decision:
+        """Decides an estimate and holds what it grants; `hold` names it for captures and a release."""
+        return _decision(self._run(Reserve(tenant=self._tenant, request=request)))
+
+    def decide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`decide` for many, in order, in as few commits as they fit into; each has its decision or its failure."""
+        return self._run_all(Consume, requests)
+
+    def preview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`preview` for many."""
+        return self._run_all(Preview, requests)
+
+    def reserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`reserve` for many."""
+        return self._run_all(Reserve, requests)
+
+    async def adecide(self, request: Request) -> Decision:
+        """`decide` for asyncio: many waiting tasks share one commit."""
+        return await self._await(Consume(tenant=self._tenant, request=request))
+
+    async def areserve(self, request: Request) -> Decision:
+        """`reserve` for asyncio."""
+        return await self._await(Reserve(tenant=self._tenant, request=request))
+
+    async def apreview(self, request: Request) -> Decision:
+        """`preview` for asyncio."""
+        return await self._await(Preview(tenant=self._tenant, request=request))
+
+    async def adecide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`decide_all` for asyncio."""
+        return await self._await_all(Consume, requests)
+
+    async def areserve_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`reserve_all` for asyncio."""
+        return await self._await_all(Reserve, requests)
+
+    async def apreview_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
+        """`preview_all` for asyncio."""
+        return await self._await_all(Preview, requests)
+
+    def soon(self, kind: Asking, request: Request, then: Callable[[Decision | Failure], object]) -> None:
+        """`decide` and its like for who has a loop and no task of his own: `then` is called in the running loop with what
+        became of it. It raises nothing."""
+        waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
+        (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
+
+    # ---- how
+
+    async def _await(self, command: Command) -> Decision:
+        waiting = Waiting(identified(command))
+        await (self._front or self._opened_front()).decided((waiting,))
+        return _decision(waiting)
+
+    def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
+        found = self._asked(kind, requests)
+        self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
+        return list(map(_outcome, found))
+
+    async def _await_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
+        found = self._asked(kind, requests)
+        if commands := [waiting for waiting in found if isinstance(waiting, Waiting)]:
+            await (self._front or self._opened_front()).decided(commands)
+        return list(map(_outcome, found))
+
+    def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
+        """Each as a command, or what is wrong with it."""
+        found: list[Waiting | Failure] = []
+        if isinstance(requests, str) or not isinstance(requests, Iterable):
+            expect(requests, tuple[Request, ...], "/requests")
+        for request in requests:
+            try:
+                found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
+            except Failure as failure:
+                found.append(failure)
+        return found
+
+
+def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
+    if isinstance(waiting, Failure):
+        return waiting
+    try:
+        return _decision(waiting)
+    except Failure as failure:
+        return failure
+
+
+def _decision(done: Waiting) -> Decision:
+    return Decision(done.result(), done.replayed)

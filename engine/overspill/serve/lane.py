@@ -1,0 +1,106 @@
+"""A lane of its own for what is asked most: a decision by itself, in plain form, of a caller who is known already. Whatever else
+there is about a call, the application looks into.
+
+Both ways give the same bytes: what is read, decided and replied are the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns, time_ns
+
+from overspill.records.answers import Decision
+from overspill.records.request import Request
+from overspill.serve.app import App, problem_reply
+from overspill.serve.asked import plain_from
+from overspill.serve.call import Method, Reply
+from overspill.serve.credentials import Caller
+from overspill.serve.deciding import KINDS, Mode, expect_room, note
+from overspill.serve.decisions import reply_of
+from overspill.serve.heads import Headers, is_json, key_of
+from overspill.serve.problems import told
+from overspill.words.failures import Failure
+
+METHOD: Method = "POST"
+PATH = "/v1/decisions"
+SCOPE = "decide"
+Answer = Callable[[Reply, str], object]
+"""Takes the reply, and the id of the call."""
+
+
+class Lane:
+    """In front of an application."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.operation = app.direct(METHOD, PATH)
+
+    def takes(self, headers: Headers, body: bytes, answer: Answer) -> bool:
+        """Whether the call is answered here, now or in a later turn of the loop. Else nothing has happened yet."""
+        began, ticks = time_ns(), perf_counter_ns()
+        try:
+            caller = self.app.remembered(headers)
+            if caller is None or SCOPE not in caller.scopes or not is_json(headers):
+                return False
+            key = key_of(self.operation, headers)
+            asked = plain_from(body, key)
+        except Failure:
+            return False
+        if asked is None:
+            return False
+        [request] = asked.requests
+        assert isinstance(request, Request)
+        _Call(self, caller, headers, answer, began, ticks).ask(asked.mode, request, key)
+        return True
+
+
+class _Call:
+    """One that the lane takes, from its head to its answer."""
+
+    __slots__ = ("_answer", "_began", "_caller", "_headers", "_id", "_lane", "_mode", "_place", "_ticks")
+
+    def __init__(self, lane: Lane, caller: Caller, headers: Headers, answer: Answer, began: int, ticks: int) -> None:
+        self._lane, self._caller, self._headers, self._answer = lane, caller, headers, answer
+        self._began, self._ticks = began, ticks
+        self._id = lane.app.request_ids.of(headers)
+
+    def ask(self, mode: Mode, request: Request, key: str) -> None:
+        service, tenant = self._lane.app.service, self._caller.tenant
+        self._mode: Mode = mode
+        self._place = (tenant, PATH, key) if key else None
+        try:
+            service.admit(tenant)
+        except Failure as failure:
+            self._reply(failure)
+            return
+        try:
+            if self._place is not None:
+                service.begin(self._place)
+        except Failure as failure:
+            service.leave(tenant)
+            self._reply(failure)
+            return
+        try:
+            expect_room(service, mode, tenant, 1)
+            service.engine_of(tenant).soon(KINDS[mode], request, self._decided)
+        except Exception as error:
+            self._decided(error)
+
+    def _decided(self, outcome: Decision | Exception) -> None:
+        service, tenant = self._lane.app.service, self._caller.tenant
+        if self._place is not None:
+            service.end(self._place)
+        service.leave(tenant)
+        self._reply(outcome)
+
+    def _reply(self, outcome: Decision | Exception) -> None:
+        app, tenant = self._lane.app, self._caller.tenant
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            note(app.service, self._mode, tenant, outcome)
+            reply = reply_of(outcome, app.service.engine_of(tenant))
+        except Exception as error:
+            reply = problem_reply(told(error, self._id), self._id, self._lane.operation)
+        self._answer(reply, self._id)
+        app.tell(self._lane.operation, self._caller, METHOD, self._headers, self._id, reply, self._began, self._ticks)

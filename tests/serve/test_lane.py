@@ -1,0 +1,184 @@
+"""The lane and the application give the same bytes for whatever is sent, and the lane takes what is plain."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from overspill.serve.app import App
+from overspill.serve.lane import Answer, Headers, Lane
+from overspill.serve.observing import Done
+from overspill.serve.protocol import LaneProtocol
+from overspill.serve.service import Limits
+from support.connections import Connection
+from support.services import TURN, Served, served, with_ana
+
+RESERVE = {**TURN, "mode": "reserve"}
+HUGE = {**TURN, "meters": {"input_tokens": 10**9, "cached_input_tokens": 0, "output_tokens": 0}}
+LIMITS = Limits(batch=4, body=4096, holds=1)
+
+
+class Watched(Lane):
+    """`taken` are the calls that it took."""
+
+    taken = 0
+
+    def takes(self, headers: Headers, body: bytes, answer: Answer) -> bool:
+        took = super().takes(headers, body, answer)
+        self.taken += took
+        return took
+
+
+class Said:
+    """What callers say, by the key that they have."""
+
+    def __init__(self, one: Served) -> None:
+        self.key = one.all.key
+        self.auditor = one.caller("acme", "audit").key
+
+    def head(self, fields: dict[str, str], line: str = "POST /v1/decisions HTTP/1.1") -> bytes:
+        return "".join([f"{line}\r\n", *(f"{name}: {value}\r\n" for name, value in fields.items()), "\r\n"]).encode()
+
+    def call(
+        self, body: Any = None, id: str = "r1", line: str = "POST /v1/decisions HTTP/1.1", **other: str | None
+    ) -> bytes:
+        """As a client says it; `other` fields by name, `_` for `-`, None for one that is left out."""
+        data = body if isinstance(body, bytes) else json.dumps(TURN if body is None else body).encode()
+        fields: dict[str, str | None] = {
+            "Host": "127.0.0.1",
+            "Authorization": f"Bearer {self.key}",
+            "Idempotency-Key": id,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            "X-Request-ID": f"call-{id}",
+        }
+        fields |= {name.replace("_", "-"): value for name, value in other.items()}
+        return self.head({name: value for name, value in fields.items() if value is not None}, line) + data
+
+
+def _chunked(say: Said) -> bytes:
+    data = json.dumps(TURN).encode()
+    head = say.call(b"", Content_Length=None, Transfer_Encoding="chunked")
+    return head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
+
+
+def _in_pieces(say: Said) -> list[bytes]:
+    whole = say.call()
+    return [whole[start : start + 50] for start in range(0, len(whole), 50)]
+
+
+OLD = "POST /v1/decisions HTTP/1.0"
+CALLS: dict[str, tuple[Any, int, int]] = {
+    "one": (lambda say: [say.call()], 1, 1),
+    "one again": (lambda say: [say.call(), say.call()], 2, 2),
+    "another payload under its key": (lambda say: [say.call(), say.call(HUGE)], 2, 2),
+    "a denial": (lambda say: [say.call(HUGE)], 1, 1),
+    "a preview without a key": (lambda say: [say.call({**TURN, "mode": "preview"}, Idempotency_Key=None)], 1, 1),
+    "a hold": (lambda say: [say.call(RESERVE)], 1, 1),
+    "one hold more than may be": (lambda say: [say.call(RESERVE, id="r1"), say.call(RESERVE, id="r2")], 2, 2),
+    "what the policy does not know": (lambda say: [say.call({**TURN, "fields": {"product": "x"}})], 1, 1),
+    "in pieces": (_in_pieces, 1, 1),
+    "one behind the other at once": (lambda say: [say.call(id="r1") + say.call(id="r2") + say.call(id="r3")], 3, 1),
+    "another call behind it at once": (lambda say: [say.call() + say.call(line="GET /livez HTTP/1.1")], 2, 1),
+    "a call behind one that the lane leaves": (lambda say: [say.call({"requests": []}) + say.call()], 2, 0),
+    "and then no more": (lambda say: [say.call(Connection="close")], 1, 1),
+    "a quoted key": (lambda say: [say.call(id='"r1"', X_Request_ID="a")], 1, 1),
+    "an old caller": (lambda say: [say.call(line=OLD)], 1, 0),
+    "many": (lambda say: [say.call({"requests": [{**TURN, "id": "r1"}]}, Idempotency_Key=None)], 1, 0),
+    "many, and then no more": (lambda say: [say.call({"requests": [{**TURN, "id": "r1"}]}, Connection="close")], 1, 0),
+    "a number as text": (lambda say: [say.call({**TURN, "meters": {"input_tokens": "1"}})], 1, 0),
+    "no JSON": (lambda say: [say.call(b"{")], 1, 0),
+    "nothing": (lambda say: [say.call(b"")], 1, 0),
+    "JSON that is not said to be": (lambda say: [say.call(Content_Type="text/plain")], 1, 0),
+    "JSON in a character set": (lambda say: [say.call(Content_Type="application/json; charset=utf-8")], 1, 1),
+    "no key": (lambda say: [say.call(Idempotency_Key=None)], 1, 0),
+    "a key that is none": (lambda say: [say.call(id="a b")], 1, 0),
+    "no credential": (lambda say: [say.call(Authorization=None)], 1, 0),
+    "another credential": (lambda say: [say.call(Authorization="Bearer osk_x")], 1, 0),
+    "no credential for it": (lambda say: [say.call(Authorization=f"Bearer {say.auditor}")], 1, 0),
+    "more than may be": (lambda say: [say.call(bytes(5000))], 1, 0),
+    "without a length": (lambda say: [_chunked(say)], 1, 0),
+    "a question first": (lambda say: [say.call(Expect="100-continue")], 2, 0),
+    "a query": (lambda say: [say.call(line="POST /v1/decisions?a=b HTTP/1.1")], 1, 0),
+    "another method": (lambda say: [say.call(line="PUT /v1/decisions HTTP/1.1")], 1, 0),
+    "another path": (lambda say: [say.call({"of": "x"}, line="POST /v1/reversals HTTP/1.1")], 1, 0),
+    "no HTTP": (lambda say: [b"?\r\n\r\n"], 1, 0),
+}
+
+
+@contextmanager
+def known() -> Iterator[tuple[Served, Said]]:
+    """A service that has just looked its callers up."""
+    with served(LIMITS) as one:
+        said = Said(with_ana(one))
+        for key in (said.key, said.auditor):
+            one.service.credentials.caller(key.encode())
+        yield one, said
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_both_ways_say_the_same(name: str) -> None:
+    calls, answers, taken = CALLS[name]
+    with known() as (one, said), known() as (other, said_too):
+        lane = Watched(one.app)
+
+        async def both() -> tuple[Any, Any]:
+            ours = Connection(one.app, partial(LaneProtocol, lane))
+            uvicorns = Connection(other.app, HttpToolsProtocol)
+            found = await ours.said(calls(said), answers), await uvicorns.said(calls(said_too), answers)
+            return (found[0], ours.out.closed), (found[1], uvicorns.out.closed)
+
+        found, expected = asyncio.run(both())
+        assert one.service.under_way == other.service.under_way == 0
+    assert (found, lane.taken) == (expected, taken)
+    assert found[0].count(b"HTTP/1.1 ") == answers
+
+
+def test_what_is_seen_of_a_call_is_the_same() -> None:
+    seen: list[Done] = []
+    with known() as (one, said):
+        app = App(one.service, seen=(seen.append,))
+
+        async def both() -> None:
+            for protocol in (partial(LaneProtocol, Lane(app)), HttpToolsProtocol):
+                await Connection(app, protocol).said([said.call()], 1)
+
+        asyncio.run(both())
+    first, again = ((one.name, one.caller, one.method, one.headers, one.request_id, one.reply.status) for one in seen)
+    assert first == again
+
+
+def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for() -> None:
+    with known() as (one, said):
+
+        async def leave() -> bytes:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            connection.protocol.data_received(said.call())
+            connection.out.close()
+            connection.protocol.connection_lost(None)
+            while one.service.under_way:
+                await asyncio.sleep(0)
+            return connection.sent
+
+        assert asyncio.run(leave()) == b""
+        assert one.all.post("/v1/decisions", TURN, "r1").headers["idempotency-replayed"] == "true"
+
+
+def test_a_service_that_stops_answers_what_is_under_way_and_ends() -> None:
+    with known() as (one, said):
+
+        async def stop() -> tuple[bytes, bool]:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            connection.protocol.data_received(said.call())
+            connection.protocol.shutdown()
+            return await connection.said([], 1), connection.out.closed
+
+        sent, closed = asyncio.run(stop())
+    assert (sent.startswith(b"HTTP/1.1 200 "), b"connection: close\r\n" in sent, closed) == (True, True, True)
