@@ -8,7 +8,8 @@ from overspill.plan.program import Program
 from overspill.ports.store import StoredPolicy
 from overspill.records.journal import Record
 from overspill.runtime.clock import SystemClock
-from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.combiner import Combiner
+from overspill.runtime.waiting import Waiting
 from overspill.step.keys import Identified
 from overspill.words.failures import Failure
 from simulator.disk import Disk
@@ -47,6 +48,7 @@ class Process:
         self.combiner.use_clock(SystemClock(last_at))
         self.offset = max(time.wall(), last_at) - time.passed
         """What its clock must be ahead of true time, as long as it lives (LANGUAGE.md T3)."""
+        self.is_ahead = False
         self.activate(version)
 
     def activate(self, version: int) -> None:
@@ -59,9 +61,14 @@ class Process:
         self.plans.version = version
 
     def run(self, commands: Sequence[Identified]) -> list[Waiting]:
-        """One batch."""
+        """One batch: decided where it is committed, and ahead of that, in turns."""
         batch = [Waiting(command) for command in commands]
-        self.combiner.run_all(batch)
+        self.is_ahead = not self.is_ahead
+        commit = self.combiner.ahead(batch) if self.is_ahead else None
+        if commit is None:
+            self.combiner.run_all(batch)
+        else:
+            commit()
         for waiting in batch:
             _let_go(waiting.failure)
         return batch

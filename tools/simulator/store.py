@@ -27,6 +27,8 @@ Hazard = Callable[[str], "str | None"]
 class SimulatedStore:
     """`ports.store.Store` on a disk that several processes share. `dead` after an error of the disk, as SQLite's is."""
 
+    is_at_hand = True
+
     def __init__(self, disk: Disk, hazard: Hazard) -> None:
         self._disk, self._hazard = disk, hazard
         self._open: Transaction | None = None

@@ -9,8 +9,8 @@ from hashlib import sha256
 import msgspec
 
 from overspill.records.journal import Record
-from overspill.runtime.combiner import Waiting
 from overspill.runtime.outage import COMMIT_UNKNOWN
+from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Capture, Preview, Reserve
 from overspill.step.keys import Identified, identify
 from overspill.words.codec import replace

@@ -69,6 +69,9 @@ class Restores(Protocol):
 
 
 class Store(Protocol):
+    is_at_hand: bool
+    """Whether it is read without asking a server."""
+
     @property
     def name(self) -> str:
         """The database for people."""

@@ -1,4 +1,6 @@
-"""The asyncio front: commands of an event loop, gathered while a batch is under way, and decided in a thread beside it.
+"""The asyncio front: commands of an event loop, gathered while a batch is under way, and committed in a thread beside it. They
+are decided in the loop's own thread, where that waits for nobody: what they need is in its processor's cache, and whoever else
+asks the loop waits for some microseconds a command, and for no disk.
 
 Loaded with the first `adecide`: whoever awaits has asyncio already.
 """
@@ -11,7 +13,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from overspill.runtime.combiner import BATCH_MAX, Combiner, Waiting
+from overspill.runtime.combiner import BATCH_MAX, Combiner
+from overspill.runtime.waiting import Waiting
 from overspill.words.failures import Failure
 
 Then = Callable[[], object]
@@ -31,6 +34,8 @@ class AsyncFront:
         self._gatherings: dict[AbstractEventLoop, _Gathering] = {}
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._is_open = True
+        self._unfinished = 0
+        """Batches that were put and are not through."""
         self._thread = Thread(target=self._run, name="overspill", daemon=True)
         self._thread.start()
 
@@ -59,19 +64,28 @@ class AsyncFront:
         return gathering
 
     def put(self, batch: _Batch) -> bool:
-        """Has the batch decided. Whether it will be: a front that is closed takes nothing any more."""
+        """Has the batch decided, here as far as that waits for nobody. Whether it will be: a front that is closed takes nothing
+        any more."""
         with self._lock:
             if self._is_open:
+                if not self._unfinished:  # else what is before it would wait for the place that it takes
+                    batch.commit = self._combiner.ahead(batch.commands)
+                self._unfinished += 1
                 self._batches.put(batch)
             return self._is_open
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
             try:
-                self._combiner.run_all(batch.commands)
+                if batch.commit is None:
+                    self._combiner.run_all(batch.commands)
+                else:
+                    batch.commit()
             except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
                 for waiting in batch.commands:
                     waiting.failure = waiting.failure if waiting.done else _unanswered(error)
+            with self._lock:
+                self._unfinished -= 1
             with suppress(RuntimeError):  # a loop that is closed has nobody who waits
                 batch.gathering.loop.call_soon_threadsafe(batch.deliver)
 
@@ -120,14 +134,15 @@ class _Gathering:
 
 
 class _Batch:
-    """`thens` are called for those whose `commands` these are."""
+    """`thens` are called for those whose `commands` these are; `commit` is left to do where they are decided already."""
 
-    __slots__ = ("commands", "gathering", "thens")
+    __slots__ = ("commands", "commit", "gathering", "thens")
 
     def __init__(self, gathering: _Gathering) -> None:
         self.gathering = gathering
         self.commands: list[Waiting] = []
         self.thens: list[Then] = []
+        self.commit: Callable[[], None] | None = None
 
     def deliver(self) -> None:
         """In the loop."""

@@ -11,9 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from overspill.account.state import Account
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
 from overspill.records.journal import Record, segment_of
@@ -22,11 +21,12 @@ from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
 from overspill.runtime.retries import Retries
 from overspill.runtime.states import States
+from overspill.runtime.waiting import Committed, Decided, Waiting
 from overspill.step.commands import Consume, Preview
 from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
-from overspill.words.codec import Struct, replace
+from overspill.words.codec import replace
 from overspill.words.failures import Failure, Interrupted, StoreFailure
 from overspill.words.typed import expect
 
@@ -38,41 +38,6 @@ DRIFT_MAX = 2_000_000
 SNAPSHOT_EVERY = 16_384
 """Ids. A snapshot stalls one batch for some 25 ms: at this distance fewer than one decision in a hundred meets one, and a
 start after a crash folds that many records, in some 0.3 s."""
-
-
-class Waiting(Struct, eq=False):
-    """One command in the queue and, in the end, what became of it."""
-
-    command: Identified
-    lock: Any = None
-    """The `threading.Lock` that a thread waits at, taken; nobody waits at one that has none."""
-    written: Written | None = None
-    replayed: bool = False
-    """Whether the answer was given before."""
-    failure: BaseException | None = None
-    done: bool = False
-
-    def wake(self) -> None:
-        """Lets the caller look again; one that is awake already needs no second call."""
-        if self.lock is not None:
-            with suppress(RuntimeError):
-                self.lock.release()
-
-    def result(self) -> Written:
-        if self.failure is not None:
-            raise self.failure
-        assert self.written is not None
-        return self.written
-
-
-class Committed(Struct, eq=False):
-    """What a batch came to: the answers in its order, and what is new behind them."""
-
-    answers: list[Written | Failure]
-    head: Head
-    records: Sequence[Record]
-    accounts: Mapping[str, Account]
-    forms: Mapping[str, Form]
 
 
 class Combiner:
@@ -126,6 +91,33 @@ class Combiner:
         finally:
             self._wake_next()
 
+    def ahead(self, batch: list[Waiting]) -> Callable[[], None] | None:
+        """Decides a batch at once, on the journal's end as it is known here; what is given back commits it, and may be called in
+        another thread. Until then nobody else decides. None where this would wait for somebody: for a server, for whoever
+        decides just now, for a store that is away."""
+        head = self.states.head
+        if len(batch) > BATCH_MAX or not self._store.is_at_hand or not head.hash or self._outage or self._unknown:
+            return None
+        if not self._writer.acquire(blocking=False):
+            return None
+        try:
+            decided = self._decide(batch, head.seq)
+        except BaseException:  # it is decided once more, where it is known what to do then
+            self._leave()
+            return None
+
+        def commit() -> None:
+            try:
+                self._batch(batch, Decided(head, *decided))
+            finally:
+                self._leave()
+
+        return commit
+
+    def _leave(self) -> None:
+        self._writer.release()
+        self._wake_next()
+
     def _drain_until(self, own: Waiting) -> None:
         """One batch is enough for fairness, unless the own command did not fit into it."""
         while not own.done:
@@ -177,11 +169,11 @@ class Combiner:
 
     # ---- one batch
 
-    def _batch(self, batch: list[Waiting]) -> None:
+    def _batch(self, batch: list[Waiting], decided: Decided | None = None) -> None:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
             try:
-                done = self._committed(batch, self.states.head)
+                done = self._committed(batch, self.states.head, decided)
             except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
                 if passing.code not in AT_ONCE and not isinstance(passing, Interrupted):
                     raise
@@ -209,8 +201,9 @@ class Combiner:
         if len(self.states.ids) >= SNAPSHOT_EVERY:
             self.snapshot()
 
-    def _committed(self, batch: list[Waiting], at: Head | None = None) -> Committed:
-        """Decides on the journal's end, which is taken to be `at`, and commits. Raises StoreFailure."""
+    def _committed(self, batch: list[Waiting], at: Head | None = None, decided: Decided | None = None) -> Committed:
+        """Decides on the journal's end, which is taken to be `at`, and commits; what is `decided` on that end already stands.
+        Raises StoreFailure."""
         if self._outage is not None:
             self.come_back()
             at = None
@@ -218,7 +211,9 @@ class Combiner:
         try:
             head = self.states.catch_up()
             self._unknown.clear()
-            work, answers = self._decide(batch, head.seq)
+            if decided is None or decided.head != head:
+                decided = Decided(head, *self._decide(batch, head.seq))
+            work, answers = decided.work, decided.answers
             forms = {id: form for id, form in work.forms.items() if id not in self._forms}
             records: Sequence[Record] = work.records
             if records:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
-from overspill.runtime.combiner import Combiner, Waiting
+from overspill.runtime.combiner import Combiner
+from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
 from overspill.step.keys import identified
 from overspill.words.failures import Failure

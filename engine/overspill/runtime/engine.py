@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from overspill.records.answers import Receipt
 from overspill.records.journal import Record, records_of
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
-from overspill.runtime.combiner import DRIFT_MAX, Combiner, Waiting
+from overspill.runtime.combiner import DRIFT_MAX, Combiner
 from overspill.runtime.deciding import Deciding
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
@@ -25,6 +26,7 @@ from overspill.runtime.policies import Policies
 from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
 from overspill.runtime.unknown_holds import UnknownHolds
+from overspill.runtime.waiting import Waiting
 from overspill.step.commands import (
     Capture,
     Command,
@@ -71,6 +73,7 @@ class Engine(Deciding, Operations, Looks):
         self._top_ups = TopUps(self._combiner, self._record, self.sweep)
         self._unknown_holds = UnknownHolds(self._combiner.now)
         self._front: AsyncFront | None = None
+        self._opening = Lock()
         self._settler: Settler | None = None
         self._settling: Settling | None = None
         self._closed = False
@@ -120,7 +123,7 @@ class Engine(Deciding, Operations, Looks):
         """The same engine for another tenant, whose requests share commits with all others. It is closed with the engine that
         was opened. Raises Failure `invalid_id`."""
         _expect_tenant(tenant)
-        self._front = self._front or self._opened_front()
+        self._opened_front()
         one = copy(self)
         one._tenant, one._closed = tenant, True
         return one
@@ -344,7 +347,8 @@ class Engine(Deciding, Operations, Looks):
     def _opened_front(self) -> AsyncFront:
         from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
 
-        self._front = AsyncFront(self._combiner)
+        with self._opening:
+            self._front = self._front or AsyncFront(self._combiner)
         return self._front
 
 

@@ -66,6 +66,8 @@ class PostgresStore:
     it acknowledged, for tests of what needs no such promise. `migrate=False` is for looking only, whatever the schema is.
     """
 
+    is_at_hand = False
+
     def __init__(
         self, url: str, *, anchor: str | os.PathLike[str] | None = None, durable: bool = True, migrate: bool = True
     ) -> None:

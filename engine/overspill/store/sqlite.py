@@ -47,6 +47,8 @@ class SqliteStore:
     `-anchor` behind it. `migrate=False` is for looking only, whatever the file's schema is.
     """
 
+    is_at_hand = True
+
     def __init__(
         self, path: str | os.PathLike[str], *, anchor: str | os.PathLike[str] | None = None, migrate: bool = True
     ) -> None:

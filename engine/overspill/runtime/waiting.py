@@ -1,0 +1,59 @@
+"""A command from the queue to its answer, and a batch of them from its decision to its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from overspill.account.state import Account
+from overspill.ports.store import Head
+from overspill.records.journal import Record
+from overspill.records.written import Form, Written
+from overspill.step.keys import Identified
+from overspill.step.step import Batch
+from overspill.words.codec import Struct
+from overspill.words.failures import Failure
+
+
+class Waiting(Struct, eq=False):
+    """One command in the queue and, in the end, what became of it."""
+
+    command: Identified
+    lock: Any = None
+    """The `threading.Lock` that a thread waits at, taken; nobody waits at one that has none."""
+    written: Written | None = None
+    replayed: bool = False
+    """Whether the answer was given before."""
+    failure: BaseException | None = None
+    done: bool = False
+
+    def wake(self) -> None:
+        """Lets the caller look again; one that is awake already needs no second call."""
+        if self.lock is not None:
+            with suppress(RuntimeError):
+                self.lock.release()
+
+    def result(self) -> Written:
+        if self.failure is not None:
+            raise self.failure
+        assert self.written is not None
+        return self.written
+
+
+class Decided(Struct, eq=False):
+    """A batch that is decided on the journal's end `head`, and not committed."""
+
+    head: Head
+    work: Batch
+    answers: list[Written | Failure]
+
+
+class Committed(Struct, eq=False):
+    """What a batch came to: the answers in its order, and what is new behind them."""
+
+    answers: list[Written | Failure]
+    head: Head
+    records: Sequence[Record]
+    accounts: Mapping[str, Account]
+    forms: Mapping[str, Form]

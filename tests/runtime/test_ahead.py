@@ -1,0 +1,109 @@
+"""A batch that is decided ahead of its commit: whatever happens between the two, it is as if it had been decided at the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from overspill import Engine, Failure, ManualClock, Request, StoreFailure
+from overspill.records.answers import Decision
+from overspill.runtime.waiting import Waiting
+from overspill.step.commands import Consume, Preview
+from overspill.step.keys import identified
+from overspill.words.instants import instant_from_text
+
+ANA = {"user": "u_ana"}
+NOW = instant_from_text("2026-10-05T10:00:00Z")
+
+
+def _request(id: str) -> Request:
+    """One credit, which is all that there is."""
+    meters = {"input_tokens": 8000, "cached_input_tokens": 0, "output_tokens": 0}
+    return Request(id=id, account=ANA, fields={"product": "codex", "model": "gpt-5.5"}, meters=meters)
+
+
+def _opened(db: Path) -> Engine:
+    return Engine.open(db=db, clock=ManualClock(NOW), settle=False)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    engine = _opened(tmp_path / "x.db")
+    engine.set_attributes(ANA, {"plan": "free"}, id="signup")
+    engine.grant(ANA, "credits", "1", id="C1")
+    return engine
+
+
+def _nothing(_: Path) -> None:
+    pass
+
+
+def _another_decides(db: Path) -> None:
+    with _opened(db) as other:
+        assert other.decide(_request("other")).allowed
+
+
+def _another_decides_the_same(db: Path) -> None:
+    with _opened(db) as other:
+        assert other.decide(_request("own")).allowed
+
+
+def _another_looks(db: Path) -> None:
+    with _opened(db) as other:
+        assert other.preview(_request("other")).allowed
+
+
+BETWEEN: dict[str, tuple[type[Consume] | type[Preview], Callable[[Path], None], tuple[str, bool], int]] = {
+    "nothing": (Consume, _nothing, ("allow", False), 3),
+    "nothing, before a preview": (Preview, _nothing, ("allow", False), 2),
+    "another engine takes what there is": (Consume, _another_decides, ("deny", False), 4),
+    "another engine takes what there is, before a preview": (Preview, _another_decides, ("deny", False), 3),
+    "another engine decides the same": (Consume, _another_decides_the_same, ("allow", True), 3),
+    "another engine looks": (Consume, _another_looks, ("allow", False), 3),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_what_happens_between_decision_and_commit_is_met(name: str, engine: Engine, tmp_path: Path) -> None:
+    kind, happens, expected, records = BETWEEN[name]
+    waiting = Waiting(identified(kind(tenant="default", request=_request("own"))))
+    commit = engine._combiner.ahead([waiting])
+    assert commit is not None
+    happens(tmp_path / "x.db")
+    commit()
+    assert (_outcome(waiting), waiting.replayed) == expected
+    assert kind is Preview or engine.decide(_request("own")).json == waiting.result().json
+    assert len(list(engine.records())) == records
+
+
+def _outcome(waiting: Waiting) -> str:
+    return Decision(waiting.result(), waiting.replayed).outcome
+
+
+def test_nobody_else_decides_until_the_commit_and_everybody_does_behind_it(engine: Engine) -> None:
+    first, second = (Waiting(identified(Consume(tenant="default", request=_request(id)))) for id in ("r1", "r2"))
+    commit = engine._combiner.ahead([first])
+    assert commit is not None
+    assert engine._combiner.ahead([second]) is None
+    commit()
+    assert engine.decide(_request("r2")).outcome == "deny"
+
+
+def test_what_fails_at_the_commit_has_changed_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = Waiting(identified(Consume(tenant="default", request=_request("r1"))))
+    commit = engine._combiner.ahead([waiting])
+    assert commit is not None
+    before = engine._combiner.states.head
+
+    def full() -> None:
+        raise StoreFailure("disk_full", "there is no space", help="make some")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._store, "commit", full)
+        commit()
+    with pytest.raises(Failure, match="no space"):
+        waiting.result()
+    assert engine._combiner.states.head == before
+    assert engine.decide(_request("r1")).outcome == "allow"
