@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from overspill.serve.app import App
 from overspill.serve.lane import Answer, Headers, Lane
+from overspill.serve.lane import Connection as Remembering
 from overspill.serve.observing import Done
 from overspill.serve.protocol import LaneProtocol
 from overspill.serve.service import Limits
@@ -30,8 +31,8 @@ class Watched(Lane):
 
     taken = 0
 
-    def takes(self, headers: Headers, body: bytes, answer: Answer) -> bool:
-        took = super().takes(headers, body, answer)
+    def takes(self, connection: Remembering, headers: Headers, body: bytes, answer: Answer) -> bool:
+        took = super().takes(connection, headers, body, answer)
         self.taken += took
         return took
 
@@ -182,3 +183,45 @@ def test_a_service_that_stops_answers_what_is_under_way_and_ends() -> None:
 
         sent, closed = asyncio.run(stop())
     assert (sent.startswith(b"HTTP/1.1 200 "), b"connection: close\r\n" in sent, closed) == (True, True, True)
+
+
+class Timers:
+    """A loop's clock and timers, which stand still until the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        at = self.now + seconds
+        self.waiting.append((at, call))
+        return asyncio.TimerHandle(at, call, (), asyncio.get_running_loop())
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        due, self.waiting = (
+            [one for one in self.waiting if one[0] <= self.now],
+            [one for one in self.waiting if one[0] > self.now],
+        )
+        for _, call in due:
+            call()
+
+
+def test_a_connection_ends_when_nothing_was_asked_for_long_enough() -> None:
+    with known() as (one, said):
+
+        async def idle() -> tuple[list[bool], int]:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            timers = connection.protocol.loop = Timers()
+            keep, closed = connection.protocol.timeout_keep_alive, []
+            for number, wait in enumerate((keep - 1, keep - 1, 2, keep)):
+                if number < 2:
+                    await connection.said([said.call(id=f"r{number}")], number + 1)
+                timers.pass_by(wait)
+                closed.append(connection.out.closed)
+            return closed, len(timers.waiting)
+
+        assert asyncio.run(idle()) == ([False, False, True, True], 0)

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from overspill.ports.registry import AdminEntry
 from overspill.serve.call import Call, Header, Method, Operation, Reply
-from overspill.serve.credentials import Caller
+from overspill.serve.credentials import Caller, Remembered
 from overspill.serve.heads import Headers, RequestIds, bearer, is_json, key_of
 from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
@@ -61,7 +61,8 @@ class App:
         try:
             operation, path = self._direct.get((scope["method"], scope["path"])) or self._routed(scope)
             if operation.scope is not None:
-                caller = self.remembered(headers) or await self._looked_up(headers)
+                remembered = self.remembered(headers)
+                caller = await self._looked_up(headers) if remembered is None else remembered.caller
             reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
             failure = told(error, request_id)
@@ -168,7 +169,7 @@ class App:
             raise _OtherMethod(scope["method"], scope["path"], allowed)
         raise Failure("not_found", f"there is no {shown(scope['path'])}", help="see /openapi.json")
 
-    def remembered(self, headers: Headers) -> Caller | None:
+    def remembered(self, headers: Headers) -> Remembered | None:
         """Who calls, if that was looked up just now. Raises Failure."""
         return self.service.credentials.remembered(sha256(bearer(headers)).digest())
 

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Protocol
 
 from overspill.ports.registry import ApiKey, Registry
-from overspill.words.codec import Struct
+from overspill.words.codec import Light, Struct
 from overspill.words.failures import Failure, StoreFailure
 from overspill.words.ids import derived_id
 from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
@@ -37,6 +37,13 @@ class Caller(Struct, frozen=True):
     tenant: str
     scopes: frozenset[str]
     until: int | None = None
+
+
+class Remembered(Light, frozen=True):
+    """Who calls, and for how long that is believed, in microseconds."""
+
+    caller: Caller
+    micros: int
 
 
 def made_key(tenant: str, name: str, scopes: tuple[str, ...], at: int, expires_at: int | None) -> tuple[str, ApiKey]:
@@ -80,15 +87,15 @@ class Credentials:
         self._told_at = now()
         self._lock = Lock()
 
-    def remembered(self, digest: bytes) -> Caller | None:
+    def remembered(self, digest: bytes) -> Remembered | None:
         """One that was looked up just now, and is still good."""
         known = self._known.get(digest)
         if known is None:
             return None
         caller, at = known
-        now = self._now()
-        is_good = now - at <= FRESH_MICROS and (caller.until is None or now < caller.until)
-        return caller if is_good else None
+        until = at + FRESH_MICROS if caller.until is None else min(at + FRESH_MICROS, caller.until - 1)
+        left = until - self._now()
+        return Remembered(caller, left) if left >= 0 else None
 
     def caller(self, text: bytes) -> Caller:
         """Raises Failure `unauthenticated`, StoreFailure."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter_ns, time_ns
+from typing import Protocol
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
@@ -19,6 +20,7 @@ from overspill.serve.deciding import KINDS, Mode, expect_room, note
 from overspill.serve.decisions import reply_of
 from overspill.serve.heads import Headers, is_json, key_of
 from overspill.serve.problems import told
+from overspill.words.codec import Light
 from overspill.words.failures import Failure
 
 METHOD: Method = "POST"
@@ -28,6 +30,20 @@ Answer = Callable[[Reply, str], object]
 """Takes the reply, and the id of the call."""
 
 
+class Known(Light, frozen=True):
+    """Whose credential a connection has brought last, and until when that is believed (`perf_counter`, nanoseconds)."""
+
+    authorization: bytes
+    caller: Caller
+    until: int
+
+
+class Connection(Protocol):
+    """What a connection remembers from one call to the next."""
+
+    known: Known | None
+
+
 class Lane:
     """In front of an application."""
 
@@ -35,12 +51,14 @@ class Lane:
         self.app = app
         self.operation = app.direct(METHOD, PATH)
 
-    def takes(self, headers: Headers, body: bytes, answer: Answer) -> bool:
+    def takes(self, connection: Connection, headers: Headers, body: bytes, answer: Answer) -> bool:
         """Whether the call is answered here, now or in a later turn of the loop. Else nothing has happened yet."""
         began, ticks = time_ns(), perf_counter_ns()
         try:
-            caller = self.app.remembered(headers)
-            if caller is None or SCOPE not in caller.scopes or not is_json(headers):
+            known = connection.known
+            if known is None or known.authorization != headers.get(b"authorization") or known.until < ticks:
+                known = connection.known = self._known(headers, ticks)
+            if known is None or SCOPE not in known.caller.scopes or not is_json(headers):
                 return False
             key = key_of(self.operation, headers)
             asked = plain_from(body, key)
@@ -50,8 +68,14 @@ class Lane:
             return False
         [request] = asked.requests
         assert isinstance(request, Request)
-        _Call(self, caller, headers, answer, began, ticks).ask(asked.mode, request, key)
+        _Call(self, known.caller, headers, answer, began, ticks).ask(asked.mode, request, key)
         return True
+
+    def _known(self, headers: Headers, ticks: int) -> Known | None:
+        remembered = self.app.remembered(headers)
+        if remembered is None:
+            return None
+        return Known(headers[b"authorization"], remembered.caller, ticks + remembered.micros * 1000)
 
 
 class _Call:

@@ -13,8 +13,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from overspill.serve.call import Reply
-from overspill.serve.lane import METHOD, PATH, Lane
+from overspill.serve.call import Header, Reply
+from overspill.serve.lane import METHOD, PATH, Known, Lane
 
 KEPT_MAX = 64 * 1024
 """Of more the transport itself must know, which says when a caller does not keep up."""
@@ -28,9 +28,17 @@ class LaneProtocol(HttpToolsProtocol):
     def __init__(self, lane: Lane, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._lane = lane
+        self._idle_since = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self.known: Known | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        super().connection_lost(exc)
 
     # ---- what the parser finds
 
@@ -65,12 +73,36 @@ class LaneProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
         if isinstance(cycle, _LaneCycle):
-            if self._lane.takes(cycle.headers, cycle.body, cycle.answer):
+            if self._lane.takes(self, cycle.headers, cycle.body, cycle.answer):
                 return
             self.cycle = None  # type: ignore[assignment]
             self._to_application()
             super().on_body(cycle.body)
         super().on_message_complete()
+
+    # ---- behind an answer
+
+    def answered(self) -> None:
+        """What comes behind a call of the lane: whoever waited, or nothing for a while. One timer watches over that as long as the
+        connection lasts: to set one for each call would cost more than to write its answer."""
+        if self.pipeline:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._watch(self.timeout_keep_alive)
+
+    def _watch(self, seconds: float) -> None:
+        self._idle_timer = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        is_busy = not self.cycle.response_complete
+        if is_busy or left > 0:
+            self._watch(self.timeout_keep_alive if is_busy else left)
+        else:
+            self.timeout_keep_alive_handler()
 
     def _to_application(self) -> None:
         url, headers = self.url, self.headers
@@ -97,13 +129,27 @@ class _LaneCycle:
         if self.disconnected:
             return
         protocol, body = self._protocol, reply.body
-        own = reply.media, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode())
-        fields = [b"%b: %b\r\n" % one for one in (*protocol.server_state.default_headers, *own, *reply.headers)]
-        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        protocol.transport.write(b"".join([STATUS_LINE[reply.status], *fields, end, body]))
-        if not self.keep_alive:
+        head = _head_of(reply.status, reply.media, protocol.server_state.default_headers)
+        fields = b"".join([b"%b: %b\r\n" % one for one in reply.headers])
+        end = b"" if self.keep_alive else b"connection: close\r\n"
+        whole = b"%b%d\r\nx-request-id: %b\r\n%b%b\r\n%b"
+        protocol.transport.write(whole % (head, len(body), request_id.encode(), fields, end, body))
+        if self.keep_alive:
+            protocol.answered()
+        else:
             protocol.transport.close()
-        protocol.on_response_complete()
+
+
+def _head_of(status: int, media: Header, default: list[Header]) -> bytes:
+    """The head of an answer up to its length; `default` are the fields of every answer of this second."""
+    known = _heads.get((status, media))
+    if known is None or known[0] is not default:
+        fields = b"".join([b"%b: %b\r\n" % one for one in (*default, media)])
+        known = _heads[status, media] = default, b"%b%bcontent-length: " % (STATUS_LINE[status], fields)
+    return known[1]
+
+
+_heads: dict[tuple[int, Header], tuple[list[Header], bytes]] = {}
 
 
 class _NobodyWaits:
