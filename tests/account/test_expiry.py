@@ -43,7 +43,7 @@ def _sweep(bench: Bench) -> None:
 
 
 def _open_again(bench: Bench) -> None:
-    bench.engine._combiner.snapshot()
+    bench.engine._combiner.snapshots.write_all()
     _sweep(bench)
 
 

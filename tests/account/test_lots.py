@@ -25,7 +25,7 @@ def _bench() -> Bench:
 def _reconciles(engine: Engine) -> bool:
     """Whether an audit of what was decided, and of what it was settled to, finds nothing: states of accounts included."""
     engine.settle()
-    engine._combiner.exclusively(engine._combiner.snapshot)
+    engine._combiner.exclusively(engine._combiner.snapshots.write_all)
     return of_store(engine._store, engine._combiner.now()).is_clean
 
 

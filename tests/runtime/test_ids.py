@@ -60,5 +60,6 @@ def test_two_recent_ids_of_one_number_are_told_apart(monkeypatch: pytest.MonkeyP
     for record in records.values():
         ids.note(record)
     assert ids.find(["dec_2", "dec_3", "dec_1"]) == {"dec_1": records[1], "dec_2": records[2]}
-    assert list(ids.recent()) == [(5, 1), (5, 2)]
+    assert ids.leave() == [(5, 1), (5, 2)]
+    assert ids.find(["dec_2", "dec_3", "dec_1"]) == {"dec_1": records[1], "dec_2": records[2]}
     store.close()

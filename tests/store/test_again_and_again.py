@@ -287,7 +287,7 @@ def test_of_a_time_out_and_a_capture_at_once_one_comes_first_and_nothing_is_coun
     """An engine at whose clock the holds have timed out sweeps, while another one captures them."""
     world = World(shared, 3 * HOLDS)
     holds = [world.held(f"r{number}", 3) for number in range(HOLDS)]
-    world.engine._combiner.exclusively(world.engine._combiner.snapshot)
+    world.engine._combiner.exclusively(world.engine._combiner.snapshots.write_all)
     later = Engine.open(POLICY, db=shared.db, clock=ManualClock(NOON + 15 * MINUTE), settle=False)
     captured: list[Receipt] = []
 

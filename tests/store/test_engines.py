@@ -75,7 +75,7 @@ def test_what_times_out_is_swept(place: Place) -> None:
     with Engine.open(POLICY, db=place.db, clock=clock) as engine:
         engine.grant(ANA, "money", "100", id="C1")
         engine.reserve(_request("r", 10))
-        engine._combiner.exclusively(engine._combiner.snapshot)
+        engine._combiner.exclusively(engine._combiner.snapshots.write_all)
         clock.advance(15 * MINUTE + HOUR)
         assert (engine.sweep(), engine.sweep(), _left(engine)) == (1, 0, GRANTED)
 
@@ -156,7 +156,7 @@ def test_ids_stay_known_over_snapshots_of_several_engines(shared: Place) -> None
         engine = (one, other)[number % 2]
         engine.decide(_request(f"r{number}"))
         if number % 5 == 4:
-            engine._combiner.exclusively(engine._combiner.snapshot)
+            engine._combiner.exclusively(engine._combiner.snapshots.write_all)
     for engine in (one, other, _open(shared)):
         assert all(engine.decide(_request(f"r{number}")).replayed for number in range(20))
         assert _left(engine) == GRANTED - 20

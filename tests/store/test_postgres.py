@@ -518,7 +518,7 @@ def test_states_are_the_same_from_either_kind_of_store(url: str) -> None:
     for db in (None, url):
         engine = Engine.open(POLICY, db=db, settle=False)
         engine.grant(ANA, "money", "5", id="C1")
-        engine._combiner.exclusively(engine._combiner.snapshot)
+        engine._combiner.exclusively(engine._combiner.snapshots.write_all)
         lots = States(engine._store).of("default/user/u_ana").pools["money"]
         states.append([(lot[0], lot[1]) for lot in lots])
     assert states[0] == states[1] == [("C1", 5)]

@@ -17,7 +17,7 @@ from pace import pace_now
 from table import folder, paced, row
 
 from overspill import Engine, Request
-from overspill.runtime.combiner import SNAPSHOT_EVERY
+from overspill.runtime.snapshots import SNAPSHOT_EVERY
 
 ACCOUNTS = 256
 CALLERS = 64

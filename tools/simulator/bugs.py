@@ -6,7 +6,7 @@ it may take, the third who made it before or what rule it breaks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,7 +20,7 @@ from overspill.plan.program import Program
 from overspill.plan.resets import after_reset
 from overspill.plan.shapes import LOT_LEFT, WindowState
 from overspill.ports.store import Snapshot
-from overspill.runtime import clock
+from overspill.runtime import clock, snapshots
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.ids import Ids
 from overspill.runtime.outage import Outage
@@ -150,12 +150,12 @@ def torn_segment_accepted(patches: Patches) -> None:
 
 def snapshot_drops_recent_ids(patches: Patches) -> None:
     """The index misses some of the ids that are forgotten with the snapshot."""
-    recent = Ids.recent
+    leave = Ids.leave
 
-    def some(self: Ids) -> Iterator[tuple[int, int]]:
-        return (pair for pair in recent(self) if pair[1] % 8)
+    def some(self: Ids) -> list[tuple[int, int]]:
+        return [pair for pair in leave(self) if pair[1] % 8]
 
-    patches.put(Ids, "recent", some)
+    patches.put(Ids, "leave", some)
 
 
 def earlier_parts_ignored(patches: Patches) -> None:
@@ -212,12 +212,18 @@ def captured_when_over(patches: Patches) -> None:
 
 def stale_snapshot(patches: Patches) -> None:
     """A snapshot says that it holds one record more than it does."""
-    snapshots = States.snapshots
+    snapshot = States.snapshot
 
-    def ahead(self: States) -> list[Snapshot]:
-        return [replace(one, seq=one.seq + 1) for one in snapshots(self)]
+    def ahead(self: States, key: str) -> Snapshot:
+        one = snapshot(self, key)
+        return replace(one, seq=one.seq + 1)
 
-    patches.put(States, "snapshots", ahead)
+    patches.put(States, "snapshot", ahead)
+
+
+def part_for_the_whole(patches: Patches) -> None:
+    """The first part of a snapshot says that all of it is there."""
+    patches.put(snapshots._Pass, "is_last", True)
 
 
 def reset_keeps_use(patches: Patches) -> None:
@@ -297,6 +303,7 @@ BUGS: dict[Bug, int] = {
     captured_by_todays_policy: 20,
     captured_when_over: 10,
     stale_snapshot: 20,
+    part_for_the_whole: 20,
     reset_keeps_use: 5,
     nothing_ends: 2,
     lot_expires_twice: 10,

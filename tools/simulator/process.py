@@ -97,7 +97,7 @@ class Process:
     def close(self) -> None:
         """An orderly end. Raises StoreFailure where what is only known here cannot be stored."""
         self.combiner.come_back()
-        self.combiner.snapshot()
+        self.combiner.snapshots.write_all()
         self.store.close()
 
 

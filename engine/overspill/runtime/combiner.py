@@ -20,6 +20,7 @@ from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
 from overspill.runtime.retries import Retries
+from overspill.runtime.snapshots import Snapshots
 from overspill.runtime.states import States
 from overspill.runtime.waiting import Committed, Decided, Waiting
 from overspill.step.commands import Consume, Preview
@@ -35,9 +36,6 @@ T = TypeVar("T")
 BATCH_MAX = 256
 DRIFT_MAX = 2_000_000
 """Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
-SNAPSHOT_EVERY = 16_384
-"""Ids. A snapshot stalls one batch for some 25 ms: at this distance fewer than one decision in a hundred meets one, and a
-start after a crash folds that many records, in some 0.3 s."""
 
 
 class Combiner:
@@ -47,6 +45,7 @@ class Combiner:
         self._store, self._clock, self._plans, self._alarm = store, clock, plans, alarm
         self._retries = Retries()
         self.states = States(store)
+        self.snapshots = Snapshots(store, self.states)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
         self._alarmed = False
@@ -198,8 +197,7 @@ class Combiner:
             else:
                 waiting.failure = answer
             waiting.done = True
-        if len(self.states.ids) >= SNAPSHOT_EVERY:
-            self.snapshot()
+        self.snapshots.write_part()
 
     def _committed(self, batch: list[Waiting], at: Head | None = None, decided: Decided | None = None) -> Committed:
         """Decides on the journal's end, which is taken to be `at`, and commits; what is `decided` on that end already stands.
@@ -379,24 +377,6 @@ class Combiner:
             raise
         self.states.advance(head, records, work.accounts)
         return len(records)
-
-    def snapshot(self) -> None:
-        """Writes the states that changed, so that the next start folds less. Only saves time: a failure is no matter."""
-        if not self.states.ids:
-            return
-        try:
-            self._store.begin()
-            try:
-                self.states.catch_up()
-                states = self.states
-                self._store.write_snapshots(states.snapshots(), states.ids.recent(), states.topped_up, states.head.seq)
-                self._store.commit()
-            except BaseException:
-                self._store.rollback()
-                raise
-        except StoreFailure:
-            return
-        self.states.snapshotted()
 
 
 def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:

@@ -158,7 +158,7 @@ class Engine(Deciding, Operations, Looks):
             self._combiner.exclusively(self._combiner.come_back)  # what only this process knows would be lost
             if self._settling is not None and self._settling.stop():
                 self._settle_the_rest()
-            self._combiner.exclusively(self._combiner.snapshot)
+            self._combiner.exclusively(self._combiner.snapshots.write_all)
         finally:
             self._store.close()
 

@@ -8,7 +8,7 @@ place of every known id. No mark is proof; at a mark the index is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Protocol
 
 from overspill.ports.store import Store
@@ -43,20 +43,26 @@ class Ids:
         self._recent: dict[int, int] = {}
         self._doubles: list[tuple[int, int]] = []
         """Recent ids whose number is another recent one's: (number, record's number)."""
+        self._leaving: dict[int, int] = {}
+        self._leaving_doubles: list[tuple[int, int]] = []
+        """The same of those that a snapshot under way puts into the index."""
         self._size = 0
         self._start(0)
 
     def _start(self, size: int) -> None:
-        """A new table, of the size at this place of `PLACES`, to be filled from the index, which has every id now."""
-        self._table = bytearray(PLACES[size])
+        """A new table, of the size at this place of `PLACES`, to be filled from the index, which has every id now but the recent
+        ones."""
+        self._table = table = bytearray(PLACES[size])
         self._size = size
-        self._marks = 0
+        self._marks = len(self._recent)
+        for number in self._recent:
+            table[number % len(table)] |= 1 << (number >> 8 & 7)
         self._filled_to: int | None = -1
         """The index's numbers up to this one are marked; None: all are."""
 
     def __len__(self) -> int:
         """How many are recent: the index does not have them yet."""
-        return len(self._recent) + len(self._doubles)
+        return sum(map(len, (self._recent, self._doubles, self._leaving, self._leaving_doubles)))
 
     def note(self, record: Named) -> None:
         """Remembers what leads to a new record."""
@@ -70,16 +76,16 @@ class Ids:
                 self._table[number % len(self._table)] |= 1 << (number >> 8 & 7)
                 self._marks += 1
 
-    def recent(self) -> Iterator[tuple[int, int]]:
-        """What a snapshot has to index: (number, record's number), in order but for the doubles."""
-        for number in sorted(self._recent):
-            yield number, self._recent[number]
-        yield from self._doubles
+    def leave(self) -> list[tuple[int, int]]:
+        """What a snapshot that begins has to index: (number, record's number), in order. What is noted from now on is for the next
+        one."""
+        self._leaving, self._leaving_doubles = self._recent, self._doubles
+        self._recent, self._doubles = {}, []
+        return sorted([*self._leaving.items(), *self._leaving_doubles])
 
     def indexed(self) -> None:
-        """The index has them all."""
-        self._recent.clear()
-        self._doubles.clear()
+        """The index has what was to leave."""
+        self._leaving, self._leaving_doubles = {}, []
         if self._marks * SPARSE > len(self._table) and self._size + 1 < len(PLACES):
             self._start(self._size + 1)
 
@@ -103,8 +109,10 @@ class Ids:
 
     def _records(self, numbers: list[int], ids: Collection[str]) -> dict[str, Record]:
         asked, wanted = set(numbers), set(ids)
-        seqs = [self._recent[number] for number in asked if number in self._recent]
-        seqs += [seq for number, seq in self._doubles if number in asked]
+        seqs: list[int] = []
+        for recent, doubles in ((self._recent, self._doubles), (self._leaving, self._leaving_doubles)):
+            seqs += [recent[number] for number in asked if number in recent]
+            seqs += [seq for number, seq in doubles if number in asked]
         seqs += [seq for _, seq in self._store.find(numbers)]
         found: dict[str, Record] = {}
         for seq in seqs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
@@ -142,17 +142,13 @@ class States:
         stored = [key for key in self._store.due(now, most + stale) if key not in self.changed]
         return sorted([*stored, *[key for key in self.changed if self.of(key).due_at <= now]])[:most]
 
-    def snapshots(self) -> list[Snapshot]:
-        self._pack()
-        found = []
-        for key in self.changed:
-            packed = self._packed[key]
-            found.append(Snapshot(key, self.head.seq, packed, unpack(packed).due_at))
-        return found
+    def snapshot(self, key: str) -> Snapshot:
+        """Of an account that has changed."""
+        account = self.of(key)
+        return Snapshot(key, self.head.seq, pack(account), account.due_at)
 
-    def snapshotted(self) -> None:
-        """The store now has all that changed; what is kept beyond the bound can go."""
-        self.changed.clear()
-        self.ids.indexed()
+    def snapshotted(self, keys: Iterable[str]) -> None:
+        """The store now has these as they are; what is kept beyond the bound can go."""
+        self.changed.difference_update(keys)
         if len(self._packed) > KEPT_MAX:
-            self._packed.clear()
+            self._packed = {key: packed for key, packed in self._packed.items() if key in self.changed}

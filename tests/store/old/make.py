@@ -32,7 +32,7 @@ def lived(db: str) -> dict[str, str]:
     for number in range(6):
         clock.advance(MINUTE)
         answers[f"r{number}"] = engine.decide(_request(f"r{number}", 60_000 + number)).json.decode()
-    engine._combiner.exclusively(engine._combiner.snapshot)
+    engine._combiner.exclusively(engine._combiner.snapshots.write_all)
     for number in range(4):
         clock.advance(MINUTE)
         decision = engine.reserve(_request(f"h{number}", 20_000))
