@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from overspill.serve import service
 from overspill.serve.app import App
 from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.service import Limits
@@ -107,3 +108,16 @@ def test_a_tenant_has_so_many_holds_and_no_more_until_one_is_over() -> None:
         assert one.all.post("/v1/decisions", batch).status == 503
         one.clock.advance(24 * 3600 * 1_000_000)
         assert one.all.post("/v1/decisions", free, "r3").status == 200
+
+
+def test_who_is_refused_again_and_again_is_told_so_later(one: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([*[5.2] * 50, 5.9, 5.9, 6.0])
+    monkeypatch.setattr(service, "perf_counter", lambda: next(seconds))
+    waits = [one.service.refused("acme") for _ in range(50)]
+    assert waits[: service.AT_ONCE_REFUSED] == [0.0] * service.AT_ONCE_REFUSED
+    later = waits[service.AT_ONCE_REFUSED :]
+    assert all(service.KEPT_BACK_SECONDS <= wait <= 2 * service.KEPT_BACK_SECONDS for wait in later)
+    assert len(set(later)) == len(later)  # they do not come back all at once
+    assert one.service.refused("umbrella") == 0.0
+    assert one.service.refused("acme") > 0.0
+    assert one.service.refused("acme") == 0.0  # in the next second

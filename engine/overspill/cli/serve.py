@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -37,6 +38,8 @@ KEEP_SECONDS = 75
 """So long a connection that says nothing is kept for its next call."""
 GARBAGE_EVERY = 20_000
 """Objects more than before that are looked through for cycles; a thousand calls at once have that many."""
+SWITCH_SECONDS = 0.0005
+"""So long a thread that settles or commits may have the interpreter while the loop waits for it, which it does at each turn."""
 GRACE_SECONDS = 30
 """So long calls that are under way may take when it is told to stop."""
 
@@ -232,6 +235,7 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     gc.collect()
     gc.freeze()  # what is there by now stays, and need not be looked at again and again
     gc.set_threshold(GARBAGE_EVERY)  # calls that are under way are no garbage, and what they leave is in no cycle
+    sys.setswitchinterval(SWITCH_SECONDS)
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
     Quietly(config).run(sockets=[listener])

@@ -13,12 +13,11 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from overspill.runtime.combiner import BATCH_MAX, Combiner
+from overspill.runtime.combiner import Combiner
+from overspill.runtime.turns import Then, Turns
 from overspill.runtime.waiting import Waiting
 from overspill.words.failures import Failure
 
-Then = Callable[[], object]
-"""What is called in the loop when the commands are decided; it raises nothing."""
 QUIET_TURNS = 3
 """So many turns of its loop a batch waits for more before it is decided: who was answered in one turn asks again in the next
 ones, and would else be a batch of his own beside all others, each with a commit of its own."""
@@ -103,30 +102,30 @@ class _Gathering:
     def __init__(self, loop: AbstractEventLoop, front: AsyncFront) -> None:
         self.loop = loop
         self._front = front
-        self._next = _Batch(self)
+        self._turns = Turns(loop.time)
         self._busy = False
 
     def add(self, commands: Sequence[Waiting], then: Then) -> None:
-        self._next.commands += commands
-        self._next.thens.append(then)
+        self._turns.add(commands, then)
         if not self._busy:
             self.gather()
 
     def gather(self) -> None:
         """The batch before is answered: the next one's turn, if there is any, as soon as the loop's turns bring no more."""
-        self._busy = bool(self._next.commands)
+        count = self._turns.count
+        self._busy = count > 0
         if self._busy:
-            self.loop.call_soon(self._turn, len(self._next.commands), QUIET_TURNS)
+            self.loop.call_soon(self._turn, count, QUIET_TURNS)
 
     def _turn(self, before: int, quiet: int) -> None:
-        count = len(self._next.commands)
-        if count >= BATCH_MAX or (count == before and not quiet):
+        count = self._turns.count
+        if (count == before and not quiet) or self._turns.is_full:
             self._start()
         else:
             self.loop.call_soon(self._turn, count, QUIET_TURNS if count > before else quiet - 1)
 
     def _start(self) -> None:
-        batch, self._next = self._next, _Batch(self)
+        batch = _Batch(self, *self._turns.take())
         if not self._front.put(batch):
             for waiting in batch.commands:
                 waiting.failure = Failure("engine_closed", "the engine is closed", help="open it again")
@@ -138,10 +137,8 @@ class _Batch:
 
     __slots__ = ("commands", "commit", "gathering", "thens")
 
-    def __init__(self, gathering: _Gathering) -> None:
-        self.gathering = gathering
-        self.commands: list[Waiting] = []
-        self.thens: list[Then] = []
+    def __init__(self, gathering: _Gathering, commands: list[Waiting], thens: list[Then]) -> None:
+        self.gathering, self.commands, self.thens = gathering, commands, thens
         self.commit: Callable[[], None] | None = None
 
     def deliver(self) -> None:

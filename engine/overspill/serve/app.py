@@ -113,7 +113,11 @@ class App:
             raise Failure("not_allowed", what, help="use one with that scope")
         key = key_of(operation, headers)
         place = (tenant, scope["path"], key) if key else None
-        service.admit(tenant)
+        try:
+            service.admit(tenant)
+        except Failure:
+            await asyncio.sleep(service.refused(tenant))
+            raise
         try:
             body = await _body(operation, headers, receive, service.limits.body)
             engine = service.engine if operation.scope is None else service.engine_of(tenant)

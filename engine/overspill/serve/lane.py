@@ -6,6 +6,7 @@ Both ways give the same bytes: what is read, decided and replied are the same fu
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections.abc import Callable
 from time import perf_counter_ns, time_ns
 from typing import Protocol
@@ -95,7 +96,10 @@ class _Call:
         try:
             service.admit(tenant)
         except Failure as failure:
-            self._reply(failure)
+            if wait := service.refused(tenant):
+                get_running_loop().call_later(wait, self._reply, failure)
+            else:
+                self._reply(failure)
             return
         try:
             if self._place is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from overspill.hooks.reach import Reach
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from overspill.serve.gateway import Gateway
 
 
+AT_ONCE_REFUSED, KEPT_BACK_SECONDS = 16, 0.3
 Place = tuple[str, str, str]
 """(tenant, path, Idempotency-Key)."""
 
@@ -62,6 +64,9 @@ class Service:
         self._under_way: set[Place] = set()
         self._counts: dict[str, int] = {}
         self._total = 0
+        self._second = 0
+        self._refusals: dict[str, int] = {}
+        """Calls that were refused in that second, by tenant."""
 
     def engine_of(self, tenant: str) -> Engine:
         """The engine of a tenant, who has a credential."""
@@ -81,6 +86,15 @@ class Service:
             raise Failure("busy", f"{what} has as many calls under way as it may", help="ask again, with the same key")
         self._counts[tenant] = own + 1
         self._total += 1
+
+    def refused(self, tenant: str) -> float:
+        """Seconds that one more refusal of the tenant is kept back. Who is refused again and again within a second asks without a
+        pause: each refusal would cost a part of a decision, and all others would wait for them. They come back one by one."""
+        second = int(perf_counter())
+        if second != self._second:
+            self._second, self._refusals = second, {}
+        count = self._refusals[tenant] = self._refusals.get(tenant, 0) + 1
+        return 0.0 if count <= AT_ONCE_REFUSED else KEPT_BACK_SECONDS * (1 + count % 64 / 64)
 
     def leave(self, tenant: str) -> None:
         self._total -= 1

@@ -1,0 +1,74 @@
+"""Whose commands are decided next: all that wait, as long as one tenant asks; a share of each, as soon as several do.
+
+A batch takes as long as it has commands, and whoever asks next waits for it. So that one tenant's hundreds are not in front of
+another one's only command, a batch of several tenants has few of each; and as it cannot be known who asks in a moment, it stays so
+for some time behind the last command of another one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from overspill.runtime.combiner import BATCH_MAX
+from overspill.runtime.waiting import Waiting
+
+Then = Callable[[], object]
+"""What is called when the commands are decided; it raises nothing."""
+SHARE = 16
+"""Commands of a tenant in a batch of several."""
+SHARED_SECONDS = 1.0
+_Asked = tuple[Sequence[Waiting], Then]
+
+
+class Turns:
+    """What waits, by tenant, in the order in which they have their turn. `time` is any clock, in seconds."""
+
+    def __init__(self, time: Callable[[], float]) -> None:
+        self._time = time
+        self._waiting: dict[str, deque[_Asked]] = {}
+        self._last = ""
+        self._shared_until = 0.0
+        self.count = 0
+        """Commands that wait."""
+
+    def add(self, commands: Sequence[Waiting], then: Then) -> None:
+        """Behind the tenant's own; all of them are one tenant's, and stay together."""
+        tenant = commands[0].command.key[0]
+        queue = self._waiting.get(tenant)
+        if queue is None:
+            queue = self._waiting[tenant] = deque()
+            if tenant != self._last:
+                if self._last:
+                    self._shared_until = self._time() + SHARED_SECONDS
+                self._last = tenant
+        queue.append((commands, then))
+        self.count += len(commands)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next batch need not wait for more."""
+        return self.count >= BATCH_MAX or (self.count >= SHARE and self._is_shared())
+
+    def _is_shared(self) -> bool:
+        return bool(self._shared_until) and self._time() < self._shared_until
+
+    def take(self) -> tuple[list[Waiting], list[Then]]:
+        """The next batch: its commands, and whom to tell."""
+        most = SHARE if self._is_shared() else BATCH_MAX
+        commands: list[Waiting] = []
+        thens: list[Then] = []
+        for tenant in list(self._waiting):
+            if len(commands) >= BATCH_MAX:
+                break
+            queue = self._waiting.pop(tenant)
+            taken = 0
+            while queue and taken < most:
+                own, then = queue.popleft()
+                commands += own
+                thens.append(then)
+                taken += len(own)
+            if queue:
+                self._waiting[tenant] = queue  # behind all others
+        self.count -= len(commands)
+        return commands, thens
