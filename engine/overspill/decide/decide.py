@@ -44,11 +44,11 @@ class Decided(Light, frozen=True):
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
-    plan, request = program.plan, admitted.request
+    request = admitted.request
     index = program.sole.get(request.fields.get(program.field))  # type: ignore[arg-type]
     if index is None:
-        index = waterfall_of(plan, admitted, accounts)
-    waterfall = plan.waterfalls[index]
+        index = waterfall_of(program.plan, admitted, accounts)
+    waterfall = program.plan.waterfalls[index]
     function = program.functions[index] or program.function_of(index)
     if admitted.bounds is not None:
         least_of(waterfall, request)  # wrong text is named whatever the outcome

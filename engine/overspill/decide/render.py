@@ -49,12 +49,12 @@ from overspill.words.texts import amount_text_of, end_json, instant_text_of, lim
 
 def render(
     decided: Decided,
-    *,
     id: str,
     request_json: str,
     request_digest: str | Fingerprint,
     account_version: int,
     hold: tuple[str, int] | None,
+    *,
     plainly: bool = False,
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a

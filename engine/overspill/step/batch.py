@@ -183,17 +183,11 @@ class Batch:
             accounts = (*accounts, *self.members(program.plan, asked.tenant, accounts))
         decided = decide(program, admitted, accounts, self.now)
         denied = decided.outcome == DENY
-        hold = _hold(command, decided, keys) if isinstance(asked, Reserve) and not denied else None
+        hold = None if denied or not isinstance(asked, Reserve) else _hold(command, decided, keys)
         root = accounts[ROOT]
         assert root is not None
-        written = render(
-            decided,
-            id=command.id,
-            request_json=command.payload.decode(),
-            request_digest=command.digest,
-            account_version=root.version,
-            hold=None if hold is None else (hold.id, hold.expires_at),
-        )
+        until = None if hold is None else (hold.id, hold.expires_at)
+        written = render(decided, command.id, command.payload.decode(), command.digest, root.version, until)
         if isinstance(asked, Preview):
             return written
         verified = hold is not None and decided.waterfall.verify_only

@@ -27,7 +27,7 @@ def key_text(*parts: str) -> str:
 
 def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     """`derived_id(key, "dec")` → `dec_` and 26 characters: the first 130 bits of the digest."""
-    first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence}".encode()).digest())
+    first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence or '0'}".encode()).digest())
     pairs = _PAIRS
     return (
         f"{kind}_{pairs[first >> 54]}{pairs[first >> 44 & 1023]}{pairs[first >> 34 & 1023]}{pairs[first >> 24 & 1023]}"
