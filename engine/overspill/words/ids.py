@@ -14,6 +14,8 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _from_bytes = int.from_bytes
 _words = Struct(">QQB").unpack_from
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SIX = 2**30 - 1
+"""Six characters' bits: with no more than these in a number Python shifts and masks it in one go."""
 _BASE_32 = dict(zip(_ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv", strict=True))
 _DIGITS = bytes([_BASE_32.get(byte, 0) for byte in range(256)])
 """Byte of an id → the digit that `int` reads in base 32, none for what no id has."""
@@ -28,12 +30,12 @@ def key_text(*parts: str) -> str:
 def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     """`derived_id(key, "dec")` → `dec_` and 26 characters: the first 130 bits of the digest."""
     first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence or '0'}".encode()).digest())
+    a, b, c, d = first >> 34, first >> 4 & _SIX, (first & 15) << 26 | second >> 38, second >> 8 & _SIX
     pairs = _PAIRS
     return (
-        f"{kind}_{pairs[first >> 54]}{pairs[first >> 44 & 1023]}{pairs[first >> 34 & 1023]}{pairs[first >> 24 & 1023]}"
-        f"{pairs[first >> 14 & 1023]}{pairs[first >> 4 & 1023]}{pairs[(first & 15) << 6 | second >> 58]}"
-        f"{pairs[second >> 48 & 1023]}{pairs[second >> 38 & 1023]}{pairs[second >> 28 & 1023]}"
-        f"{pairs[second >> 18 & 1023]}{pairs[second >> 8 & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
+        f"{kind}_{pairs[a >> 20]}{pairs[a >> 10 & 1023]}{pairs[a & 1023]}{pairs[b >> 20]}{pairs[b >> 10 & 1023]}"
+        f"{pairs[b & 1023]}{pairs[c >> 20]}{pairs[c >> 10 & 1023]}{pairs[c & 1023]}{pairs[d >> 20]}"
+        f"{pairs[d >> 10 & 1023]}{pairs[d & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
     )
 
 
