@@ -65,15 +65,15 @@ def _policies(limits: Mapping[str, tuple[int, str]]) -> Header:
     return (b"ratelimit-policy", ", ".join(told).encode())
 
 
-def _states(states: Iterable[str]) -> Header:
-    return (b"ratelimit", ", ".join(states).encode())
+def _fields(policies: Header, states: Iterable[str]) -> tuple[Header, ...]:
+    return policies, (b"ratelimit", ", ".join(states).encode())
 
 
 def _until(ends_at: int, now: int) -> str:
     """When there is more, where there ever is."""
     if ends_at == NEVER:
         return ""
-    return f";t={digits(-((now - ends_at) // SECOND))}" if now < ends_at else ";t=0"
+    return f";t={digits((ends_at - now + SECOND - 1) // SECOND)}" if now < ends_at else ";t=0"
 
 
 # ---- in an answer's text
@@ -109,7 +109,7 @@ def _in_text(decision: bytes, units: dict[str, str], now: int) -> tuple[Header, 
                 limit, ends_at = _whole(one.limit), NEVER if one.ends_at is None else instant_from_text(one.ends_at)
                 limits[one.window] = limit, units[step.layer]
                 states[one.window] = f'"{one.window}";r={max(limit - _whole_up(one.after), 0)}{_until(ends_at, now)}'
-    return (_policies(limits), _states(states.values())) if limits else ()
+    return _fields(_policies(limits), states.values()) if limits else ()
 
 
 def _whole(amount: str) -> int:
@@ -177,6 +177,6 @@ def _read_at(places: Sequence[Place]) -> Read:
         for head, limit, steps, after, end in windows:
             left = limit + -values[after] // steps
             states.append(f"{head}{digits(left) if left > 0 else '0'}{_until(values[end], now)}")
-        return (policies, _states(states)) if states else ()
+        return _fields(policies, states) if states else ()
 
     return read
