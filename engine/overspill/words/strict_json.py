@@ -119,7 +119,7 @@ def _decoder(of: tuple[str, bool, bool]) -> json.JSONDecoder:
         raise _failure(name, f"holds the number `{_short(text)}`", "write whole numbers, and amounts as strings")
 
     def integer(text: str) -> int:
-        if len(text) > 19:
+        if len(text) - text.startswith("-") > 19:
             raise _failure(name, f"holds the number `{_short(text)}`, which has more than 19 digits", "ask for less")
         return int(text)
 
