@@ -106,6 +106,11 @@ def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
             counted[effect.key] = effect.state
         else:  # nothing else depends on windows, which is all that a draw mostly changes
             return replace(account, version=account.version + 1, at=at, windows=counted)
+    return _applied(account, effects, at)
+
+
+def _applied(account: Account, effects: Sequence[Effect], at: int) -> Account:
+    """The same for effects of every kind, at an instant not before the account's."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
     due, ended, top_ups, ordered, closed = account.due_at, False, account.top_ups, account.ordered, account.closed
