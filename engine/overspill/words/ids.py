@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from struct import Struct
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _from_bytes = int.from_bytes
-_words = Struct(">QQB").unpack_from
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_SIX = 2**30 - 1
-"""Six characters' bits: with no more than these in a number Python shifts and masks it in one go."""
+_COPIES = sum(1 << (139 * copy + 2) for copy in range(8))
+"""A character is five bits, a byte eight: of eight copies of a number, each three bits further than the length of the one
+before, each character begins a byte in one. Its neighbour does so 18 bytes on, all around a ring of the 139 bytes."""
+_CHARACTERS = bytes([ord(_ALPHABET[byte & 31]) for byte in range(256)])
+"""A byte → the character that its last five bits are."""
 _BASE_32 = dict(zip(_ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv", strict=True))
 _DIGITS = bytes([_BASE_32.get(byte, 0) for byte in range(256)])
 """Byte of an id → the digit that `int` reads in base 32, none for what no id has."""
@@ -29,14 +29,9 @@ def key_text(*parts: str) -> str:
 
 def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     """`derived_id(key, "dec")` → `dec_` and 26 characters: the first 130 bits of the digest."""
-    first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence or '0'}".encode()).digest())
-    a, b, c, d = first >> 34, first >> 4 & _SIX, (first & 15) << 26 | second >> 38, second >> 8 & _SIX
-    pairs = _PAIRS
-    return (
-        f"{kind}_{pairs[a >> 20]}{pairs[a >> 10 & 1023]}{pairs[a & 1023]}{pairs[b >> 20]}{pairs[b >> 10 & 1023]}"
-        f"{pairs[b & 1023]}{pairs[c >> 20]}{pairs[c >> 10 & 1023]}{pairs[c & 1023]}{pairs[d >> 20]}"
-        f"{pairs[d >> 10 & 1023]}{pairs[d & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
-    )
+    number = _from_bytes(sha256(f"{key}\0{kind}\0{sequence or '0'}".encode()).digest()[:17])
+    ring = (number * _COPIES).to_bytes(139, "little") * 4
+    return f"{kind}_{ring[451::-18].translate(_CHARACTERS).decode()}"
 
 
 def is_id_of(id: str, key: str, kind: str, sequence: int = 0) -> bool:
