@@ -38,11 +38,15 @@ CASES = [
     (_with("account", {}), "missing_account", "/account"),
     (_with("account", {"usr": "u"}), "unknown_account", "/account"),
     (_with("account", {"user": "../etc"}), "invalid_id", None),
+    (_with("account/workspace", "../etc"), "invalid_id", "/account/workspace"),
+    (_with("account/workplace", "w"), "unknown_account", "/account"),
     (_with("account", {"user": 7}), "invalid_request", "/account/user"),
     (_with("extra", 1), "unknown_key", "/extra"),
     (_with("at", "2020-01-01T00:00:00Z"), "unknown_key", "/at"),
     (_with("fields/model", None), "missing_field", "/fields/model"),
     (_with("fields/modl", "x"), "unknown_field", "/fields/modl"),
+    (_with("fields", {"product": "codex", "modl": "x"}), "unknown_field", "/fields/modl"),
+    (_with("fields/model", "a" * 257), "invalid_field", "/fields/model"),
     (_with("fields/model", "gpt-9"), "unknown_model", "/fields/model"),
     (_with("fields/model", 5), "invalid_field", "/fields/model"),
     (_with("fields/model", "a\u202eb"), "invalid_field", "/fields/model"),
@@ -51,6 +55,7 @@ CASES = [
     (_with("fields/input_tokens", 5), "unknown_field", "/fields/input_tokens"),
     (_with("meters/input_tokens", None), "missing_meter", "/meters/input_tokens"),
     (_with("meters/tokens", 1), "unknown_meter", "/meters/tokens"),
+    (_with("meters", {"input_tokens": 1, "tokens": 1, "output_tokens": 1}), "unknown_meter", "/meters/tokens"),
     (_with("meters/input_tokens", -1), "invalid_meter", "/meters/input_tokens"),
     (_with("meters/input_tokens", True), "invalid_meter", "/meters/input_tokens"),
     (_with("meters/input_tokens", "1.5"), "invalid_meter", "/meters/input_tokens"),
@@ -91,6 +96,11 @@ CASES = [
 def engine() -> Iterator[Engine]:
     with Engine.open() as engine:
         engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")
+        for good in (
+            json.dumps(GOOD),
+            _with("account/workspace", "w_1"),
+        ):  # others of their names are admitted as they were
+            engine.preview(request_from_json(good))
         yield engine
 
 

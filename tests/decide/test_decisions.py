@@ -25,7 +25,7 @@ from overspill.plan.lots import default_order
 from overspill.plan.plan import PoolLayer
 from overspill.plan.program import Program, interpreted
 from overspill.plan.raw import COVERED, SHORT, STOPPED
-from overspill.records.answers import DecisionRecord
+from overspill.records.answers import Decision, DecisionRecord
 from overspill.review.diff import read_side
 from overspill.step.commands import Command, Consume, Preview
 from overspill.step.keys import identify
@@ -100,7 +100,9 @@ def test_what_is_covered_has_a_form_which_gives_the_plain_writers_bytes(world: W
     decided = decided_of(world)
     shown = {"id": "dec_x", "request_json": "{}", "request_digest": "0", "account_version": 3, "hold": None}
     written = render(decided, **shown)  # type: ignore[arg-type]
-    assert written.json == render(decided, **shown, plainly=True).json  # type: ignore[arg-type]
+    plain = render(decided, **shown, plainly=True)  # type: ignore[arg-type]
+    assert written.json == plain.json
+    assert Decision(written).outcome == Decision(plain).outcome == decided.outcome
     steps = zip(decided.waterfall.layers, decided.raw[5], strict=False)
     told = has_forms(decided.waterfall) and all(len(step) == 2 or has_form(layer) for layer, step in steps)
     assert (written.form is not None) == (decided.raw[0] == COVERED and told)

@@ -56,6 +56,14 @@ def test_a_formed_answer_has_the_same_bytes_wherever_it_is_met(tmp_path: Path) -
     assert (first.replayed, again.replayed, reopened.replayed) == (False, True, True)
 
 
+def test_a_formed_answer_has_the_outcome_that_its_text_has() -> None:
+    with Engine.open(clock=ManualClock(NOW)) as engine:
+        engine.set_attributes(ANA, {"plan": "plus"}, id="signup")
+        allowed, denied = engine.decide(_request("r1")), engine.decide(_request("r2", tokens=10**9))
+    assert (allowed.written.form is not None, denied.written.form is None) == (True, True)
+    assert [(one.outcome, one.record.outcome) for one in (allowed, denied)] == [("allow", "allow"), ("deny", "deny")]
+
+
 @pytest.mark.parametrize(
     ("lots", "forms"),
     [

@@ -70,3 +70,8 @@ def test_what_could_be_read_in_two_ways_is_refused(text: bytes) -> None:
     with pytest.raises(Failure) as caught:
         json_from_text(text)
     assert (caught.value.code, REFUSED[text] in caught.value.message) == ("invalid_json", True)
+
+
+@pytest.mark.parametrize("number", [10**19 - 1, 1 - 10**19, -(10**18)])
+def test_nineteen_digits_may_have_a_sign_before_them(number: int) -> None:
+    assert _read(str(number)) == _read(str(number).encode()) == number

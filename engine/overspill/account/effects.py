@@ -14,7 +14,7 @@ from overspill.account.purchases import TopUp
 from overspill.account.state import Account, Banked, Hold, Leg, Value
 from overspill.plan.lots import default_order, in_order, order_of
 from overspill.plan.shapes import FORM, GENERATION, LOT_EXPIRES_AT, LOT_ID, LOT_LEFT, Lot, WindowState, closed_key
-from overspill.words.codec import Light, convert
+from overspill.words.codec import Light, convert, replace
 from overspill.words.instants import NEVER
 
 
@@ -98,6 +98,19 @@ def effects_in(effects: Mapping[str, Sequence[object]]) -> dict[str, list[Effect
 def apply(account: Account, effects: Sequence[Effect], at: int) -> Account:
     """The account after one record's effects, one version later. Its time never goes back. The given one is not changed."""
     at = at if at > account.at else account.at  # what an outage left may stand behind what was stamped later
+    if account.version and not account.holds:
+        counted = account.windows.copy()
+        for effect in effects:
+            if type(effect) is not SetWindow:
+                break
+            counted[effect.key] = effect.state
+        else:  # nothing else depends on windows, which is all that a draw mostly changes
+            return replace(account, version=account.version + 1, at=at, windows=counted)
+    return _applied(account, effects, at)
+
+
+def _applied(account: Account, effects: Sequence[Effect], at: int) -> Account:
+    """The same for effects of every kind, at an instant not before the account's."""
     windows, pools, holds, attributes = account.windows, account.pools, account.holds, account.attributes
     since, banked, debts = account.since if account.version else at, account.banked, account.debts
     due, ended, top_ups, ordered, closed = account.due_at, False, account.top_ups, account.ordered, account.closed

@@ -157,7 +157,7 @@ class Run:
                 chosen = self._chosen.has(record)
                 finding = self._replay.again(record, chosen=chosen)
                 if record.seq > self._indexed:
-                    self._ids.note(record)
+                    self._ids.note((record,))
                 if chosen and record.build is not None:
                     self._builds[record.build] += 1
                 self._count += 1

@@ -7,9 +7,9 @@ happened then (LANGUAGE.md section 5).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from overspill.decide.bounds import bounds_of
+from overspill.decide.shapes import METER_BITS, ids_of, is_text, learn
 from overspill.plan.evaluate import test
 from overspill.plan.facts import Accounts, read_facts
 from overspill.plan.interpret import Bounds
@@ -19,11 +19,8 @@ from overspill.words.codec import Light, replace
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
-from overspill.words.kept import kept
 from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
 
-METER_MAX = 2**63 - 1
-TEXT_MAX = 256
 _TYPES = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
 
 
@@ -39,14 +36,23 @@ class Admitted(Light, frozen=True):
 def admit(plan: Plan, request: Request) -> Admitted:
     """Checks everything that needs no account's state, but for the request's id, which its identity is made of. Raises
     Failure."""
-    admit_fields(plan, request.fields)
+    ids = ids_of(plan, request) or _examined(plan, request)
     if request.initiator != DEFAULT_INITIATOR:  # which is what facts have where nothing is said
         request = begun(request)
-    admit_meters(plan, request.meters)
-    ids = account_ids(plan, request.account)
     if request.only is None and request.max_charge is None and request.at_least is None:
         return Admitted(request, ids)
     return Admitted(request, ids, bounds_of(plan, request))
+
+
+def _examined(plan: Plan, request: Request) -> tuple[str | None, ...]:
+    """The account ids of a request whose names and values are all looked at one by one. Raises Failure."""
+    admit_fields(plan, request.fields)
+    if request.initiator != DEFAULT_INITIATOR:
+        begun(request)
+    admit_meters(plan, request.meters)
+    ids = account_ids(plan, request.account)
+    learn(plan, request)
+    return ids
 
 
 def begun(request: Request) -> Request:
@@ -63,17 +69,7 @@ def begun(request: Request) -> Request:
 
 def account_ids(plan: Plan, account: Mapping[str, str]) -> tuple[str | None, ...]:
     """The account ids in the order of the plan's kinds. Raises Failure for unknown kinds, or when the root is absent."""
-    named = (plan.kind_names, *account.items())
-    try:
-        return _ids_of(named)
-    except TypeError:  # what cannot even be looked up is no id
-        return _checked_ids(named)
-
-
-def _checked_ids(named: tuple[Any, ...]) -> tuple[str | None, ...]:
-    """(kinds, (kind, id) of each account named) → the ids."""
-    known: tuple[str, ...] = named[0]
-    account: dict[str, str] = dict(named[1:])
+    known = plan.kind_names
     for kind, id in account.items():
         if kind not in known:
             raise _unknown("account", kind, known, "/account")
@@ -89,22 +85,12 @@ def _checked_ids(named: tuple[Any, ...]) -> tuple[str | None, ...]:
     return tuple(map(account.get, known))
 
 
-_ids_of = kept(_checked_ids)
-"""Who asks mostly asked before."""
-
-
 def admit_fields(plan: Plan, fields: Mapping[str, Scalar]) -> None:
     """Each field is declared and of its type."""
     declared = plan.field_types
     for name, value in fields.items():
         if declared.get(name) is not type(value) or (type(value) is str and not is_text(value)):
             raise _wrong_field(plan, name, value)
-
-
-@kept
-def is_text(value: str) -> bool:
-    """Whether a field's text, which mostly came before, is short and shows itself."""
-    return len(value) <= TEXT_MAX and value.isprintable()
 
 
 def _wrong_field(plan: Plan, name: str, value: Scalar) -> Failure:
@@ -128,7 +114,7 @@ def admit_meters(plan: Plan, meters: Mapping[str, int]) -> None:
     for name, value in meters.items():
         if name not in declared:
             raise _unknown("meter", name, declared, f"/meters/{name}")
-        if type(value) is not int or not 0 <= value <= METER_MAX:
+        if type(value) is not int or not 0 <= value < 2**METER_BITS:
             raise Failure(
                 "invalid_meter",
                 f"meter `{name}` is {shown(value)}, not a whole number from 0 to 2^63 - 1",

@@ -15,7 +15,8 @@ from overspill.plan.raw import COVERED, SHORT, TOOK, ZERO, Raw, TookStep
 from overspill.words.codec import Light
 
 ALLOW, PARTIAL, DENY = "allow", "partial", "deny"
-_FIRST = (0,)
+FIRST = (0,)
+"""The first layer alone draws."""
 
 
 class Decided(Light, frozen=True):
@@ -44,18 +45,19 @@ class Decided(Light, frozen=True):
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
-    plan, request = program.plan, admitted.request
+    request = admitted.request
     index = program.sole.get(request.fields.get(program.field))  # type: ignore[arg-type]
     if index is None:
-        index = waterfall_of(plan, admitted, accounts)
-    waterfall = plan.waterfalls[index]
+        index = waterfall_of(program.plan, admitted, accounts)
+    waterfall = program.plan.waterfalls[index]
     function = program.functions[index] or program.function_of(index)
     if admitted.bounds is not None:
         least_of(waterfall, request)  # wrong text is named whatever the outcome
         function = bounded(waterfall, admitted.bounds)
     raw = function(request.fields, request.meters, admitted.ids, accounts, now)
-    if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
-        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], _FIRST)
+    ending, _, base, _, _, steps = raw
+    if ending == COVERED and len(steps) == 1:  # the first layer covers it all, as it mostly does
+        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, base, FIRST)
     outcome, granted, drawing = outcome_of(waterfall, raw, least_of(waterfall, request))
     return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from overspill.account.effects import Effect, SetLot, SetWindow
 from overspill.account.state import Count, Leg
-from overspill.decide.decide import Decided, drawn
+from overspill.decide.decide import FIRST, Decided, drawn
 from overspill.decide.graces import marks
 from overspill.plan.counting import counted
 from overspill.plan.interpret import key_of, occupies, values_of
@@ -23,10 +23,13 @@ def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[E
     """Account key → what the draws change there, in the order drawn: each counter counts its amount, each lot loses its
     part. `keys` are the accounts' by kind."""
     made: Sequence[LayerEffects | None] = decided.program.effects.get(decided.at) or _made(decided)  # type: ignore[assignment]
+    waterfall, drawing = decided.waterfall, decided.drawing
+    _, _, _, _, facts, steps = decided.raw
+    layers = waterfall.layers
+    if drawing is FIRST and not waterfall.has_funded and (write := made[0]) is not None:
+        return {keys[layers[0].account]: write(steps[0], facts)}  # type: ignore[dict-item]
     effects: dict[str, list[Effect]] = {}
-    waterfall = decided.waterfall
-    facts, steps, layers = decided.raw[4], decided.raw[5], waterfall.layers
-    for index in decided.drawing:
+    for index in drawing:
         layer, write = layers[index], made[index]
         if write is None:
             step: TookStep = steps[index]  # type: ignore[assignment]

@@ -8,7 +8,7 @@ UTC, and no float appears anywhere. The shape is LANGUAGE.md section 5; `decisio
 from __future__ import annotations
 
 from overspill.decide.clauses import Clauses, fact_json
-from overspill.decide.decide import ALLOW, DENY, PARTIAL, Decided, available, drawn
+from overspill.decide.decide import ALLOW, DENY, FIRST, PARTIAL, Decided, available, drawn
 from overspill.decide.effects import counts_of
 from overspill.decide.forms import Fixed, Forms, has_forms
 from overspill.decide.shortfall import Binds, Offer, binding, binding_of, binds_of, cause, offers, retry_at
@@ -49,21 +49,20 @@ from overspill.words.texts import amount_text_of, end_json, instant_text_of, lim
 
 def render(
     decided: Decided,
-    *,
     id: str,
     request_json: str,
     request_digest: str | Fingerprint,
     account_version: int,
     hold: tuple[str, int] | None,
+    *,
     plainly: bool = False,
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a
     reservation; `plainly` asks for the plain renderer, which the forms must equal."""
     renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
-    raw, forms = decided.raw, renderer.forms
-    if raw[0] == COVERED and forms is not None and not plainly:
-        steps = raw[5]
-        formed = (forms.first if len(steps) == 1 else None) or forms.of(steps)
+    forms = None if plainly else renderer.forms
+    if forms is not None and decided.raw[0] == COVERED:
+        formed = (forms.first if decided.drawing is FIRST else None) or forms.of(decided.raw[5])
         if formed is not None and (hold is None or not decided.waterfall.verify_only):
             card_at, card = renderer.card_at
             if card_at != decided.now:

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from overspill.records.written import Written
+from overspill.records.written import Form, Written
 from overspill.words.codec import json_decoder
+from overspill.words.kept import kept
 
 
 class CounterDraw(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +228,12 @@ def outcome_in(json: bytes) -> str:
     return json[start : json.index(b'"', start)].decode()
 
 
+@kept
+def _outcome_of(form: Form) -> str:
+    """All answers of a form have one outcome: it stands in its text, not in a hole."""
+    return outcome_in("".join(form.pieces).encode())
+
+
 class Decision:
     """How much is allowed, and from where.
 
@@ -260,7 +267,8 @@ class Decision:
 
     @property
     def outcome(self) -> str:
-        return outcome_in(self.json)
+        form = self.written.form
+        return outcome_in(self.json) if form is None else _outcome_of(form)
 
     @property
     def allowed(self) -> bool:

@@ -17,6 +17,7 @@ from overspill.words.codec import Light, Struct, json_bytes
 from overspill.words.kept import kept
 from overspill.words.texts import (
     amount_text_of,
+    digits,
     end_json,
     f_string,
     instant_text_of,
@@ -31,12 +32,11 @@ RECORDED = 5
 of the command, its instant)."""
 
 
-_DIGITS: Callable[[int], str] = kept(str)
 _BOOLS = {True: "true", False: "false", None: "null"}
 
 READS: dict[str, Callable[[int], Callable[[Any], str]]] = {
     "text": lambda _: str,
-    "digits": lambda _: _DIGITS,
+    "digits": lambda _: digits,
     "string": lambda _: string_json,
     "int": lambda _: lambda value: "null" if value is None else str(value),
     "bool": lambda _: _BOOLS.__getitem__,

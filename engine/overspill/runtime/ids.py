@@ -8,7 +8,7 @@ place of every known id. No mark is proof; at a mark the index is asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from overspill.ports.store import Store
@@ -64,17 +64,19 @@ class Ids:
         """How many are recent: the index does not have them yet."""
         return sum(map(len, (self._recent, self._doubles, self._leaving, self._leaving_doubles)))
 
-    def note(self, record: Named) -> None:
-        """Remembers what leads to a new record."""
-        recent, seq = self._recent, record.seq
-        for id in (record.id, *record.ids):
-            number = id_number(id)
-            if number in recent:
-                self._doubles.append((number, seq))
-            else:
-                recent[number] = seq
-                self._table[number % len(self._table)] |= 1 << (number >> 8 & 7)
-                self._marks += 1
+    def note(self, records: Iterable[Named]) -> None:
+        """Remembers what leads to new records."""
+        recent, table, places = self._recent, self._table, len(self._table)
+        before = len(recent)
+        for record in records:
+            for id in (record.id, *record.ids) if record.ids else (record.id,):
+                number = id_number(id)
+                if number in recent:
+                    self._doubles.append((number, record.seq))
+                else:
+                    recent[number] = record.seq
+                    table[number % places] |= 1 << (number >> 8 & 7)
+        self._marks += len(recent) - before
 
     def leave(self) -> list[tuple[int, int]]:
         """What a snapshot that begins has to index: (number, record's number), in order. What is noted from now on is for the next

@@ -88,7 +88,7 @@ class States:
     def _fold(self, record: Folded) -> None:
         self.last_at = max(self.last_at, record.at)
         self.policy = record.policy or self.policy
-        self.ids.note(record)
+        self.ids.note((record,))
         for key, effects in record.effects.items():
             known = key in self._live or key in self._packed
             snapshot = None if known else self._store.snapshot(key)
@@ -131,9 +131,9 @@ class States:
         if not records:
             return
         self.last_at = max(self.last_at, records[-1].at)
+        self.ids.note(records)
         for record in records:
             self.policy = record.policy or self.policy
-            self.ids.note(record)
         self.put(accounts)
 
     def due(self, now: int, most: int) -> list[str]:

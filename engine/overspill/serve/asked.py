@@ -7,7 +7,7 @@ read they read alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
 from msgspec import Meta
@@ -16,7 +16,7 @@ from overspill.records.request import Request
 from overspill.records.wire import request_from_value
 from overspill.serve.deciding import Mode
 from overspill.serve.reading import object_from
-from overspill.words.codec import JsonFault, Light, as_tuple, json_decoder
+from overspill.words.codec import JsonFault, Light, json_decoder
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR
@@ -42,8 +42,7 @@ class Asked(Light, frozen=True):
 
 def asked_from(body: bytes, key: str, most: int) -> Asked:
     """What is asked for under the Idempotency-Key `key`, empty for none; `most` requests at once. Raises Failure."""
-    asked = _plain_batch(body) if b'"requests"' in body else plain_from(body, key)
-    asked = asked or _by_value(object_from(body), key)
+    asked = plain_from(body, key) or _plain_batch(body) or _by_value(object_from(body), key)
     if asked.is_batch:
         _check_batch(len(asked.requests), key, most)
     return asked
@@ -131,16 +130,23 @@ _together = json_decoder(_SentTogether).decode
 
 def plain_from(body: bytes, key: str) -> Asked | None:
     """One request by itself; None where the body is not plain, or is many. Raises Failure."""
-    sent = _decoded(_alone, body)
-    if sent is None or not keys_in(body, _keys(sent)):
+    try:
+        sent = _alone(body)
+    except JsonFault:
         return None
-    mode = sent.mode or CONSUME
+    mode = sent.mode
+    if not keys_in(body, _keys(sent) + (mode is not None)):
+        return None
+    mode = mode or CONSUME
     return Asked(mode, (_request(sent, _id(sent.id, mode, key)),))
 
 
 def _plain_batch(body: bytes) -> Asked | None:
-    batch = _decoded(_together, body)
-    if batch is None or not batch.requests:
+    try:
+        batch = _together(body)
+    except JsonFault:
+        return None
+    if not batch.requests:
         return None
     keys = 1 + (batch.mode is not None)
     for one in batch.requests:
@@ -152,21 +158,23 @@ def _plain_batch(body: bytes) -> Asked | None:
     return Asked(batch.mode or CONSUME, [_request(one, one.id or "") for one in batch.requests], is_batch=True)
 
 
-def _decoded(decode: Callable[[bytes], T], body: bytes) -> T | None:
-    try:
-        return decode(body)
-    except JsonFault:
-        return None
-
-
 def _keys(sent: _Sent) -> int:
     """How many keys there are in it: its own, and those of its objects."""
-    own = as_tuple(sent)
-    count = len(own) - own.count(None) + len(sent.account)
-    for one in (sent.fields, sent.meters, sent.max_charge):
-        if one:
-            count += len(one)
-    return count
+    fields, meters = sent.fields, sent.meters
+    count = 1 + len(sent.account)
+    if fields is not None:
+        count += 1 + len(fields)
+    if meters is not None:
+        count += 1 + len(meters)
+    if sent.max_charge is not None:
+        count += 1 + len(sent.max_charge)
+    return (
+        count
+        + (sent.id is not None)
+        + (sent.initiator is not None)
+        + (sent.only is not None)
+        + (sent.at_least is not None)
+    )
 
 
 def _request(sent: _Sent, id: str) -> Request:

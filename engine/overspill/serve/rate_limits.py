@@ -11,36 +11,35 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
 
 from overspill.plan.plan import ROOT, Plan
 from overspill.records.answers import Decision
-from overspill.records.written import Form, Value
+from overspill.records.written import Form
 from overspill.serve.call import Header
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Light, json_decoder
 from overspill.words.instants import NEVER, instant_from_text
 from overspill.words.kept import kept
+from overspill.words.texts import digits
 
 INTEGER_MAX = 999_999_999_999_999
 """Structured Fields have integers of 15 digits (RFC 9651)."""
 SECOND = 1_000_000
 
 
-Left = tuple[str, str, int, int, int | None]
-"""A window as it is told: (its name, its unit, limit and use in whole units, rounded down and up, its end or None for never)."""
-
-
 def rate_limits(decision: Decision, now: int, plan: Plan) -> tuple[Header, ...]:
     """The fields, where there is something to tell."""
-    form, units = decision.written.form, own_units(plan)
+    form = decision.written.form
     if form is None:
-        return _fields(_in_text(decision.json, units), now)
+        return _in_text(decision.json, own_units(plan), now)
     key = form.id, plan.digest
-    places = _places.get(key)
-    if places is None:
-        places = _places[key] = _in_form(form, units)
-    return _fields(_in_values(places, decision.written.values), now) if places else ()
+    read = _reads.get(key)
+    if read is None:
+        read = _reads[key] = _in_form(form, own_units(plan))
+    return read(decision.written.values, now)
 
 
 def own_units(plan: Plan) -> dict[str, str]:
@@ -60,25 +59,21 @@ _units: dict[str, dict[str, str]] = {}
 """By policy."""
 
 
-def _fields(windows: Iterable[Left], now: int) -> tuple[Header, ...]:
-    policies, states = {}, {}
-    for window, unit, limit, after, ends_at in windows:
-        policies[window] = _policy((window, limit, unit))
-        until = "" if ends_at is None else f";t={max(-((now - ends_at) // SECOND), 0)}"
-        states[window] = f'"{window}";r={max(limit - after, 0)}{until}'
-    if not policies:
-        return ()
-    return (
-        (b"ratelimit-policy", ", ".join(policies.values()).encode()),
-        (b"ratelimit", ", ".join(states.values()).encode()),
-    )
+def _policies(limits: Mapping[str, tuple[int, str]]) -> Header:
+    """Of windows with a limit in a unit."""
+    told = [f'"{window}";q={limit};overspill-unit="{unit}"' for window, (limit, unit) in limits.items()]
+    return (b"ratelimit-policy", ", ".join(told).encode())
 
 
-@kept
-def _policy(of: tuple[str, int, str]) -> str:
-    """Of a window with a limit in a unit."""
-    name, limit, unit = of
-    return f'"{name}";q={limit};overspill-unit="{unit}"'
+def _fields(policies: Header, states: Iterable[str]) -> tuple[Header, ...]:
+    return policies, (b"ratelimit", ", ".join(states).encode())
+
+
+def _until(ends_at: int, now: int) -> str:
+    """When there is more, where there ever is."""
+    if ends_at == NEVER:
+        return ""
+    return f";t={digits((ends_at - now + SECOND - 1) // SECOND)}" if now < ends_at else ";t=0"
 
 
 # ---- in an answer's text
@@ -103,14 +98,18 @@ class Told(Light, frozen=True):
 _told = json_decoder(Told).decode
 
 
-def _in_text(decision: bytes, units: dict[str, str]) -> Iterator[Left]:
+def _in_text(decision: bytes, units: dict[str, str], now: int) -> tuple[Header, ...]:
     if b'"windows":[{' not in decision:
-        return
+        return ()
+    limits: dict[str, tuple[int, str]] = {}
+    states: dict[str, str] = {}
     for step in _told(decision).trace:
         for one in (step.windows or ()) if step.layer in units else ():
             if one.limit is not None and one.limit != "unlimited":
-                ends_at = None if one.ends_at is None else instant_from_text(one.ends_at)
-                yield one.window, units[step.layer], _whole(one.limit), _whole_up(one.after), ends_at
+                limit, ends_at = _whole(one.limit), NEVER if one.ends_at is None else instant_from_text(one.ends_at)
+                limits[one.window] = limit, units[step.layer]
+                states[one.window] = f'"{one.window}";r={max(limit - _whole_up(one.after), 0)}{_until(ends_at, now)}'
+    return _fields(_policies(limits), states.values()) if limits else ()
 
 
 def _whole(amount: str) -> int:
@@ -119,24 +118,18 @@ def _whole(amount: str) -> int:
 
 def _whole_up(amount: str) -> int:
     whole, point, _ = amount.partition(".")
-    return min(int(whole) + bool(point), INTEGER_MAX)
+    return int(whole) + bool(point)
 
 
 # ---- in a form's values
 
 
-class Place(Light, frozen=True):
-    """Where the values of a window stand; `steps` are those of a whole unit."""
+Place = tuple[str, str, int, int, int, int]
+"""(a window, its unit, the steps of a whole one, where of the values its limit, its use behind the draw and its end stand)."""
+Read = Callable[[Sequence[Any], int], tuple[Header, ...]]
+"""(an answer's values, now) → the fields."""
 
-    window: str
-    unit: str
-    steps: int
-    limit: int
-    after: int
-    ends_at: int
-
-
-_places: dict[tuple[str, str], tuple[Place, ...]] = {}
+_reads: dict[tuple[str, str], Read] = {}
 """By form and policy."""
 _PARTS = re.compile(
     r'\{"step":"layer","layer":"(?P<layer>[^"]+)"|'
@@ -145,25 +138,45 @@ _PARTS = re.compile(
 """A layer's step, or a window, in a form whose holes are numbered. In a policy's own texts quotes have a stroke before them."""
 
 
-def _in_values(places: Sequence[Place], values: Sequence[Value]) -> Iterator[Left]:
-    for one in places:
-        limit, after, ends_at = values[one.limit], values[one.after], values[one.ends_at]
-        assert type(limit) is int and type(after) is int and type(ends_at) is int
-        if limit != UNLIMITED:
-            whole, used = limit // one.steps, -(-after // one.steps)
-            until = None if ends_at == NEVER else ends_at
-            yield one.window, one.unit, min(whole, INTEGER_MAX), min(used, INTEGER_MAX), until
-
-
-def _in_form(form: Form, units: dict[str, str]) -> tuple[Place, ...]:
+def _in_form(form: Form, units: dict[str, str]) -> Read:
     """The windows that every answer of the form tells of, in the trace's steps of layers."""
     holes = [f"«{index}»" for index in range(len(form.holes))]
     text = "".join([part for pair in zip(form.pieces, [*holes, ""], strict=True) for part in pair])
-    places, unit = [], None
+    places: list[Place] = []
+    unit = None
     for found in _PARTS.finditer(text):
         if found["layer"] is not None:
             unit = units.get(found["layer"])
         elif unit is not None:  # else it stands in a draw, or is not for everybody to see
             after, limit, end = (form.holes[int(found[name])] for name in ("after", "limit", "end"))
-            places.append(Place(found["window"], unit, 10**after.scale, limit.value, after.value, end.value))
-    return tuple(places)
+            places.append((found["window"], unit, 10**after.scale, limit.value, after.value, end.value))
+    return _read_at(places) if places else lambda values, now: ()
+
+
+def _read_at(places: Sequence[Place]) -> Read:
+    """What the limits alone say is mostly the same from answer to answer, and is kept by them."""
+    limits = [limit for _, _, _, limit, _, _ in places]
+    capacities = itemgetter(*limits) if len(limits) > 1 else lambda values: (values[limits[0]],)
+
+    @kept
+    def told(capacities: tuple[int, ...]) -> tuple[Header, list[tuple[str, int, int, int, int]]]:
+        """The policies, and of each window what its state begins with, its limit in whole units and their steps, where its use
+        and its end stand."""
+        found = {
+            window: (min(capacity // steps, INTEGER_MAX), unit, steps, after, end)
+            for capacity, (window, unit, steps, _, after, end) in zip(capacities, places, strict=True)
+            if capacity != UNLIMITED
+        }
+        return _policies({window: one[:2] for window, one in found.items()}), [
+            (f'"{window}";r=', limit, steps, after, end) for window, (limit, _, steps, after, end) in found.items()
+        ]
+
+    def read(values: Sequence[Any], now: int) -> tuple[Header, ...]:
+        policies, windows = told(capacities(values))
+        states = []
+        for head, limit, steps, after, end in windows:
+            left = limit + -values[after] // steps
+            states.append(f"{head}{digits(left) if left > 0 else '0'}{_until(values[end], now)}")
+        return _fields(policies, states) if states else ()
+
+    return read

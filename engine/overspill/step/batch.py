@@ -47,6 +47,8 @@ from overspill.words.codec import Raw, replace
 from overspill.words.kept import kept
 from overspill.words.lengths import instant_after
 
+_DECIDED = (Consume, Preview, Reserve)
+
 
 class Batch:
     """Commands one after the other at one instant: each meets the states that the ones before it have left.
@@ -80,7 +82,7 @@ class Batch:
         count = len(self.records)
         asked = command.command
         try:
-            if isinstance(asked, (Consume, Preview, Reserve)):
+            if isinstance(asked, _DECIDED):
                 return self.decision(command, asked)
             return self._run(command, asked)
         except Exception:
@@ -147,12 +149,16 @@ class Batch:
         for key, changed in effects.items():
             before = self.accounts.get(key)
             self._undo.append((key, before))
-            after = self.accounts[key] = apply(before or self.account(key), changed, self.now)
+            known = before or self._met.get(key) or self._look_up(key)
+            after = self.accounts[key] = apply(known, changed, self.now)
             if after.top_ups and top_ups.moves(changed):
                 untested.append(key)
-        form = answer.form
-        if form is not None:
-            self.forms[form.id] = form
+        form, form_id, body = answer.form, "", NO_ANSWER
+        if form is None:
+            body = Raw(answer.body)
+        else:
+            form_id = form.id
+            self.forms[form_id] = form
         self.records.append(
             Record(
                 seq=self._seq + len(self.records),
@@ -161,8 +167,8 @@ class Batch:
                 ids=ids,
                 key=command.key,
                 command=Raw(command.payload),
-                answer=NO_ANSWER if form else Raw(answer.body),
-                form=form.id if form else "",
+                answer=body,
+                form=form_id,
                 values=answer.values[RECORDED:],
                 effects=effects,
                 events=events,
@@ -176,30 +182,24 @@ class Batch:
 
     def decision(self, command: Identified, asked: Preview | Consume | Reserve) -> Written:
         program = self._plans.active()
-        admitted = admit(program.plan, asked.request)
-        keys = account_keys(program, asked.tenant, admitted)
+        plan = program.plan
+        admitted = admit(plan, asked.request)
+        keys = _keys_of((asked.tenant, plan.kind_names, admitted.ids))
         accounts = self.meet(keys)
-        if program.plan.many:
-            accounts = (*accounts, *self.members(program.plan, asked.tenant, accounts))
+        if plan.many:
+            accounts = (*accounts, *self.members(plan, asked.tenant, accounts))
         decided = decide(program, admitted, accounts, self.now)
         denied = decided.outcome == DENY
         hold = _hold(command, decided, keys) if isinstance(asked, Reserve) and not denied else None
         root = accounts[ROOT]
         assert root is not None
-        written = render(
-            decided,
-            id=command.id,
-            request_json=command.payload.decode(),
-            request_digest=command.digest,
-            account_version=root.version,
-            hold=None if hold is None else (hold.id, hold.expires_at),
-        )
+        until = None if hold is None else (hold.id, hold.expires_at)
+        written = render(decided, command.id, command.payload.decode(), command.digest, root.version, until)
         if isinstance(asked, Preview):
             return written
-        verified = hold is not None and decided.waterfall.verify_only
-        effects = marks_of(decided, keys) if verified else effects_of(decided, keys)
         if hold is None:
-            return self.record(command, written, effects, () if denied else USAGE)
+            return self.record(command, written, effects_of(decided, keys), () if denied else USAGE)
+        effects = marks_of(decided, keys) if decided.waterfall.verify_only else effects_of(decided, keys)
         for kind, effect in occupying(decided):
             owner = keys[kind]
             assert owner is not None

@@ -61,7 +61,8 @@ class Identified(Light, frozen=True):
 
 
 def _of_request(command: Preview | Consume | ConsumeAway | Reserve) -> tuple[str, str, Struct]:
-    return owner_of(command.request.account), command.request.id, command.request
+    request = command.request
+    return owner_of(request.account), request.id, request
 
 
 def _of_hold(command: Capture | Extend | Release) -> tuple[str, str, Struct]:

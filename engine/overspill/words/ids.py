@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from struct import Struct
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _from_bytes = int.from_bytes
-_words = Struct(">QQB").unpack_from
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_COPIES = sum(1 << (139 * copy + 2) for copy in range(8))
+"""A character is five bits, a byte eight: of eight copies of a number, each three bits further than the length of the one
+before, each character begins a byte in one. Its neighbour does so 18 bytes on, all around a ring of the 139 bytes."""
+_CHARACTERS = bytes([ord(_ALPHABET[byte & 31]) for byte in range(256)])
+"""A byte → the character that its last five bits are."""
 _BASE_32 = dict(zip(_ALPHABET.encode(), b"0123456789abcdefghijklmnopqrstuv", strict=True))
 _DIGITS = bytes([_BASE_32.get(byte, 0) for byte in range(256)])
 """Byte of an id → the digit that `int` reads in base 32, none for what no id has."""
@@ -27,14 +29,9 @@ def key_text(*parts: str) -> str:
 
 def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     """`derived_id(key, "dec")` → `dec_` and 26 characters: the first 130 bits of the digest."""
-    first, second, third = _words(sha256(f"{key}\0{kind}\0{sequence}".encode()).digest())
-    pairs = _PAIRS
-    return (
-        f"{kind}_{pairs[first >> 54]}{pairs[first >> 44 & 1023]}{pairs[first >> 34 & 1023]}{pairs[first >> 24 & 1023]}"
-        f"{pairs[first >> 14 & 1023]}{pairs[first >> 4 & 1023]}{pairs[(first & 15) << 6 | second >> 58]}"
-        f"{pairs[second >> 48 & 1023]}{pairs[second >> 38 & 1023]}{pairs[second >> 28 & 1023]}"
-        f"{pairs[second >> 18 & 1023]}{pairs[second >> 8 & 1023]}{pairs[(second & 255) << 2 | third >> 6]}"
-    )
+    number = _from_bytes(sha256(f"{key}\0{kind}\0{sequence or '0'}".encode()).digest()[:17])
+    ring = (number * _COPIES).to_bytes(139, "little") * 4
+    return f"{kind}_{ring[451::-18].translate(_CHARACTERS).decode()}"
 
 
 def is_id_of(id: str, key: str, kind: str, sequence: int = 0) -> bool:

@@ -10,6 +10,9 @@ from overspill.words.codec import quoted
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.kept import kept
 
+digits: Callable[[int], str] = kept(str)
+"""A whole number as it is written."""
+
 
 @lru_cache(maxsize=64)
 def amount_text_of(scale: int) -> Callable[[int], str]:
