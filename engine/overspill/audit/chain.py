@@ -7,14 +7,14 @@ derived from its key and is there once, so no key has two records.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from overspill.audit.findings import Findings
 from overspill.audit.forms import Forms
 from overspill.audit.shapes import NOTHING, Decided
 from overspill.records.journal import GENESIS, FormOf, Record, Segment, segment_hash, stored_records
 from overspill.words.codec import JsonFault, Light, Raw
-from overspill.words.ids import is_id_of, key_text
+from overspill.words.ids import ids_of, key_text
 
 PREFIXES = {
     "consume": "dec",
@@ -39,6 +39,9 @@ PREFIXES = {
     "unpaid": "unp",
 }
 """Kind of command → how the ids of its records begin."""
+USING = ("consume", "capture")
+IDS = {kind: ids_of(prefix, "bal", *(("use", "mon") if kind in USING else ())) for kind, prefix in PREFIXES.items()}
+"""Kind of command → what gives the ids of its record and of the record's rows."""
 DECISIONS = ("consume", "reserve")
 PART = 1_000_000
 """So many ids are held beside each other at once."""
@@ -70,10 +73,12 @@ class Ids:
 
 
 class Told(Light, frozen=True):
-    """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text."""
+    """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text.
+    `row_ids` are those of its first balance update, and of its usage and its monetization where it may have them."""
 
     record: Record
     key: str
+    row_ids: Sequence[str]
     decided: Decided | None
     answer: Raw | bytes
 
@@ -135,12 +140,13 @@ class Chain:
 
     def _checked(self, record: Record) -> Told | None:
         found, kind = self._found, record.key[2]
-        prefix = PREFIXES.get(kind)
-        if prefix is None:
+        ids_of_key = IDS.get(kind)
+        if ids_of_key is None:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
         key = key_text(*record.key)
-        if not is_id_of(record.id, key, prefix):
+        id, *row_ids = ids_of_key(key)
+        if record.id != id:
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
         self._ids.add(record)
         if record.at >= self.at:
@@ -149,7 +155,7 @@ class Chain:
             found.add("chain", "LED10", record.id, "is earlier than the record before it")
         try:
             decided = self._forms.decided(record) if record.form and kind in DECISIONS else None
-            return Told(record, key, decided, NOTHING if decided else self._forms.answer(record))
+            return Told(record, key, row_ids, decided, NOTHING if decided else self._forms.answer(record))
         except (KeyError, ValueError, TypeError, IndexError, OverflowError) as fault:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)
