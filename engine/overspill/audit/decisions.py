@@ -98,20 +98,13 @@ def _adds_up(work: Work, answer: Decided) -> None:
     outcome = "allow" if answer.shortfall == "0" else "partial" if granted else "deny"
     if answer.outcome != answer.trace[-1].outcome or answer.outcome not in ("deny", outcome):
         work.wrong("LED6", f"is called `{answer.outcome[:20]}`, by its amounts it is `{outcome}`", "differs")
-    steps, drew, told, drawn = list[Step](), [], [], 0
-    for one in answer.trace:
-        if one.granted is not None:
-            steps.append(one)
-            if one.verdict == "drew":
-                drew.append((one.layer, one.granted, one.lots))
-    for draw in answer.draws:
-        told.append((draw.layer, draw.base, draw.lots))
-        drawn += amount_of(draw.base)
-    if drawn != granted:
+    if sum([amount_of(draw.base) for draw in answer.draws]) != granted:
         work.wrong("LED6", "draws another amount than it grants", "amount")
+    steps = [one for one in answer.trace if one.granted is not None]
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
-    if drew != told:
+    drew = [(one.layer, one.granted, one.lots) for one in steps if one.verdict == "drew"]
+    if drew != [(draw.layer, draw.base, draw.lots) for draw in answer.draws]:
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
 
 
@@ -275,8 +268,8 @@ def _consumed(work: Work, answer: Decided, found: Sequence[Drawn]) -> None:
             if beyond:
                 work.move(window.receivable, window.unit, -amount)
                 work.move(usage, window.unit, amount)
-        for lot, entry in zip(one.taken, one.lots, strict=True):
-            work.change(lot, -amount_of(entry.amount), "usage", usage, revenue)
+        for place, lot in enumerate(one.taken):
+            work.change(lot, -amount_of(one.lots[place].amount), "usage", usage, revenue)
     record = work.record
     base, charge = answer.granted, answer.charge
     event = Usage(

@@ -179,8 +179,8 @@ class Exported:
             usage = self._usage.take(work.usage.event, work.usage_line) or b""
             monetization = self._monetization.take(work.monetization.event, work.monetization_line) or b""
         updates: list[bytes] = []
-        for one, must_be in zip(work.updates, work.update_lines, strict=True):
-            line = self._updates.take(one.update, must_be)
+        for number, must_be in enumerate(work.update_lines):
+            line = self._updates.take(work.updates[number].update, must_be)
             if line is not None:
                 updates.append(line)
         return Rows(self._transaction(work) if work.moves else None, usage, monetization, tuple(updates))
