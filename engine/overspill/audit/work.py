@@ -39,7 +39,7 @@ LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 """Places of a lot in an effect."""
 
 
-class Work(Struct, eq=False, gc=False):
+class Work(Struct, eq=False):
     """`policy` is that of the admission, where there was one."""
 
     world: World
@@ -258,12 +258,12 @@ class Work(Struct, eq=False, gc=False):
 
     def _rows(self, changed: Sequence[tuple[Lot, str, int]], cause: str) -> list[Update]:
         """One a lot and reason, in the order that they came up."""
-        balances: dict[Lot, int] = {}
+        ahead: dict[Lot, int] = {}
         for lot, _, amount in changed:
-            balances[lot] = balances.get(lot, lot.outstanding) - amount
+            ahead[lot] = ahead.get(lot, 0) + amount
         rows: list[Update] = []
         for number, (lot, why, amount) in enumerate(changed):
-            balances[lot] += amount
+            ahead[lot] -= amount
             account, pool, id = lot.key
             rows.append(
                 Update(
@@ -276,7 +276,7 @@ class Work(Struct, eq=False, gc=False):
                     lot=id,
                     amount=amount_text(amount),
                     unit=lot.asset,
-                    balance=amount_text(balances[lot]),
+                    balance=amount_text(lot.free + lot.held - ahead[lot]),
                     why=why,
                     cause=cause,
                 )
