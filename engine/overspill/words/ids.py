@@ -42,7 +42,7 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
 
 
 def ids_of(*kinds: str) -> Callable[[str], list[str]]:
-    """A key → `derived_id(key, kind)` of each kind. Made together they cost half as much: their digests are one number, in
+    """A key → `derived_id(key, kind)` of each kind. Made together they cost a third less: their digests are one number, in
     which all digits take their places at once."""
     count, endings = len(kinds), [f"\0{kind}\0000".encode() for kind in kinds]
     starts = [(kind, 32 * number) for number, kind in enumerate(kinds)]
@@ -57,7 +57,7 @@ def ids_of(*kinds: str) -> Callable[[str], list[str]]:
         digests = _from_bytes(b"".join([sha256(own + ending).digest() for ending in endings]), "big")
         digits = (digests & first) >> first_down | (digests & second) >> second_down
         for part, up in parts:
-            digits += (digits & part) * up
+            digits += (digits & part) * up  # a part is there again further up, and no more where it was
         text = digits.to_bytes(32 * count, "big").translate(_OF_DIGIT).decode()
         return [f"{kind}_{text[start : start + 26]}" for kind, start in starts]
 
