@@ -151,14 +151,15 @@ def test_every_decision_of_the_day_that_has_a_form_is_read_by_it() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("dec",), ("dec", "bal"), ("dec", "bal", "use", "mon"), tuple("abcdefgh")])
-def test_ids_that_are_made_together_are_those_made_one_by_one(kinds: tuple[str, ...]) -> None:
-    for number in range(300):  # every digit in every place
-        key = f"default\0user/an\u00e1\0consume\0r-{number}"
-        digests = [sha256(f"{key}\0{kind}\0000".encode()).digest() for kind in kinds]
-        texts = [b32encode(digest).decode()[:26].lower() for digest in digests]
-        found = ids_of(*kinds)(key)
-        assert found == [f"{kind}_{text}" for kind, text in zip(kinds, texts, strict=True)]
-        assert found == [derived_id(key, kind) for kind in kinds]
+@pytest.mark.parametrize("count", [1, 2, 32, 33])
+def test_ids_that_are_made_together_are_those_made_one_by_one(kinds: tuple[str, ...], count: int) -> None:
+    for number in range(0, 300, count):  # every digit in every place
+        keys = [f"default\0user/an\u00e1\0consume\0r-{number + own}" for own in range(count)]
+        for key, found in zip(keys, ids_of(*kinds)(keys), strict=True):
+            digests = [sha256(f"{key}\0{kind}\0000".encode()).digest() for kind in kinds]
+            texts = [b32encode(digest).decode()[:26].lower() for digest in digests]
+            assert found == [f"{kind}_{text}" for kind, text in zip(kinds, texts, strict=True)]
+            assert found == [derived_id(key, kind) for kind in kinds]
 
 
 @pytest.mark.parametrize("scale", [0, 1, 6, 9])

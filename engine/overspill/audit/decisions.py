@@ -273,7 +273,7 @@ def _consumed(work: Work, answer: Decided, found: Sequence[Drawn]) -> None:
     record = work.record
     base, charge = answer.granted, answer.charge
     event = Usage(
-        event=work.row_ids[1],
+        event=work.own_ids[2],
         kind="usage",
         at=work.at_text,
         tenant=record.key[0],

@@ -289,7 +289,7 @@ def _usage(work: Work, answer: Captured) -> Usage:
     account = asked.account if isinstance(asked.account, str) else ""
     layers = dict.fromkeys(draw.layer for draw in answer.draws if draw.base != "0" or draw.amount != "0")
     return Usage(
-        event=work.row_ids[1],
+        event=work.own_ids[2],
         kind="usage",
         at=work.at_text,
         tenant=record.key[0],

@@ -45,7 +45,8 @@ class Work(Struct, eq=False):
     world: World
     record: Record
     key: str
-    row_ids: Sequence[str]
+    own_ids: Sequence[str]
+    """Its own and those of its rows (`audit/chain.py`)."""
     decided: Decided | None
     """What was read of the answer by its form."""
     answer: Raw | bytes
@@ -267,7 +268,7 @@ class Work(Struct, eq=False):
             account, pool, id = lot.key
             rows.append(
                 Update(
-                    update=derived_id(self.key, "bal", number) if number else self.row_ids[0],
+                    update=derived_id(self.key, "bal", number) if number else self.own_ids[1],
                     kind="balance",
                     at=self.at_text,
                     tenant=self.world.tenant,
@@ -287,7 +288,7 @@ class Work(Struct, eq=False):
         """The usage event and what it comes to (LED6)."""
         self.usage = usage
         self.monetization = Monetization(
-            event=self.row_ids[2],
+            event=self.own_ids[3],
             kind="monetization",
             at=self.at_text,
             tenant=usage.tenant,
@@ -313,7 +314,7 @@ def work_on(world: World, told: Told) -> Work:
     """A record that comes to nothing yet."""
     record = told.record
     at, id = record.at, record.id
-    return Work(world, record, told.key, told.row_ids, told.decided, told.answer, instant_text_of(at), id, at)
+    return Work(world, record, told.key, told.ids, told.decided, told.answer, instant_text_of(at), id, at)
 
 
 def _owner_asked(asked: Asked, tenant: str) -> str:

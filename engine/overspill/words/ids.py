@@ -7,7 +7,8 @@ joined with NUL, which no identifier may hold, so that different parts never giv
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 
@@ -18,9 +19,8 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _OF_DIGIT = _ALPHABET.encode() * 8
 """Byte → the character of the digit that it is."""
 _FIRST = ((2**80 - 1 << 176, 48), (2**80 - 1 << 96, 96))
-"""A digest's first and next 80 bits, and how far each goes down to stand at the end of half of its 32 bytes."""
-_HALVES = (8, 4, 2, 1)
-"""Then parts of so many digits go up in their places, until each of the 32 has a byte of its own."""
+"""A digest's first and next 80 bits, and how far each goes down to stand at the end of half of its 32 bytes. Then parts of
+8, 4, 2 and 1 digits go up in theirs, until each of the 32 has a byte of its own."""
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
 
@@ -41,27 +41,38 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     )
 
 
-def ids_of(*kinds: str) -> Callable[[str], list[str]]:
-    """A key → `derived_id(key, kind)` of each kind. Made together they cost a third less: their digests are one number, in
-    which all digits take their places at once."""
-    count, endings = len(kinds), [f"\0{kind}\0000".encode() for kind in kinds]
+def ids_of(*kinds: str) -> Callable[[Sequence[str]], list[list[str]]]:
+    """Keys → `derived_id(key, kind)` of each kind, key by key. Made together they cost half as much: their digests are one
+    number, in which all digits take their places at once."""
+    endings = [f"\0{kind}\0000".encode() for kind in kinds]
     starts = [(kind, 32 * number) for number, kind in enumerate(kinds)]
-    (first, first_down), (second, second_down) = [(_in_each(part, 256, count), down) for part, down in _FIRST]
-    parts = [
-        (_in_each(2 ** (5 * half) - 1 << 5 * half, 16 * half, 16 * count // half), 2 ** (3 * half) - 1)
-        for half in _HALVES
-    ]
 
-    def ids(key: str) -> list[str]:
-        own = key.encode()
-        digests = _from_bytes(b"".join([sha256(own + ending).digest() for ending in endings]), "big")
-        digits = (digests & first) >> first_down | (digests & second) >> second_down
-        for part, up in parts:
-            digits += (digits & part) * up  # a part is there again further up, and no more where it was
-        text = digits.to_bytes(32 * count, "big").translate(_OF_DIGIT).decode()
-        return [f"{kind}_{text[start : start + 26]}" for kind, start in starts]
+    def ids(keys: Sequence[str]) -> list[list[str]]:
+        digests = [sha256(key + ending).digest() for key in map(str.encode, keys) for ending in endings]
+        text = _digits_of(b"".join(digests), len(digests))
+        at = range(0, len(text), 32 * len(kinds))
+        return [[f"{kind}_{text[own + start : own + start + 26]}" for kind, start in starts] for own in at]
 
     return ids
+
+
+def _digits_of(digests: bytes, count: int) -> str:
+    """Digests → their first 32 digits each."""
+    number = _from_bytes(digests, "big")
+    (first, first_down), (second, second_down), *parts = _parts_of(count)
+    number = (number & first) >> first_down | (number & second) >> second_down
+    for part, up in parts:
+        number += (number & part) * up  # a part is there again further up, and no more where it was
+    return number.to_bytes(32 * count, "big").translate(_OF_DIGIT).decode()
+
+
+@lru_cache(maxsize=256)
+def _parts_of(count: int) -> list[tuple[int, int]]:
+    """What of `count` digests goes down, and how far; then what of them goes up, and by which factor."""
+    halves = [(2 ** (5 * half) - 1 << 5 * half, half) for half in (8, 4, 2, 1)]
+    return [(_in_each(part, 256, count), down) for part, down in _FIRST] + [
+        (_in_each(part, 16 * half, 16 * count // half), 2 ** (3 * half) - 1) for part, half in halves
+    ]
 
 
 def _in_each(part: int, width: int, count: int) -> int:
