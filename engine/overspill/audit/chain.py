@@ -43,6 +43,8 @@ PREFIXES = {
 USING = ("consume", "capture")
 IDS = {kind: ids_of(prefix, "bal", *(("use", "mon") if kind in USING else ())) for kind, prefix in PREFIXES.items()}
 """Kind of command → what gives the ids of its records and of their rows."""
+OWN, UPDATE, USAGE, MONETIZATION = range(4)
+"""Places of the record's own among them, of its first balance update, and of its events."""
 AT_ONCE = 32
 """Of so many records the ids are made together."""
 DECISIONS = ("consume", "reserve")
@@ -77,7 +79,7 @@ class Ids:
 
 class Told(Light, frozen=True):
     """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text.
-    `ids` are its own, that of its first balance update, and those of its usage and its monetization where it may have them."""
+    `ids` are its own and those of its rows, as far as it may have them."""
 
     record: Record
     key: str
@@ -146,7 +148,7 @@ class Chain:
         if not ids:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
-        if record.id != ids[0]:
+        if record.id != ids[OWN]:
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
         self._ids.add(record)
         if record.at >= self.at:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overspill.audit.amounts import amount_of, amount_text
+from overspill.audit.chain import USAGE
 from overspill.audit.chart import LotKey
 from overspill.audit.counting import (
     ACCOUNTS,
@@ -273,7 +274,7 @@ def _consumed(work: Work, answer: Decided, found: Sequence[Drawn]) -> None:
     record = work.record
     base, charge = answer.granted, answer.charge
     event = Usage(
-        event=work.own_ids[2],
+        event=work.own_ids[USAGE],
         kind="usage",
         at=work.at_text,
         tenant=record.key[0],

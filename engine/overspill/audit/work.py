@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from overspill.audit.amounts import amount_of, amount_text, part_of
-from overspill.audit.chain import Told
+from overspill.audit.chain import MONETIZATION, UPDATE, Told
 from overspill.audit.chart import CAPACITY, LotKey, Place
 from overspill.audit.findings import Class
 from overspill.audit.shapes import (
@@ -46,7 +46,7 @@ class Work(Struct, eq=False):
     record: Record
     key: str
     own_ids: Sequence[str]
-    """Its own and those of its rows (`audit/chain.py`)."""
+    """Those that its key gives it and its rows, by `audit/chain.py`'s places."""
     decided: Decided | None
     """What was read of the answer by its form."""
     answer: Raw | bytes
@@ -268,7 +268,7 @@ class Work(Struct, eq=False):
             account, pool, id = lot.key
             rows.append(
                 Update(
-                    update=derived_id(self.key, "bal", number) if number else self.own_ids[1],
+                    update=derived_id(self.key, "bal", number) if number else self.own_ids[UPDATE],
                     kind="balance",
                     at=self.at_text,
                     tenant=self.world.tenant,
@@ -288,7 +288,7 @@ class Work(Struct, eq=False):
         """The usage event and what it comes to (LED6)."""
         self.usage = usage
         self.monetization = Monetization(
-            event=self.own_ids[3],
+            event=self.own_ids[MONETIZATION],
             kind="monetization",
             at=self.at_text,
             tenant=usage.tenant,
