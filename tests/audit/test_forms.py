@@ -1,19 +1,22 @@
-"""What the audit reads of decisions that are written in forms, and how it tells an id."""
+"""What the audit reads of decisions that are written in forms, and the ids that it expects."""
 
 from __future__ import annotations
 
 import re
+from base64 import b32encode
 from collections.abc import Sequence
+from hashlib import sha256
 
 import pytest
 
 from audit.day import day
+from overspill.audit.amounts import amount_of, steps_text_of
 from overspill.audit.forms import Forms
 from overspill.audit.shapes import NOTHING, Decided, decided_from
 from overspill.records.journal import Record, answer_of, stored_records
-from overspill.records.written import Form, Hole, Value, form_of
+from overspill.records.written import READS, Form, Hole, Value, form_of
 from overspill.words.codec import Raw, replace
-from overspill.words.ids import derived_id, is_id_of
+from overspill.words.ids import derived_id, ids_of
 from overspill.words.instants import NEVER
 
 KEY = "default\0user/ana\0consume\0r-1"
@@ -147,11 +150,24 @@ def test_every_decision_of_the_day_that_has_a_form_is_read_by_it() -> None:
     assert all(read.decided(one) == _decoded(one, forms[one.form]) for one in formed)
 
 
-def test_an_id_is_that_of_its_key_alone() -> None:
-    own = derived_id(KEY, "dec")
-    assert is_id_of(own, KEY, "dec")
-    others = [derived_id(KEY, "dec", 1), derived_id(KEY, "use"), own.upper(), own[:-1], own + "a", own[4:], "dec_", ""]
-    assert not any(is_id_of(other, KEY, "dec") for other in others)
-    for place in range(4, len(own)):
-        changed = [own[:place] + one + own[place + 1 :] for one in "abcz2701 _+-\0\u0661" if one != own[place]]
-        assert not any(is_id_of(other, KEY, "dec") for other in changed)
+@pytest.mark.parametrize("kinds", [("dec",), ("dec", "bal"), ("dec", "bal", "use", "mon"), tuple("abcdefgh")])
+@pytest.mark.parametrize("count", [1, 2, 32, 33])
+def test_ids_that_are_made_together_are_those_made_one_by_one(kinds: tuple[str, ...], count: int) -> None:
+    for number in range(0, 300, count):  # every digit in every place
+        keys = [f"default\0user/an\u00e1\0consume\0r-{number + own}" for own in range(count)]
+        for key, found in zip(keys, ids_of(*kinds)(keys), strict=True):
+            digests = [sha256(f"{key}\0{kind}\0000".encode()).digest() for kind in kinds]
+            texts = [b32encode(digest).decode()[:26].lower() for digest in digests]
+            assert found == [f"{kind}_{text}" for kind, text in zip(kinds, texts, strict=True)]
+            assert found == [derived_id(key, kind) for kind in kinds]
+
+
+@pytest.mark.parametrize("scale", [0, 1, 6, 9])
+def test_steps_read_as_the_amount_that_a_form_writes(scale: int) -> None:
+    for steps in (0, 1, 9, 10, 1234567, 10**scale, 10**9 + 10, 2**70, -1, -(10**scale), -1234567):
+        text = steps_text_of(scale)(steps)
+        assert text == READS["amount"](scale)(steps)
+        assert amount_of(text) == steps * 10 ** (9 - scale)
+    for other in ("1", None, b"1"):
+        with pytest.raises(TypeError):
+            steps_text_of(scale)(other)  # type: ignore[arg-type]

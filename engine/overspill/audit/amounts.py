@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from overspill.words.kept import kept
+from collections.abc import Callable
+from typing import Final
 
-SCALE = 10**9
+from overspill.words.kept import kept, kept_both
+
+PLACES: Final = 9
+SCALE: Final = 10**9
 Amounts = dict[str, int]
 """Asset → billionths."""
 
@@ -26,9 +30,14 @@ def _amount(text: str) -> int:
     return found if digits is whole else -found
 
 
-amount_of = kept(_amount)
-"""`11.625` → 11625000000. Raises ValueError for anything that is not exactly how that amount is written."""
-amount_text = kept(text_of)
+amount_text, amount_of = kept_both(text_of, _amount)
+"""11625000000 → `11.625`, and back. Raises ValueError for anything that is not exactly how an amount is written."""
+
+
+def steps_text_of(scale: int) -> Callable[[int], str]:
+    """Steps of a unit with so many decimals → their amount's text. Raises TypeError for what is no number."""
+    step = int(10 ** (PLACES - scale))
+    return kept(lambda steps: amount_text(+steps * step))
 
 
 def part_of(cost: int, amount: int, whole: int) -> int:

@@ -18,7 +18,7 @@ from overspill.audit.rows import compare_rows
 from overspill.audit.shapes import Balance, Parked
 from overspill.audit.snapshots import Snapshots
 from overspill.audit.streams import Source
-from overspill.audit.work import Work
+from overspill.audit.work import Work, work_on
 from overspill.audit.world import Contradiction, World
 from overspill.records.checkpoints import Checkpoint
 from overspill.records.journal import FormOf, Record, Segment
@@ -167,7 +167,7 @@ class _Auditing:
 
     def _work(self, world: World, told: Told) -> Work:
         """What the record must come to, as far as that can be told."""
-        record, work = told.record, Work(world, told)
+        record, work = told.record, work_on(world, told)
         try:
             work.read()
             if record.key[2] in ("consume", "reserve"):

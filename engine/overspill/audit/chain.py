@@ -7,14 +7,15 @@ derived from its key and is there once, so no key has two records.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
 from overspill.audit.findings import Findings
 from overspill.audit.forms import Forms
 from overspill.audit.shapes import NOTHING, Decided
 from overspill.records.journal import GENESIS, FormOf, Record, Segment, segment_hash, stored_records
 from overspill.words.codec import JsonFault, Light, Raw
-from overspill.words.ids import is_id_of, key_text
+from overspill.words.ids import ids_of, key_text
 
 PREFIXES = {
     "consume": "dec",
@@ -39,6 +40,13 @@ PREFIXES = {
     "unpaid": "unp",
 }
 """Kind of command → how the ids of its records begin."""
+USING = ("consume", "capture")
+IDS = {kind: ids_of(prefix, "bal", *(("use", "mon") if kind in USING else ())) for kind, prefix in PREFIXES.items()}
+"""Kind of command → what gives the ids of its records and of their rows."""
+OWN, UPDATE, USAGE, MONETIZATION = range(4)
+"""Places of the record's own among them, of its first balance update, and of its events."""
+AT_ONCE = 32
+"""Of so many records the ids are made together."""
 DECISIONS = ("consume", "reserve")
 PART = 1_000_000
 """So many ids are held beside each other at once."""
@@ -70,10 +78,12 @@ class Ids:
 
 
 class Told(Light, frozen=True):
-    """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text."""
+    """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text.
+    `ids` are its own and those of its rows, as far as it may have them."""
 
     record: Record
     key: str
+    ids: Sequence[str]
     decided: Decided | None
     answer: Raw | bytes
 
@@ -119,9 +129,9 @@ class Chain:
                 )
                 found.add("chain", "LED10", f"segment {segment.first_seq}", what)
             self.seq = segment.last_seq
-            for record in records:
+            for record, key, ids in _with_ids(records):
                 found.about = (record.seq, record.key)
-                told = self._checked(record)
+                told = self._checked(record, key, ids)
                 if told is not None:
                     yield told
         found.about = (0, ())
@@ -133,14 +143,12 @@ class Chain:
         self._found.add("malformed", "LED10", f"segment {segment.first_seq}", what, entries=entries)
         self.seq = segment.last_seq
 
-    def _checked(self, record: Record) -> Told | None:
+    def _checked(self, record: Record, key: str, ids: Sequence[str]) -> Told | None:
         found, kind = self._found, record.key[2]
-        prefix = PREFIXES.get(kind)
-        if prefix is None:
+        if not ids:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
-        key = key_text(*record.key)
-        if not is_id_of(record.id, key, prefix):
+        if record.id != ids[OWN]:
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
         self._ids.add(record)
         if record.at >= self.at:
@@ -149,7 +157,7 @@ class Chain:
             found.add("chain", "LED10", record.id, "is earlier than the record before it")
         try:
             decided = self._forms.decided(record) if record.form and kind in DECISIONS else None
-            return Told(record, key, decided, NOTHING if decided else self._forms.answer(record))
+            return Told(record, key, ids, decided, NOTHING if decided else self._forms.answer(record))
         except (KeyError, ValueError, TypeError, IndexError, OverflowError) as fault:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)
@@ -173,3 +181,11 @@ class Chain:
             if len(numbers) > 1:
                 what = f"is there {len(numbers)} times, in records {', '.join(map(str, numbers[:5]))}"
                 self._found.add("duplicate", "LED5", id, what, seq=numbers[-1])
+
+
+def _with_ids(records: Iterable[Record]) -> Iterator[tuple[Record, str, Sequence[str]]]:
+    """Each with its key as one text and the ids that this gives, none where nobody can ask for its kind."""
+    for kind, some in groupby(records, lambda record: record.key[2]):
+        while same := [*islice(some, AT_ONCE)]:
+            keys = [key_text(*record.key) for record in same]
+            yield from zip(same, keys, IDS[kind](keys) if kind in IDS else [()] * len(same), strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from overspill.audit.amounts import amount_of, amount_text
+from overspill.audit.chain import USAGE
 from overspill.audit.chart import LotKey
 from overspill.audit.counting import (
     ACCOUNTS,
@@ -21,7 +22,7 @@ from overspill.audit.counting import (
 from overspill.audit.orders import Orders
 from overspill.audit.shapes import Counted, Coverage, Decided, Draw, Entry, Part, Step, Usage, decided_from
 from overspill.audit.work import Work
-from overspill.audit.world import Contradiction, Hold
+from overspill.audit.world import Contradiction, Hold, Lot
 from overspill.words.codec import Light
 from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
@@ -30,11 +31,13 @@ OWN_KINDS = {"allowance": "entitlement", "grace": "grace"}
 
 
 class Drawn(Light, frozen=True):
-    """A draw with its entries: (counter as told, entry, whether it counts what lots did not give), and those of lots."""
+    """A draw with its entries: (counter as told, entry, whether it counts what lots did not give), and those of lots, which
+    are `taken` when they were looked at."""
 
     draw: Draw
     counted: list[tuple[Counted, Entry, bool]]
     lots: list[Entry]
+    taken: list[Lot]
 
     @property
     def kind(self) -> str:
@@ -60,7 +63,7 @@ def decision(work: Work, orders: Orders) -> None:
     for one in found:
         _counted_within(work, one)
         _lots_in_order(work, orders, answer, one)
-    if work.record.away is None:
+    if work.windows and work.record.away is None:
         _as_counted(work, found)
     work.policy, work.version, work.rate_card = answer.policy.digest, answer.policy.version, answer.policy.rate_card
     if work.record.key[2] == "reserve":
@@ -101,13 +104,9 @@ def _adds_up(work: Work, answer: Decided) -> None:
     steps = [one for one in answer.trace if one.granted is not None]
     if not _spills(steps, requested, answer.outcome) and not _fits_in_one(steps, requested, answer.outcome):
         work.wrong("LED7", "does not draw its layers one behind the other, each as far as it goes", "amount")
-    drew = [one for one in steps if one.verdict == "drew"]
-    if len(drew) != len(answer.draws) or not all(map(_is_draw, drew, answer.draws)):
+    drew = [(one.layer, one.granted, one.lots) for one in steps if one.verdict == "drew"]
+    if drew != [(draw.layer, draw.base, draw.lots) for draw in answer.draws]:
         work.wrong("LED7", "draws otherwise than its trace tells", "amount")
-
-
-def _is_draw(one: Step, draw: Draw) -> bool:
-    return one.layer == draw.layer and one.granted == draw.base and one.lots == draw.lots
 
 
 def _spills(steps: Sequence[Step], requested: int, outcome: str) -> bool:
@@ -144,7 +143,7 @@ def _drawn(work: Work, answer: Decided) -> list[Drawn]:
     found: list[Drawn] = []
     for draw in answer.draws:
         counted: list[tuple[Counted, Entry, bool]] = []
-        for told, name, beyond in _counters(draw):
+        for told, name, beyond in _counters(draw) if draw.windows or draw.overage or draw.caps else ():
             window = entries[-1].window if entries else None
             if window is not None and window.partition(".")[0] == name:
                 counted.append((told, entries.pop(), beyond))
@@ -157,7 +156,7 @@ def _drawn(work: Work, answer: Decided) -> list[Drawn]:
                 if entry.lot != lot.lot or entry.amount != lot.amount:
                     work.wrong("LED7", f"draws {lot.lot} otherwise than its trace tells", "amount")
                 lots.append(entry)
-        found.append(Drawn(draw, counted, lots))
+        found.append(Drawn(draw, counted, lots, []))
     if entries:
         work.wrong("LED7", "writes more entries than it draws")
     for number, one in enumerate(effects):
@@ -227,9 +226,10 @@ def _lots_in_order(work: Work, orders: Orders, answer: Decided, one: Drawn) -> N
     """LED7 and LED8: lots that may be drawn now, in one order, each to its end before the next."""
     if not one.lots and not one.draw.lots:
         return
-    at, lots = work.record.at, work.world.lots
+    at = work.record.at
     for place, (told, entry) in enumerate(zip(one.draw.lots or (), one.lots, strict=True)):
         lot, before = work.world.lot((entry.account, entry.pool, entry.lot)), amount_of(told.before)
+        one.taken.append(lot)
         if before - amount_of(told.after) != amount_of(told.amount):
             work.wrong("LED2", f"draws another amount of {lot.account} than it tells", "amount")
         if before != lot.free:
@@ -247,7 +247,7 @@ def _lots_in_order(work: Work, orders: Orders, answer: Decided, one: Drawn) -> N
         account, pool = one.lots[0].account, one.lots[0].pool
         others = work.world.pools[account, pool]
         if len(others) > 1:
-            drawn = [lots[account, pool, entry.lot].rank for entry in one.lots]
+            drawn = [work.world.lots[account, pool, entry.lot].rank for entry in one.lots]
             names = {entry.lot for entry in one.lots}
             left = [lot.rank for id, lot in others.items() if id not in names and lot.since <= at < lot.ends]
             if not orders.explains((answer.policy.digest, pool.partition("|")[0]), drawn, left):
@@ -269,13 +269,12 @@ def _consumed(work: Work, answer: Decided, found: Sequence[Drawn]) -> None:
             if beyond:
                 work.move(window.receivable, window.unit, -amount)
                 work.move(usage, window.unit, amount)
-        for entry in one.lots:
-            lot = work.world.lot((entry.account, entry.pool, entry.lot))
-            work.change(lot, -amount_of(entry.amount), "usage", usage, revenue)
+        for place, lot in enumerate(one.taken):
+            work.change(lot, -amount_of(one.lots[place].amount), "usage", usage, revenue)
     record = work.record
     base, charge = answer.granted, answer.charge
     event = Usage(
-        event=derived_id(work.key, "use"),
+        event=work.own_ids[USAGE],
         kind="usage",
         at=work.at_text,
         tenant=record.key[0],
@@ -315,14 +314,12 @@ def _generation(work: Work, told: Counted, entry: Entry) -> int:
 def _coverage(one: Drawn) -> Coverage:
     draw, kind = one.draw, one.kind
     if kind == "lot":
-        parts = [
-            Part(kind="lot", amount=entry.amount, account=entry.account, pool=entry.pool, lot=entry.lot)
-            for entry in one.lots
-        ]
-        parts += [Part(kind="overage", amount=entry.amount) for _, entry, beyond in one.counted if beyond]
+        parts = [Part("lot", entry.amount, entry.account, entry.pool, entry.lot) for entry in one.lots]
+        if one.counted:
+            parts += [Part("overage", entry.amount) for _, entry, beyond in one.counted if beyond]
     else:
-        parts = [Part(kind=kind, amount=draw.amount)]
-    return Coverage(layer=draw.layer, base=draw.base, amount=draw.amount, unit=draw.unit, parts=tuple(parts))
+        parts = [Part(kind, draw.amount)]
+    return Coverage(draw.layer, draw.base, draw.amount, draw.unit, tuple(parts))
 
 
 # ---- reserved

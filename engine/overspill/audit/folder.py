@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
+from io import BytesIO
 from itertools import chain
 from typing import TypeVar
 
 from overspill.audit.auditing import BOUNDS, Bounds, Given
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Parked, SegmentLine
-from overspill.audit.streams import Exported, Stream
+from overspill.audit.streams import BEGINS, Exported, Stream
 from overspill.records import export
 from overspill.records.checkpoints import Checkpoint
 from overspill.records.journal import GENESIS, Segment
@@ -148,7 +149,7 @@ class _Folder:
         def again() -> Iterable[bytes]:
             return _Folder(self.manifest, self.blocks, self.names, Findings())._lines(name)
 
-        return Stream(name, self._lines(name), again, self.found)
+        return Stream(name, self._lines(name), again, self.found, BEGINS if name == export.TRANSACTIONS else b"")
 
     def _lines(self, name: str) -> Iterable[bytes]:
         return chain.from_iterable(self._whole(name, _split))
@@ -205,15 +206,18 @@ class _Folder:
 
 
 def _counted(text: bytes) -> tuple[bytes, int]:
-    return text, text.count(b"\n")
+    return text, len(_lines_of(text))
 
 
 def _split(text: bytes) -> tuple[list[bytes], int]:
-    lines = text.split(b"\n")
-    count = len(lines) - 1
-    if not lines[-1]:
-        lines.pop()
-    return lines, count
+    lines = _lines_of(text)
+    return [line[:-1] for line in lines] or [text], len(lines)
+
+
+def _lines_of(text: bytes) -> list[bytes]:
+    """Each with its line feed, which all have or, behind the last of a file, none. A file looks for line feeds in many bytes
+    at a time, where `bytes.split` looks at each."""
+    return BytesIO(text).readlines() if text.endswith(b"\n") else []
 
 
 class _Bytes:

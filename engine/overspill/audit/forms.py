@@ -57,7 +57,7 @@ class _Reader:
     def decided(self, record: Record) -> Decided | None:
         if self._read is None:
             return None
-        types = (*map(type, record.values),)
+        types = tuple(map(type, record.values))
         if types not in self._alike:
             if not self._is_alike(record, types):
                 return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from overspill.audit.amounts import amount_of, amount_text, part_of
+from overspill.audit.chain import USAGE
 from overspill.audit.chart import LAPSED_MONEY, OVERSHOOT, debt_account
 from overspill.audit.counting import (
     BASE,
@@ -289,7 +290,7 @@ def _usage(work: Work, answer: Captured) -> Usage:
     account = asked.account if isinstance(asked.account, str) else ""
     layers = dict.fromkeys(draw.layer for draw in answer.draws if draw.base != "0" or draw.amount != "0")
     return Usage(
-        event=derived_id(work.key, "use"),
+        event=work.own_ids[USAGE],
         kind="usage",
         at=work.at_text,
         tenant=record.key[0],

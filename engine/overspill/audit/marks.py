@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from overspill.audit import shapes
+from overspill.audit.amounts import PLACES, steps_text_of
 from overspill.audit.shapes import NOTHING, Decided, HoldShown, Step, decided_from
 from overspill.records.written import READS, Form, Hole, Value
 from overspill.words.codec import JsonFault, Struct, json_bytes, json_decoder, replace
@@ -90,6 +91,8 @@ class _Marked:
         """What stands in a hole behind the text before it."""
         reads, read = hole.reads, READS[hole.reads](hole.scale)
         if self._is_inside:
+            if reads == "amount" and 0 <= hole.scale <= PLACES:
+                read = steps_text_of(hole.scale)
             if reads == "text":
                 self.plain[f"v{hole.value}"] = None
                 return _marked(f"v{hole.value}")
@@ -125,7 +128,7 @@ class _Marked:
             pieces = _marks_of(told)
             if len(pieces) == 3 and pieces[0] == pieces[2] == "":
                 return pieces[1]
-            return f_string(pieces[::2], pieces[1::2]) if len(pieces) > 1 else None
+            return self._shared(f_string(pieces[::2], pieces[1::2])) if len(pieces) > 1 else None
         if isinstance(told, int):
             return f"v{told - NUMBERS}" if told >= NUMBERS else None
         if isinstance(told, Step | HoldShown) and (whole := _whole(told)):

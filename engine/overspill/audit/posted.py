@@ -48,6 +48,9 @@ class Posted:
                 self.found.add("missing", "LED5", work.record.id, what, _moved(expected), entries=1)
             return
         self.legs += len(posted.legs)
+        if posted is work.transaction:  # to the byte
+            self._post(work, expected)
+            return
         deltas = self._deltas(posted)
         if not expected and not deltas:
             self.found.add("orphan", "LED5", work.record.id, "is posted, and moves nothing")
@@ -137,7 +140,7 @@ class Posted:
                 code = "LED4" if name in ("hold", "hold_state") else "LED5"
                 self.found.add("differs", code, record.id, f"says {name} {_shown(is_so)}, the record {_shown(must_be)}")
 
-    def _post(self, work: Work, deltas: dict[Place, int]) -> None:
+    def _post(self, work: Work, deltas: Mapping[Place, int]) -> None:
         for place, after in self._fold(deltas):
             what = f"leaves {amount_text(after)} {place[1]} in {place[0]}"
             self.found.add("amount", "LED3", work.record.id, what, [(place[1], after)])

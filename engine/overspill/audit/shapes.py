@@ -273,7 +273,7 @@ class Leg(Light, frozen=True, forbid_unknown_fields=True):
     amount: str
 
 
-class Opened(Light, frozen=True, forbid_unknown_fields=True):
+class Opened(Light, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     account: str
     asset: str
     category: str
@@ -283,7 +283,7 @@ class Opened(Light, frozen=True, forbid_unknown_fields=True):
     expires_at: str | None = None
 
 
-class Transaction(Light, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Transaction(Light, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     record: str
     seq: int
     kind: str

@@ -13,12 +13,13 @@ from typing import Protocol
 
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import NO_ROWS, Rows, Transaction, id_from, stored_rows_from, transaction_from, worth_from
+from overspill.audit.transactions import transaction_of
 from overspill.audit.work import Work
-from overspill.words.codec import JsonFault
+from overspill.words.codec import JsonFault, json_bytes
 from overspill.words.ids import derived_id
 
-NO_LINE = b"\n"
-"""What no line begins with."""
+BEGINS = b'{"record":"%b"'
+"""How a transaction begins, by its record's id."""
 AHEAD_MAX = 4096
 """So far is a row looked for behind the place where it should stand."""
 UNREADABLE = (JsonFault, UnicodeDecodeError)
@@ -73,26 +74,33 @@ class Stored:
 
 
 class Stream:
-    """The lines of one file. `again` reads all of them once more."""
+    """The lines of one file. `again` reads all of them once more; `begins` is how a row's line begins by its id, where that is
+    known."""
 
     def __init__(
-        self, name: str, lines: Iterable[bytes], again: Callable[[], Iterable[bytes]], found: Findings
+        self,
+        name: str,
+        lines: Iterable[bytes],
+        again: Callable[[], Iterable[bytes]],
+        found: Findings,
+        begins: bytes = b"",
     ) -> None:
         self.name, self._lines, self._again, self._found = name, iter(lines), again, found
+        self._begins = begins
         self._number = 0
         self._ahead: deque[tuple[str, bytes]] = deque()
         self._ids: dict[str, int] = {}
         """Those of `_ahead`, each with how often it is there."""
         self._aside: dict[str, list[bytes]] = {}
 
-    def take(self, id: str, must_be: bytes = b"", begins: bytes = NO_LINE) -> bytes | None:
-        """The line of the row that must come next: as it must be, or where that is not known, as it begins."""
+    def take(self, id: str, must_be: bytes = b"") -> bytes | None:
+        """The line of the row that must come next, which is best as it must be."""
         if not self._ahead:
             line = next(self._lines, None)
             self._number += 1
             if line is None:
                 return self._late(id)
-            if line == must_be or line.startswith(begins):
+            if line == must_be or (self._begins and line.startswith(self._begins % id.encode())):
                 return line
             self._push(line)
             if self._ahead and self._ahead[0][0] == id:
@@ -171,15 +179,20 @@ class Exported:
             usage = self._usage.take(work.usage.event, work.usage_line) or b""
             monetization = self._monetization.take(work.monetization.event, work.monetization_line) or b""
         updates: list[bytes] = []
-        for one, must_be in zip(work.updates, work.update_lines, strict=True):
-            line = self._updates.take(one.update, must_be)
+        for number, must_be in enumerate(work.update_lines):
+            line = self._updates.take(work.updates[number].update, must_be)
             if line is not None:
                 updates.append(line)
-        return Rows(self._transaction(work.record.id) if work.moves else None, usage, monetization, tuple(updates))
+        return Rows(self._transaction(work) if work.moves else None, usage, monetization, tuple(updates))
 
-    def _transaction(self, id: str) -> Transaction | None:
-        line = self._transactions.take(id, begins=b'{"record":"%b"' % id.encode())
-        return None if line is None else self._read(line, id)
+    def _transaction(self, work: Work) -> Transaction | None:
+        told = transaction_of(work)
+        must_be = json_bytes(told[0]) if told else b""
+        line = self._transactions.take(work.record.id, must_be)
+        if told and line == must_be:
+            work.transaction, work.moves = told
+            return work.transaction
+        return None if line is None else self._read(line, work.record.id)
 
     def _read(self, line: bytes, id: str) -> Transaction | None:
         try:
@@ -194,7 +207,7 @@ class Exported:
         while (line := self._updates.take(derived_id(work.key, "bal", len(updates)))) is not None:
             updates.append(line)
         return Rows(
-            self._transaction(work.record.id),
+            self._transaction(work),
             self._usage.take(derived_id(work.key, "use")) or b"",
             self._monetization.take(derived_id(work.key, "mon")) or b"",
             tuple(updates),

@@ -8,107 +8,89 @@ what is free must agree with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from overspill.audit.amounts import amount_of, amount_text, part_of
-from overspill.audit.chain import Told
+from overspill.audit.chain import MONETIZATION, UPDATE, Told
 from overspill.audit.chart import CAPACITY, LotKey, Place
 from overspill.audit.findings import Class
-from overspill.audit.shapes import Asked, Coverage, Monetization, Opened, Update, Usage, asked_from
+from overspill.audit.shapes import (
+    Asked,
+    Coverage,
+    Decided,
+    Monetization,
+    Opened,
+    Transaction,
+    Update,
+    Usage,
+    asked_from,
+)
 from overspill.audit.world import Contradiction, Lot, World
-from overspill.words.codec import json_bytes
+from overspill.records.journal import Record
+from overspill.words.codec import Raw, Struct, json_bytes
 from overspill.words.ids import derived_id
 from overspill.words.instants import NEVER, instant_from_text
 from overspill.words.texts import instant_text_of
 
 NOTHING_ASKED = Asked()
-NONE: Final[Mapping[Any, Any]] = {}
+NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 LEFT, SINCE, ENDS, PRIORITY, CATEGORY, AMOUNT = range(1, 7)
 """Places of a lot in an effect."""
 
 
-class Work:
+class Work(Struct, eq=False):
     """`policy` is that of the admission, where there was one."""
 
-    __slots__ = (
-        "answer",
-        "asked",
-        "at_text",
-        "before",
-        "cause",
-        "changed",
-        "debts",
-        "decided",
-        "deltas",
-        "digest",
-        "effective_at",
-        "ended",
-        "faults",
-        "hold",
-        "hold_state",
-        "holds",
-        "ids",
-        "is_told",
-        "key",
-        "lots",
-        "monetization",
-        "monetization_line",
-        "moves",
-        "opened",
-        "policy",
-        "rate_card",
-        "record",
-        "update_lines",
-        "updates",
-        "usage",
-        "usage_line",
-        "version",
-        "windows",
-        "world",
-    )
-
-    def __init__(self, world: World, told: Told) -> None:
-        record = told.record
-        self.world, self.record, self.key, self.answer = world, record, told.key, told.answer
-        self.decided = told.decided
-        """What was read of the answer by its form."""
-        self.at_text = instant_text_of(record.at)
-        self.asked = NOTHING_ASKED
-        self.digest: str | None = None
-        """The policy that decided it, also where it was denied."""
-        self.faults: tuple[Contradiction, ...] = ()
-        """Where the record contradicts itself and can be read all the same."""
-        self.is_told = True
-        """False: it cannot be told what it comes to."""
-        # what its transaction says beside the legs
-        self.cause, self.effective_at = record.id, record.at
-        self.policy: str | None = None
-        self.version: int | None = None
-        self.rate_card: str | None = None
-        self.hold: str | None = None
-        self.hold_state: str | None = None
-        self.opened: tuple[Opened, ...] = ()
-        self.ids: tuple[str, ...] = ()
-        """What must lead to the record beside its own id."""
-        # its rows: as they must be, and as they must be written
-        self.usage: Usage | None = None
-        self.monetization: Monetization | None = None
-        self.usage_line = self.monetization_line = b""
-        self.updates: Sequence[Update] = ()
-        self.update_lines: Sequence[bytes] = ()
-        # what it moves
-        self.deltas: dict[Place, int] = {}
-        self.moves: Mapping[Place, int] = NONE
-        """`deltas`, without those that are nothing in the end."""
-        self.changed: dict[tuple[Lot, str], int] = {}
-        self.before: dict[Lot, int] = {}
-        """What was free of each lot."""
-        # what its effects say
-        self.lots: dict[LotKey, Sequence[Any]] = {}
-        self.windows: dict[tuple[str, str], Sequence[int]] = {}
-        self.holds: Mapping[str, Sequence[Any]] = NONE
-        self.ended: Mapping[str, Sequence[Any]] = NONE
-        self.debts: Mapping[tuple[str, str], int] = NONE
+    world: World
+    record: Record
+    key: str
+    own_ids: Sequence[str]
+    """Those that its key gives it and its rows, by `audit/chain.py`'s places."""
+    decided: Decided | None
+    """What was read of the answer by its form."""
+    answer: Raw | bytes
+    at_text: str
+    # what its transaction says beside the legs
+    cause: str
+    effective_at: int
+    policy: str | None = None
+    version: int | None = None
+    rate_card: str | None = None
+    hold: str | None = None
+    hold_state: str | None = None
+    opened: tuple[Opened, ...] = ()
+    asked: Asked = NOTHING_ASKED
+    digest: str | None = None
+    """The policy that decided it, also where it was denied."""
+    faults: tuple[Contradiction, ...] = ()
+    """Where the record contradicts itself and can be read all the same."""
+    is_told: bool = True
+    """False: it cannot be told what it comes to."""
+    ids: tuple[str, ...] = ()
+    """What must lead to the record beside its own id."""
+    # its rows: as they must be, and as they must be written
+    usage: Usage | None = None
+    monetization: Monetization | None = None
+    usage_line: bytes = b""
+    monetization_line: bytes = b""
+    transaction: Transaction | None = None
+    """Where it stands there as it must, to the byte."""
+    updates: Sequence[Update] = ()
+    update_lines: Sequence[bytes] = ()
+    # what it moves
+    deltas: dict[Place, int] = {}
+    moves: Mapping[Place, int] = NONE
+    """`deltas`, without those that are nothing in the end."""
+    changed: dict[tuple[Lot, str], int] = {}
+    before: dict[Lot, int] = {}
+    """What was free of each lot."""
+    # what its effects say
+    lots: dict[LotKey, Sequence[Any]] = {}
+    windows: dict[tuple[str, str], Sequence[int]] = {}
+    holds: Mapping[str, Sequence[Any]] = NONE
+    ended: Mapping[str, Sequence[Any]] = NONE
+    debts: Mapping[tuple[str, str], int] = NONE
 
     def read(self) -> None:
         """The command and the effects. Raises what they cannot be read for."""
@@ -244,11 +226,9 @@ class Work:
     def finish(self, cause: str) -> None:
         """What becomes of lots: their accounts, the rows that tell of them, and the effects' word for it."""
         for lot, before in self.before.items():
-            self._finish(lot, lot.free - before)
-        for key in self.lots:
-            lot = self.world.lot(key)
-            if lot not in self.before:
-                self._finish(lot, 0)
+            self._finish(lot, lot.free - before, self.lots.pop(lot.key, None))
+        for key, state in self.lots.items():
+            self._finish(self.world.lot(key), 0, state)
         changed = [(lot, why, amount) for (lot, why), amount in self.changed.items() if amount]
         if changed:
             self.updates = self._rows(changed, cause)
@@ -256,11 +236,10 @@ class Work:
         deltas = self.deltas
         self.moves = deltas if all(deltas.values()) else {place: more for place, more in deltas.items() if more}
 
-    def _finish(self, lot: Lot, change: int) -> None:
-        """One lot, of which `change` more is free."""
+    def _finish(self, lot: Lot, change: int, state: Sequence[Any] | None) -> None:
+        """One lot, of which `change` more is free; its effects leave it in a `state`."""
         if change:
             self.move(lot.account, lot.asset, change)
-        state = self.lots.get(lot.key)
         if state is None:
             if change:
                 what = f"leaves {amount_text(lot.free)} in {lot.account} by its answer, nothing by its effects"
@@ -280,16 +259,16 @@ class Work:
 
     def _rows(self, changed: Sequence[tuple[Lot, str, int]], cause: str) -> list[Update]:
         """One a lot and reason, in the order that they came up."""
-        balances: dict[Lot, int] = {}
+        ahead: dict[Lot, int] = {}
         for lot, _, amount in changed:
-            balances[lot] = balances.get(lot, lot.outstanding) - amount
+            ahead[lot] = ahead.get(lot, 0) + amount
         rows: list[Update] = []
         for number, (lot, why, amount) in enumerate(changed):
-            balances[lot] += amount
+            ahead[lot] -= amount
             account, pool, id = lot.key
             rows.append(
                 Update(
-                    update=derived_id(self.key, "bal", number),
+                    update=derived_id(self.key, "bal", number) if number else self.own_ids[UPDATE],
                     kind="balance",
                     at=self.at_text,
                     tenant=self.world.tenant,
@@ -298,7 +277,7 @@ class Work:
                     lot=id,
                     amount=amount_text(amount),
                     unit=lot.asset,
-                    balance=amount_text(balances[lot]),
+                    balance=amount_text(lot.free + lot.held - ahead[lot]),
                     why=why,
                     cause=cause,
                 )
@@ -309,7 +288,7 @@ class Work:
         """The usage event and what it comes to (LED6)."""
         self.usage = usage
         self.monetization = Monetization(
-            event=derived_id(self.key, "mon"),
+            event=self.own_ids[MONETIZATION],
             kind="monetization",
             at=self.at_text,
             tenant=usage.tenant,
@@ -329,6 +308,13 @@ class Work:
         if covered != amount_of(usage.base):
             what = f"uses {usage.base} {usage.unit}, of which {amount_text(covered)} is covered"
             self.wrong("LED6", what, "amount")
+
+
+def work_on(world: World, told: Told) -> Work:
+    """A record that comes to nothing yet."""
+    record = told.record
+    at, id = record.at, record.id
+    return Work(world, record, told.key, told.ids, told.decided, told.answer, instant_text_of(at), id, at)
 
 
 def _owner_asked(asked: Asked, tenant: str) -> str:

@@ -61,10 +61,6 @@ class Lot:
         self.rank: dict[str, int | str] = {}
         """What it is drawn by, by the names of LANGUAGE.md G2."""
 
-    @property
-    def outstanding(self) -> int:
-        return self.free + self.held
-
 
 class Window:
     """`left` is what its account has of the present generation."""

@@ -30,3 +30,17 @@ class _Kept(dict[K, V]):
 def kept(make: Callable[[K], V], most: int = KEPT_MAX) -> Callable[[K], V]:
     """`make`, remembering up to `most` of its answers. `make` is pure; of equal things it must make equal ones."""
     return _Kept(make, most).__getitem__
+
+
+def kept_both(make: Callable[[K], V], undo: Callable[[V], K]) -> tuple[Callable[[K], V], Callable[[V], K]]:
+    """`make` and what undoes it, each remembering: what was made need not be undone."""
+    undone = _Kept(undo, KEPT_MAX)
+
+    def made(thing: K) -> V:
+        found = make(thing)
+        if len(undone) >= KEPT_MAX:
+            undone.clear()
+        undone[found] = thing
+        return found
+
+    return kept(made), undone.__getitem__
