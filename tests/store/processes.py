@@ -56,11 +56,12 @@ def checked(db: str | None, granted: int, acknowledged: set[str]) -> int:
 
 def settled_once(engine: Engine) -> None:
     """What is posted, when nothing waits any more, is the fold of the journal, posted by nobody else; and every unit is
-    explained by a program that shares nothing with either."""
-    store = engine._store
-    wait(lambda: not engine.settle() and not _waiting(store))
-    same_as_the_fold(store, list(engine.records()))
-    verdict = of_store(store, engine.now())
+    explained by a program that shares nothing with either. The engine's own settler looks into the store meanwhile too."""
+    store, alone = engine._store, engine._combiner.exclusively
+    wait(lambda: not engine.settle() and not alone(lambda: _waiting(store)))
+    records = list(engine.records())
+    alone(lambda: same_as_the_fold(store, records))
+    verdict = alone(lambda: of_store(store, engine.now()))
     assert (verdict.findings, verdict.is_clean) == ([], True)
 
 
