@@ -16,8 +16,8 @@ from overspill.words.failures import StoreFailure
 
 SNAPSHOT_EVERY = 16_384
 """Ids. A start after a crash folds that many records, in some 0.3 s, and those that came while they were written."""
-PART, ALL = 1024, 2**63
-"""Ids of a part, which stalls one batch for a few milliseconds; they are neighbours in the index."""
+PART, ALL = 128, 2**63
+"""Ids of a part, which stalls its batch for little more than a commit takes; they are neighbours in the index."""
 T = TypeVar("T")
 
 

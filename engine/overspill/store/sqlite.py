@@ -123,7 +123,7 @@ class SqliteStore:
             raise StoreFailure("disk_error", what, help="check the disk, then open it again")
         connection.execute("PRAGMA synchronous=FULL")
         # A checkpoint stalls one commit, and longer the more it has to copy: of these pages for some ten milliseconds.
-        connection.execute("PRAGMA wal_autocheckpoint=1000")
+        connection.execute("PRAGMA wal_autocheckpoint=2000")
         connection.execute("PRAGMA cache_size=-65536")
         if self._migrates:
             sqlite_schema.migrate(connection, self.path)
