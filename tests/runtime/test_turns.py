@@ -71,6 +71,17 @@ def test_a_batch_has_all_of_one_and_a_share_of_each(name: str) -> None:
     assert found == batches
 
 
+def test_it_stays_so_as_long_as_the_other_one_asks_beside_a_queue_that_never_ends() -> None:
+    now = [100.0]
+    turns = Turns(lambda: now[0])
+    for one in _asked("a", 300):
+        turns.add([one], lambda: None)
+    for _ in range(5):
+        turns.add(_asked("b", 1), lambda: None)
+        assert len(turns.take()[0]) == SHARE + 1
+        now[0] += 0.9 * SHARED_SECONDS
+
+
 def test_what_is_asked_together_stays_together() -> None:
     turns = Turns(lambda: 100.0)
     for count in (10, 10, 10):

@@ -86,8 +86,8 @@ class Deciding:
         return await self._await_all(Preview, requests)
 
     def soon(self, kind: Asking, request: Request, then: Callable[[Decision | Failure], object]) -> None:
-        """`decide` and its like for who has a loop and no task of his own: `then` is called in the running loop with what
-        became of it. It raises nothing."""
+        """`decide` and its like for who has a loop and no task of his own: `then`, which raises nothing, is called in the running
+        loop with what became of it."""
         waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
         (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
 

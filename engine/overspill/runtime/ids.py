@@ -52,13 +52,18 @@ class Ids:
     def _start(self, size: int) -> None:
         """A new table, of the size at this place of `PLACES`, to be filled from the index, which has every id now but the recent
         ones."""
-        self._table = table = bytearray(PLACES[size])
+        self._table = bytearray(PLACES[size])
         self._size = size
-        self._marks = len(self._recent)
-        for number in self._recent:
-            table[number % len(table)] |= 1 << (number >> 8 & 7)
+        self._marks = 0
+        self._mark(self._recent)
         self._filled_to: int | None = -1
         """The index's numbers up to this one are marked; None: all are."""
+
+    def _mark(self, numbers: Collection[int]) -> None:
+        table, places = self._table, len(self._table)
+        for number in numbers:
+            table[number % places] |= 1 << (number >> 8 & 7)
+        self._marks += len(numbers)
 
     def __len__(self) -> int:
         """How many are recent: the index does not have them yet."""
@@ -103,10 +108,7 @@ class Ids:
 
     def _fill(self, after: int) -> None:
         found = self._store.numbers(after, FILLED_AT_ONCE)
-        table, places = self._table, len(self._table)
-        for number in found:
-            table[number % places] |= 1 << (number >> 8 & 7)
-        self._marks += len(found)
+        self._mark(found)
         self._filled_to = found[-1] if len(found) == FILLED_AT_ONCE else None
 
     def _records(self, numbers: list[int], ids: Collection[str]) -> dict[str, Record]:

@@ -37,11 +37,10 @@ class Turns:
         tenant = commands[0].command.key[0]
         queue = self._waiting.get(tenant)
         if queue is None:
+            if self._waiting or tenant != (self._last or tenant):
+                self._shared_until = self._time() + SHARED_SECONDS
             queue = self._waiting[tenant] = deque()
-            if tenant != self._last:
-                if self._last:
-                    self._shared_until = self._time() + SHARED_SECONDS
-                self._last = tenant
+            self._last = tenant
         queue.append((commands, then))
         self.count += len(commands)
 

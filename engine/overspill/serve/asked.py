@@ -8,7 +8,7 @@ read they read alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
 from msgspec import Meta
 
@@ -21,8 +21,6 @@ from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR
 from overspill.words.strict_json import keys_in
-
-T = TypeVar("T")
 
 MODES = get_args(Mode)
 CONSUME: Mode = "consume"

@@ -19,16 +19,10 @@ KINDS: Mapping[Mode, Asking] = {"consume": Consume, "reserve": Reserve, "preview
 
 async def decided(call: Call, mode: Mode, request: Request) -> Decision:
     """One. Raises Failure, also `busy` where the tenant has as many holds open as it may."""
-    expect_room(call.service, mode, call.caller.tenant, 1)
-    match mode:
-        case "consume":
-            return await call.engine.adecide(request)
-        case "preview":
-            return await call.engine.apreview(request)
-        case "reserve":
-            decision = await call.engine.areserve(request)
-            note(call.service, mode, call.caller.tenant, decision)
-            return decision
+    [one] = await all_decided(call, mode, (request,))
+    if isinstance(one, Failure):
+        raise one
+    return one
 
 
 async def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> list[Decision | Failure]:
@@ -36,14 +30,14 @@ async def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> li
     expect_room(call.service, mode, call.caller.tenant, len(requests))
     match mode:
         case "consume":
-            return await call.engine.adecide_all(requests)
+            results = await call.engine.adecide_all(requests)
         case "preview":
-            return await call.engine.apreview_all(requests)
+            results = await call.engine.apreview_all(requests)
         case "reserve":
             results = await call.engine.areserve_all(requests)
-            for one in results:
-                note(call.service, mode, call.caller.tenant, one)
-            return results
+    for one in results:
+        note(call.service, mode, call.caller.tenant, one)
+    return results
 
 
 def expect_room(service: Service, mode: Mode, tenant: str, count: int) -> None:

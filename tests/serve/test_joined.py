@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from overspill.serve.protocol import KEPT_MAX, Joined
+from overspill.serve.joined import KEPT_MAX, Joined
 from support.connections import Out
 
 
