@@ -65,23 +65,40 @@ def test_whoever_opens_the_store_between_two_parts_knows_all(db: Path) -> None:
     assert of_database(str(db)).findings == []
 
 
-def test_a_part_that_fails_is_written_again(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_costs_no_commit_of_its_own(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = _begun(db)
-    for number in range(42):
+    commit, commits = engine._store.commit, []
+    monkeypatch.setattr(engine._store, "commit", lambda: (commits.append(_ended(engine)), commit()))
+    for number in range(DECISIONS):
         engine.decide(_request(number))
-    written = engine._store.write_snapshots
-    failures = iter([True] * 3)
+    assert len(commits) == DECISIONS
+    assert _through(engine) > 0
+
+
+def _ended(engine: Engine) -> int:
+    return engine._store.head().seq
+
+
+@pytest.mark.parametrize("code", ["disk_full", "corrupt"])
+def test_a_part_that_fails_is_nobodys_failure_and_written_later(
+    db: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(snapshots, "REST", 5)
+    engine = _begun(db)
+    written, failed = engine._store.write_snapshots, []
 
     def failing(*arguments: object) -> None:
-        if next(failures, False):
-            raise StoreFailure("disk_full", "there is no space", help="make some")
+        if len(failed) < 3:
+            failed.append(_ended(engine))
+            raise StoreFailure(code, "there is no space", help="make some")
         written(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(engine._store, "write_snapshots", failing)
-    assert [engine.decide(_request(number)).allowed for number in range(42, 60)] == [True] * 18
+    assert [engine.decide(_request(number)).allowed for number in range(DECISIONS)] == [True] * DECISIONS
+    assert failed == [40, 45, 50]  # five batches after each are without a part: the same one again, and four more
     assert _through(engine) > 0
     engine.close()
     with _opened(db) as again:
-        assert all(again.decide(_request(number)).replayed for number in range(60))
+        assert all(again.decide(_request(number)).replayed for number in range(DECISIONS))
         again.settle()
     assert of_database(str(db)).findings == []

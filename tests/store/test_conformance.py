@@ -199,6 +199,24 @@ def test_numbers_lead_to_records_also_where_two_ids_have_one(store: Store) -> No
     assert (store.numbers(big, 5), store.snapshots_through()) == ([], 5)
 
 
+def test_of_parts_of_a_snapshot_the_last_says_how_far_it_goes_and_each_may_come_again(store: Store) -> None:
+    put(store, 9)
+    parts: list[tuple[list[tuple[int, int]], int | None]] = [
+        ([(1, 1), (2, 2)], None),
+        ([(1, 1), (2, 2)], None),  # who was killed behind the first begins once more
+        ([(2, 2), (3, 3)], 3),
+        ([(3, 3), (4, 4)], 2),  # another process, whose pass began before that one ended
+    ]
+    reached = []
+    for ids, through in parts:
+        store.begin()
+        store.write_snapshots([], ids, [], through)
+        store.commit()
+        reached.append((store.snapshots_through(), sorted(store.find([1, 2, 3, 4]))))
+    first, all = [(1, 1), (2, 2)], [(1, 1), (2, 2), (3, 3), (4, 4)]
+    assert reached == [(0, first), (0, first), (3, all[:3]), (3, all)]
+
+
 def test_a_later_snapshot_takes_the_place_of_an_earlier(store: Store) -> None:
     put(store, 9)
     _snapshots(store, [Snapshot("a", 1, b"\0\xff", 30), Snapshot(ODD, 2, b"", NEVER)], 2)

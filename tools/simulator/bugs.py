@@ -223,7 +223,12 @@ def stale_snapshot(patches: Patches) -> None:
 
 def part_for_the_whole(patches: Patches) -> None:
     """The first part of a snapshot says that all of it is there."""
-    patches.put(snapshots._Pass, "is_last", True)
+    part = snapshots._Pass.part
+
+    def last(self: snapshots._Pass, most: int) -> snapshots.Part:
+        return replace(part(self, most), through=self.through)
+
+    patches.put(snapshots._Pass, "part", last)
 
 
 def reset_keeps_use(patches: Patches) -> None:

@@ -24,7 +24,7 @@ class Transaction(msgspec.Struct):
     forms: list[Form] = []
     policies: list[StoredPolicy] = []
     has_events: bool = False
-    snapshots: tuple[Sequence[Snapshot], Sequence[tuple[int, int]], Sequence[str], int] | None = None
+    snapshots: tuple[Sequence[Snapshot], Sequence[tuple[int, int]], Sequence[str], int | None] | None = None
     """(states, ids with their records' numbers, who buys by himself, the last record that they hold)."""
     whole: bool = True
 
@@ -73,10 +73,13 @@ class Disk:
         for policy in transaction.policies:
             self.policies.setdefault(policy.digest, policy)
         if transaction.snapshots is not None:
-            states, ids, topped_up, self.through = transaction.snapshots
+            states, ids, topped_up, through = transaction.snapshots
+            self.through = max(self.through, through or 0)
             self.accounts.update((state.key, state) for state in states)
             for number, seq in ids:
-                self.ids.setdefault(number, []).append(seq)
+                seqs = self.ids.setdefault(number, [])
+                if seq not in seqs:
+                    seqs.append(seq)
             self.topped_up.update(topped_up)
 
     # ---- reading

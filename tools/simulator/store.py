@@ -126,7 +126,11 @@ class SimulatedStore:
         return sorted(self._disk.topped_up)
 
     def write_snapshots(
-        self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
+        self,
+        snapshots: Iterable[Snapshot],
+        ids: Iterable[tuple[int, int]],
+        topped_up: Iterable[str],
+        through: int | None,
     ) -> None:
         self._hazard("append")
         self._writing().snapshots = (list(snapshots), list(ids), sorted(topped_up), through)

@@ -149,10 +149,15 @@ class Store(Protocol):
         ...
 
     def write_snapshots(
-        self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
+        self,
+        snapshots: Iterable[Snapshot],
+        ids: Iterable[tuple[int, int]],
+        topped_up: Iterable[str],
+        through: int | None,
     ) -> None:
-        """Stores states, the numbers of ids with those of their records, and which accounts buy by themselves; what they
-        leave out stands in the journal after `through`. Of records up to where the last one went all numbers are there."""
+        """Stores states, the numbers of ids with those of their records, and which accounts buy by themselves; what is there
+        already is no matter. Where this is the last part of a snapshot, what all of them leave out stands in the journal after
+        `through`, or after what was said before, where that is later."""
 
     def snapshots_through(self) -> int: ...
 

@@ -22,7 +22,7 @@ from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE,
 from overspill.runtime.retries import Retries
 from overspill.runtime.snapshots import Snapshots
 from overspill.runtime.states import States
-from overspill.runtime.waiting import Committed, Decided, Waiting
+from overspill.runtime.waiting import Appending, Committed, Decided, Waiting
 from overspill.step.commands import Consume, Preview
 from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
@@ -34,6 +34,8 @@ from overspill.words.typed import expect
 T = TypeVar("T")
 
 BATCH_MAX = 256
+SPARED = ("disk_full", "corrupt")
+"""The failures of a store that may be those of a part of a snapshot, and then are not its batch's."""
 DRIFT_MAX = 2_000_000
 """Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
 
@@ -100,14 +102,14 @@ class Combiner:
         if not self._writer.acquire(blocking=False):
             return None
         try:
-            decided = self._decide(batch, head.seq)
+            decided = self._decide(batch, head)
         except BaseException:  # it is decided once more, where it is known what to do then
             self._leave()
             return None
 
         def commit() -> None:
             try:
-                self._batch(batch, Decided(head, *decided))
+                self._batch(batch, decided)
             finally:
                 self._leave()
 
@@ -174,7 +176,8 @@ class Combiner:
             try:
                 done = self._committed(batch, self.states.head, decided)
             except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
-                if passing.code not in AT_ONCE and not isinstance(passing, Interrupted):
+                is_interrupted = passing.code in AT_ONCE or isinstance(passing, Interrupted)
+                if not is_interrupted and not (passing.code in SPARED and self.snapshots.rest()):
                     raise
                 done = self._retries.again(lambda: self._committed(batch), passing)
         except Exception as error:
@@ -197,7 +200,6 @@ class Combiner:
             else:
                 waiting.failure = answer
             waiting.done = True
-        self.snapshots.write_part()
 
     def _committed(self, batch: list[Waiting], at: Head | None = None, decided: Decided | None = None) -> Committed:
         """Decides on the journal's end, which is taken to be `at`, and commits; what is `decided` on that end already stands.
@@ -210,28 +212,32 @@ class Combiner:
             head = self.states.catch_up()
             self._unknown.clear()
             if decided is None or decided.head != head:
-                decided = Decided(head, *self._decide(batch, head.seq))
-            work, answers = decided.work, decided.answers
+                decided = self._decide(batch, head)
+            work = decided.work
             forms = {id: form for id, form in work.forms.items() if id not in self._forms}
-            records: Sequence[Record] = work.records
-            if records:
-                head, records = self._append(records, forms, head.hash)
-                self._commit()
-            else:
+            if decided.appending is None:
                 self._store.rollback()
+            else:
+                part = self.snapshots.put_part()
+                head = self._append(decided.appending, forms)
+                self._commit()
+                if part is not None:
+                    self.snapshots.done(part)
         except BaseException:
             self._store.rollback()
             raise
-        is_new = not records and not all(waiting.replayed for waiting in batch)  # what was given before stays so
-        if is_new and at is not None and self._store.head() != head:
-            return self._committed(batch)  # decided on a journal that had gone on, of which no commit was to tell
-        return Committed(answers, head, records, work.accounts, forms)
+        if decided.appending is None:
+            is_new = not all(waiting.replayed for waiting in batch)  # what was given before stays so
+            if is_new and at is not None and self._store.head() != head:
+                return self._committed(batch)  # decided on a journal that had gone on, of which no commit was to tell
+            return Committed(decided.answers, head, (), work.accounts, forms)
+        return Committed(decided.answers, head, decided.appending.records, work.accounts, forms)
 
-    def _decide(self, batch: list[Waiting], seq: int) -> tuple[Batch, list[Written | Failure]]:
+    def _decide(self, batch: list[Waiting], head: Head) -> Decided:
         ids = [waiting.command.id for waiting in batch]
         known = self.states.ids.find(ids)
         repeated = len(set(ids)) < len(ids)
-        work = Batch(self._plans, self.states.of, self._instant(), seq + 1, self.record_of)
+        work = Batch(self._plans, self.states.of, self._instant(), head.seq + 1, self.record_of)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[bytes, Written]] = {}
         for waiting in batch:
@@ -253,7 +259,7 @@ class Combiner:
                 answers.append(written)
                 if repeated:
                     given[id] = command.payload, written
-        return work, answers
+        return Decided(head, work, answers, self._appending(work.records, head) if work.records else None)
 
     # ---- while the store is away
 
@@ -303,17 +309,17 @@ class Combiner:
         try:
             head = self.states.catch_up()
             kept, accounts = outage.journalled(head.seq)
-            records: Sequence[Record] = kept
-            if records:
-                head, records = self._append(records, {}, head.hash)
-                self._commit()
-            else:
+            new = self._appending(kept, head) if kept else None
+            if new is None:
                 self._store.rollback()
+            else:
+                head = self._append(new, {})
+                self._commit()
         except BaseException:
             self._store.rollback()
             raise
         self._outage = None
-        self.states.advance(head, records, accounts)
+        self.states.advance(head, () if new is None else new.records, accounts)
 
     def record_of(self, id: str) -> Record | None:
         """The record that an id leads to."""
@@ -336,21 +342,22 @@ class Combiner:
             )
         return drift
 
-    def _append(
-        self, records: Sequence[Record], forms: Mapping[str, Form], previous_hash: bytes
-    ) -> tuple[Head, Sequence[Record]]:
-        """(the end, the records as they stand there). A form is stored with the first answer that has it, a policy with the
-        first record that was made under it, and a drift of the clock with every record."""
+    def _appending(self, records: Sequence[Record], head: Head) -> Appending:
+        """The records as they will stand behind the journal's end `head`: a policy is named by the first record that was made
+        under it, a drift of the clock by every record."""
         drift = self._drift()
         if drift:
             records = [replace(record, drift=drift) for record in records]
         records = _naming(records, self.states.policy, self._plans.active().plan.digest)
+        return Appending(records, segment_of(records, head.hash))
+
+    def _append(self, new: Appending, forms: Mapping[str, Form]) -> Head:
+        """The journal's end then. A form is stored with the first answer that has it."""
         for form in forms.values():
             self._store.put_form(form)
-        segment = segment_of(records, previous_hash)
-        self._to_settle = any(record.moves for record in records)
-        self._store.append(segment, has_events=self._to_settle)
-        return Head(segment.last_seq, segment.hash), records
+        self._to_settle = any(record.moves for record in new.records)
+        self._store.append(new.segment, has_events=self._to_settle)
+        return Head(new.segment.last_seq, new.segment.hash)
 
     def _commit(self) -> None:
         self._store.commit()
@@ -370,13 +377,14 @@ class Combiner:
             if not work.records:
                 self._store.rollback()
                 return 0
-            head, records = self._append(work.records, {}, head.hash)
+            new = self._appending(work.records, head)
+            head = self._append(new, {})
             self._commit()
         except BaseException:
             self._store.rollback()
             raise
-        self.states.advance(head, records, work.accounts)
-        return len(records)
+        self.states.advance(head, new.records, work.accounts)
+        return len(new.records)
 
 
 def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:

@@ -1,13 +1,14 @@
 """Snapshots: the states that have changed and the ids that are new go into the store now and then, so that the next start folds
-less, and a part at a time, so that nobody waits for all of them.
+less, and a part at a time beside what is decided, in the same transactions, so that nobody waits for all of them and no commit
+is made for them.
 
 They change what things cost, never what they mean: the journal has everything, and a part that is lost is written again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeVar
 
 from overspill.ports.store import Store
 from overspill.runtime.states import States
@@ -17,26 +18,37 @@ from overspill.words.failures import StoreFailure
 SNAPSHOT_EVERY = 16_384
 """Ids. A start after a crash folds that many records, in some 0.3 s, and those that came while they were written."""
 PART, ALL = 128, 2**63
-"""Ids of a part, which stalls its batch for little more than a commit takes; they are neighbours in the index."""
-T = TypeVar("T")
+"""Ids of a part; they are neighbours in the index."""
+REST = 128
+"""So many batches have no part behind one that failed with its part."""
+
+
+class Part(Struct, frozen=True):
+    """States by key, and ids, as they were taken in order from a pass; with its last one the snapshot reaches `through`."""
+
+    keys: Sequence[str]
+    ids: Sequence[tuple[int, int]]
+    through: int | None
 
 
 class _Pass(Struct):
-    """What is under way: parts of `ids`, in order, and of the accounts that had changed up to the record `through`."""
+    """What is left of what is under way: the accounts that had changed up to the record `through`, and the ids."""
 
     through: int
-    keys: list[str]
-    ids: list[tuple[int, int]]
-    parts: int
-    done: int = 0
+    keys: Sequence[str]
+    ids: Sequence[tuple[int, int]]
 
-    @property
-    def is_last(self) -> bool:
-        return self.done + 1 == self.parts
+    def part(self, most: int) -> Part:
+        """The next one, of so many ids at most, and as large a share of the accounts."""
+        if len(self.ids) <= most:
+            return Part(self.keys, self.ids, self.through)
+        return Part(self.keys[: len(self.keys) * most // len(self.ids)], self.ids[:most], None)
 
-    def part_of(self, all: list[T]) -> list[T]:
-        """The part that is next."""
-        return all[len(all) * self.done // self.parts : len(all) * (self.done + 1) // self.parts]
+    def behind(self, part: Part) -> _Pass | None:
+        """What is left behind it; None where that was the last one."""
+        if part.through is not None:
+            return None
+        return _Pass(self.through, self.keys[len(part.keys) :], self.ids[len(part.ids) :])
 
 
 class Snapshots:
@@ -45,38 +57,50 @@ class Snapshots:
     def __init__(self, store: Store, states: States) -> None:
         self._store, self._states = store, states
         self._pass: _Pass | None = None
+        self._resting = 0
 
-    def write_part(self) -> None:
-        """A part, if there is one to write. It only saves time: a failure is no matter."""
-        if self._pass is not None or len(self._states.ids) >= SNAPSHOT_EVERY:
-            with suppress(StoreFailure):
-                self._write(PART)
+    def put_part(self) -> Part | None:
+        """Writes the next part, if there is one, into the transaction that is open, whose states are known and have not advanced;
+        for `done`, when that is committed. Raises StoreFailure."""
+        if self._resting:
+            self._resting -= 1
+        elif self._pass is not None or len(self._states.ids) >= SNAPSHOT_EVERY:
+            return self._put(PART)
+        return None
+
+    def rest(self) -> bool:
+        """The transaction with the part that was put last has failed: there is none in the next ones. Whether there was one."""
+        was_put = self._pass is not None and not self._resting
+        self._resting = REST
+        return was_put
 
     def write_all(self) -> None:
-        """All that has changed, for who comes next. A failure is no matter."""
+        """All that has changed, for who comes next, in a transaction of its own. A failure is no matter."""
         with suppress(StoreFailure):
             while self._pass is not None or self._states.ids:
-                self._write(ALL)
+                self._store.begin()
+                try:
+                    self._states.catch_up()
+                    part = self._put(ALL)
+                    self._store.commit()
+                except BaseException:
+                    self._store.rollback()
+                    raise
+                self.done(part)
 
-    def _write(self, most: int) -> None:
-        """The next part, in a transaction of its own; of a pass that begins each has so many ids at most. Raises StoreFailure."""
-        store, states = self._store, self._states
-        store.begin()
-        try:
-            head = states.catch_up()
-            if self._pass is None:
-                ids = states.ids.leave()
-                self._pass = _Pass(head.seq, sorted(states.changed), ids, 1 + len(ids) // most)
-            now = self._pass
-            keys, ids, through = now.part_of(now.keys), now.part_of(now.ids), store.snapshots_through()
-            through = max(through, now.through) if now.is_last else through
-            store.write_snapshots(map(states.snapshot, keys), ids, states.topped_up if now.is_last else (), through)
-            store.commit()
-        except BaseException:
-            store.rollback()
-            raise
-        states.snapshotted(keys)
-        now.done += 1
-        if now.done == now.parts:
-            states.ids.indexed()
-            self._pass = None
+    def _put(self, most: int) -> Part:
+        states = self._states
+        if self._pass is None:
+            self._pass = _Pass(states.head.seq, sorted(states.changed), states.ids.leave())
+        part = self._pass.part(most)
+        topped_up = () if part.through is None else states.topped_up
+        self._store.write_snapshots(map(states.snapshot, part.keys), part.ids, topped_up, part.through)
+        return part
+
+    def done(self, part: Part) -> None:
+        """It stands in the store."""
+        assert self._pass is not None
+        self._states.snapshotted(part.keys)
+        self._pass = self._pass.behind(part)
+        if self._pass is None:
+            self._states.ids.indexed()

@@ -8,7 +8,7 @@ from typing import Any
 
 from overspill.account.state import Account
 from overspill.ports.store import Head
-from overspill.records.journal import Record
+from overspill.records.journal import Record, Segment
 from overspill.records.written import Form, Written
 from overspill.step.keys import Identified
 from overspill.step.step import Batch
@@ -41,12 +41,20 @@ class Waiting(Struct, eq=False):
         return self.written
 
 
+class Appending(Struct, frozen=True):
+    """What a batch adds to the journal: records, and the segment that they are."""
+
+    records: Sequence[Record]
+    segment: Segment
+
+
 class Decided(Struct, eq=False):
-    """A batch that is decided on the journal's end `head`, and not committed."""
+    """A batch that is decided on the journal's end `head`, and not committed; `appending` is None where it stores nothing."""
 
     head: Head
     work: Batch
     answers: list[Written | Failure]
+    appending: Appending | None
 
 
 class Committed(Struct, eq=False):

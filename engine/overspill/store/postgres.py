@@ -371,7 +371,11 @@ class PostgresStore:
         return [key for (key,) in self._read("SELECT key FROM overspill.topped_up ORDER BY key")]
 
     def write_snapshots(
-        self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
+        self,
+        snapshots: Iterable[Snapshot],
+        ids: Iterable[tuple[int, int]],
+        topped_up: Iterable[str],
+        through: int | None,
     ) -> None:
         rows = sorted(map(sealed, snapshots))
         numbers, keys = sorted(set(ids)), sorted(topped_up)
@@ -381,7 +385,8 @@ class PostgresStore:
             self._write(sql.IDS, [f"{{{','.join(map(str, column))}}}" for column in zip(*numbers, strict=True)])
         if keys:
             self._write(sql.TOPPED_UP, [keys])
-        self._write("UPDATE overspill.head SET snapshots_through = %s", (through,))
+        if through is not None:
+            self._write("UPDATE overspill.head SET snapshots_through = greatest(snapshots_through, %s)", (through,))
 
     def snapshots_through(self) -> int:
         return int(self._read("SELECT snapshots_through FROM overspill.head")[0][0])

@@ -43,7 +43,8 @@ ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, state = excluded.state, due_
 WHERE accounts.seq <= excluded.seq"""
 IDS = """
 INSERT INTO overspill.ids (number, seq) SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS new (number, seq)
-WHERE seq > (SELECT snapshots_through FROM overspill.head)"""
+WHERE seq > (SELECT snapshots_through FROM overspill.head)
+ON CONFLICT DO NOTHING"""
 POLICIES = "SELECT digest, name, version, sources FROM overspill.policies"
 TOPPED_UP = "INSERT INTO overspill.topped_up (key) SELECT * FROM unnest(%b::text[]) ON CONFLICT DO NOTHING"
 BUILD = """

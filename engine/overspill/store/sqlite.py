@@ -270,15 +270,21 @@ class SqliteStore:
         return [key for (key,) in self._do(self._execute, "SELECT key FROM topped_up ORDER BY key")]
 
     def write_snapshots(
-        self, snapshots: Iterable[Snapshot], ids: Iterable[tuple[int, int]], topped_up: Iterable[str], through: int
+        self,
+        snapshots: Iterable[Snapshot],
+        ids: Iterable[tuple[int, int]],
+        topped_up: Iterable[str],
+        through: int | None,
     ) -> None:
         rows = map(sealed, snapshots)
         self._do(self._connection.executemany, "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", rows)
         # In order, so that each page of the index is written once for many ids.
         self._do(self._connection.executemany, "INSERT OR IGNORE INTO ids VALUES (?, ?)", sorted(ids))
-        keys = ((key,) for key in sorted(topped_up))
-        self._do(self._connection.executemany, "INSERT OR IGNORE INTO topped_up VALUES (?)", keys)
-        self._do(self._execute, "UPDATE meta SET value = ? WHERE name = 'snapshots_through'", (through,))
+        if keys := [(key,) for key in sorted(topped_up)]:
+            self._do(self._connection.executemany, "INSERT OR IGNORE INTO topped_up VALUES (?)", keys)
+        if through is not None:
+            reached = "UPDATE meta SET value = max(value, ?) WHERE name = 'snapshots_through'"
+            self._do(self._execute, reached, (through,))
 
     def snapshots_through(self) -> int:
         row = self._do(self._execute, "SELECT value FROM meta WHERE name = 'snapshots_through'").fetchone()
