@@ -122,8 +122,8 @@ class SqliteStore:
             what = f"{self.path} cannot have a write-ahead log beside it"
             raise StoreFailure("disk_error", what, help="check the disk, then open it again")
         connection.execute("PRAGMA synchronous=FULL")
-        # A checkpoint stalls one commit, and longer the more it has to copy: of these pages for some ten milliseconds.
-        connection.execute("PRAGMA wal_autocheckpoint=2000")
+        # A checkpoint stalls one commit, and longer the more it has to copy: of these pages for a few milliseconds.
+        connection.execute("PRAGMA wal_autocheckpoint=500")
         connection.execute("PRAGMA cache_size=-65536")
         if self._migrates:
             sqlite_schema.migrate(connection, self.path)
