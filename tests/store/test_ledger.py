@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from random import Random
+from typing import TypeVar
 
 import pytest
 
@@ -25,6 +27,8 @@ from overspill.words.codec import Raw, replace
 from overspill.words.failures import StoreFailure
 from store.ledgers import SEED, expected, same_as_the_fold, settled, written
 from store.places import ANA, POLICY, Place
+
+T = TypeVar("T")
 
 
 def _quiet(*_: object, **__: object) -> None:
@@ -86,6 +90,24 @@ def test_many_settlers_settle_each_record_once(shared: Place) -> None:
     assert failures == []
     same_as_the_fold(store, records)
     store.close()
+
+
+@pytest.mark.rule("S6")
+@pytest.mark.parametrize("other_most", [1, 200])
+@pytest.mark.parametrize("every", [1, 2, 3, 5])
+def test_who_is_overtaken_begins_again(store: Store, every: int, other_most: int) -> None:
+    """Another settler settles between two looks of this one at the store, before, between and behind all that it reads."""
+    records, other, looks = written(store), _settler(store), count()
+
+    def beside(act: Callable[[], T]) -> T:
+        if next(looks) % every == 0:
+            other.run(other_most)
+        return act()
+
+    settler = Settler(store, lambda: 0, _quiet, place=beside)
+    while settler.run(60):
+        pass
+    same_as_the_fold(store, records)
 
 
 class _Crash(Exception):

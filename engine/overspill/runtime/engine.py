@@ -75,6 +75,7 @@ class Engine(Deciding, Operations, Looks):
         self._front: AsyncFront | None = None
         self._opening = Lock()
         self._settler: Settler | None = None
+        self._settler_lock = Lock()
         self._settling: Settling | None = None
         self._closed = False
 
@@ -178,14 +179,12 @@ class Engine(Deciding, Operations, Looks):
         return self._combiner.exclusively(lambda: settlement(self._store))
 
     def _settle_next(self, most: int = SETTLED_BESIDE) -> int:
-        return self._combiner.exclusively(lambda: self._settle_batch(most))
+        from overspill.runtime.settler import Settler  # who only previews never settles
 
-    def _settle_batch(self, most: int) -> int:
-        if self._settler is None:
-            from overspill.runtime.settler import Settler  # who only previews never settles
-
-            self._settler = Settler(self._store, self._combiner.now)
-        return self._settler.run(most)
+        with self._settler_lock:
+            if self._settler is None:
+                self._settler = Settler(self._store, self._combiner.now, place=self._combiner.exclusively)
+            return self._settler.run(most)
 
     def _settle_the_rest(self) -> None:
         """What a short-lived process has left, and no more: somebody else's arrears hold up nobody's end."""

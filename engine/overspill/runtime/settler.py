@@ -1,9 +1,10 @@
 """The settler: what was decided becomes postings in the book, each record once, in the journal's own order.
 
-One transaction takes the settler's place, reads whole segments behind what is settled, posts them, and moves the mark:
-postings, balances, what the book keeps, and the mark are there together or not at all. Any number of settlers may run,
-in any number of processes: each waits for the place, and finds what the last one left. What tells a settler to look, and
-how often, and in which order, is no matter.
+Whole segments behind what is settled are read and posted in memory, where that is in nobody's way. Then one transaction takes
+the settler's place, sees that the mark still stands where that began, writes, and moves it: postings, balances, what the book
+keeps, and the mark are there together or not at all. Any number of settlers may run, in any number of processes: one whose mark
+was moved by another has written nothing, and begins again where that one ended. What tells a settler to look, and how often,
+and in which order, is no matter.
 
 What was read of the book stays here while nobody else settles. A record that cannot be posted is parked, and stops
 nothing but what needs it.
@@ -12,6 +13,7 @@ nothing but what needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from overspill.book.chart import owner_of
 from overspill.book.keep import changed, put_back
@@ -21,9 +23,12 @@ from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting
 from overspill.ports.store import Store
 from overspill.records.journal import Record, Segment, intact, records_of
 from overspill.records.postings import Parked, Posted
+from overspill.records.written import Form
 from overspill.runtime.alarms import alarm
-from overspill.words.codec import json_bytes
+from overspill.words.codec import Struct, json_bytes
 from overspill.words.failures import StoreFailure
+
+T = TypeVar("T")
 
 BATCH = 256
 """Records of one transaction, in whole segments."""
@@ -59,13 +64,37 @@ class _Contradiction(Exception):
         self.id, self.what = record.id, f"{type(error).__name__}: {error}"[:500]
 
 
-class Settler:
-    """Of one opened store, used by one thread at a time."""
+class Place(Protocol):
+    """Runs something on the store while nobody else uses it."""
 
-    def __init__(self, store: Store, now: Callable[[], int], alarm: Callable[..., None] = alarm) -> None:
-        self._store, self._now, self._alarm = store, now, alarm
+    def __call__(self, act: Callable[[], T], /) -> T: ...
+
+
+def _alone(act: Callable[[], T]) -> T:
+    return act()
+
+
+class _New(Struct, frozen=True):
+    """What the records up to `last` come to, behind the mark `through`."""
+
+    through: int
+    last: int
+    postings: Sequence[Posting]
+    balances: Sequence[Balance]
+    kept: Sequence[Kept]
+    parked: Sequence[ParkedRecord]
+
+
+class Settler:
+    """Of one opened store, used by one thread at a time; `place` is the way to a store that others use beside it."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], int], alarm: Callable[..., None] = alarm, *, place: Place = _alone
+    ) -> None:
+        self._store, self._now, self._alarm, self._place = store, now, alarm, place
         self._bad: dict[str, str] = {}
         """Records that contradict the book, with what was wrong."""
+        self._forms: dict[str, Form] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -79,39 +108,76 @@ class Settler:
         StoreFailure, and has settled nothing then."""
         while True:
             try:
-                return self._run(most)
+                count = self._run(most)
             except _Contradiction as found:
                 self._bad[found.id] = found.what
+            else:
+                if count is not None:
+                    return count
 
-    def _run(self, most: int) -> int:
-        store = self._store
-        through = store.ledger.begin_settling().through
+    def _run(self, most: int) -> int | None:
+        """None where somebody else has settled meanwhile."""
         try:
+            through, segments = self._place(lambda: self._next(most))
             if through != self._through or len(self._owners) > OWNERS_MAX:
                 self._forget()
-            segments = self._next(through, most)
-            if not segments:
-                store.rollback()
                 self._through = through
+            if not segments:
                 return 0
-            records = list(records_of(segments, store.form))
-            self._load(dict.fromkeys(owner for record in records for owner in (record.key[0], *record.effects)))
-            postings, parked = self._posted(records)
-            last = segments[-1].last_seq
-            store.ledger.settle(last, postings, self._balances(), self._kept(), parked)
-            store.commit()
+            records = list(records_of(map(intact, segments), self._form))
+            new = self._new(records, segments[-1].last_seq)
+            is_settled = self._place(lambda: self._settled(new))
+        except _Contradiction:  # it may be with what somebody else has settled meanwhile
+            is_settled = False
+            if self._place(self._store.ledger.settled).through == self._through:
+                self._forget()
+                raise
         except BaseException:
             self._forget()
-            store.rollback()
             raise
-        self._through = last
+        if not is_settled:
+            self._forget()
+            return None
+        self._through = new.last
         self._bad.clear()
-        for one in parked:
+        for one in new.parked:
             _tell(one.parked, self._alarm)
         return len(records)
 
-    def _next(self, through: int, most: int) -> Sequence[Segment]:
-        """The next segments that have something to settle."""
+    def _new(self, records: Sequence[Record], last: int) -> _New:
+        self._load(dict.fromkeys(owner for record in records for owner in (record.key[0], *record.effects)))
+        postings, parked = self._posted(records)
+        return _New(self._through, last, postings, self._balances(), self._kept(), parked)
+
+    def _settled(self, new: _New) -> bool:
+        """Whether it is, and not the mark was somewhere else. What was read of the book was read while the mark stood where it
+        stands here, for whoever changes the book moves it."""
+        store = self._store
+        is_there = store.ledger.begin_settling().through == new.through
+        try:
+            if is_there:
+                store.ledger.settle(new.last, new.postings, new.balances, new.kept, new.parked)
+                store.commit()
+            else:
+                store.rollback()
+        except BaseException:
+            store.rollback()
+            raise
+        return is_there
+
+    def _form(self, id: str) -> Form:
+        form = self._forms.get(id)
+        if form is None:
+            form = self._forms[id] = self._place(lambda: self._store.form(id))
+        return form
+
+    def _next(self, most: int) -> tuple[int, Sequence[Segment]]:
+        """Where the mark stands, and the next segments that have something to settle."""
+        with self._store.reading():
+            through = self._store.ledger.settled().through
+            return through, self._waiting(through, most)
+
+    def _waiting(self, through: int, most: int) -> Sequence[Segment]:
         wanted, count = set[int](), 0
         for first, last in self._store.outbox(through):
             wanted.add(first)
@@ -122,7 +188,7 @@ class Settler:
         if wanted:
             for segment in self._store.segments(min(wanted) - 1):
                 if segment.first_seq in wanted:
-                    found.append(intact(segment))
+                    found.append(segment)
                 if len(found) == len(wanted):
                     break
         return found
@@ -143,7 +209,7 @@ class Settler:
         if not missing:
             return
         self._owners.update(missing)
-        balances, kept = self._store.ledger.owned(missing)
+        balances, kept = self._place(lambda: self._store.ledger.owned(missing))
         for balance in balances:
             book = self._book(balance.owner.partition("/")[0])
             book.balances[balance.account, balance.asset] = balance.amount
