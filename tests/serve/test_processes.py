@@ -3,17 +3,21 @@ OVERSPILL_KILLS is 5, in a full run 20."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import select
 import signal
+import time
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 from overspill.cli.reconcile import of_database
 from support.postgres import Server
-from support.service_processes import Callers, Connection, Process, key_for, process
+from support.service_processes import SECONDS, Callers, Connection, Process, key_for, process
 
 TIMES = int(os.environ.get("OVERSPILL_KILLS", "1"))
 ASKED = {
@@ -80,6 +84,41 @@ def test_told_to_stop_it_answers_what_is_under_way_and_settles(tmp_path: Path, h
         callers.stop()
         assert (code, callers.odd, list(_there(one.port, key, callers))) == (0, [], [])
         assert one.stop(how) == 0
+    verdict = of_database(db)
+    assert (verdict.is_clean, verdict.pending) == (True, 0)
+
+
+def _workers(service: int) -> list[int]:
+    found = [Path(path).read_text().split() for path in glob(f"/proc/{service}/task/*/children")]
+    return [int(pid) for pids in found for pid in pids]
+
+
+def _settled(caller: Connection) -> None:
+    deadline = time.monotonic() + SECONDS
+    while b"overspill_settlement_waiting 0.0" not in caller.ask("GET", "/metrics").body:
+        assert time.monotonic() < deadline
+
+
+def test_its_worker_is_started_again_where_it_ends_and_ends_with_the_service(db: str) -> None:
+    key = key_for(db)
+    with process(db) as one:
+        [first] = _workers(one.process.pid)
+        caller = Connection(one.port, key)
+        _prepared(one.port, key)
+        _settled(caller)
+        ended = os.pidfd_open(first)
+        os.kill(first, signal.SIGKILL)
+        assert select.select([ended], [], [], SECONDS)[0]
+        assert caller.ask("POST", "/v1/decisions", ASKED, "behind").status == 200
+        _settled(caller)
+        [second] = _workers(one.process.pid)
+        assert second != first
+        [told] = [json.loads(line) for line in one.told if "worker_ended" in line]
+        assert (told["code"], told["level"]) == (-signal.SIGKILL, "warning")
+        ended = os.pidfd_open(second)
+        one.kill()
+        assert select.select([ended], [], [], SECONDS)[0]
+        caller.close()
     verdict = of_database(db)
     assert (verdict.is_clean, verdict.pending) == (True, 0)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from overspill.cli.beside import settled_beside
 from overspill.cli.io import anchor_option, policy_option, say
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
@@ -67,7 +68,12 @@ GRACE_SECONDS = 30
 @click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
 @click.option("--holds", type=click.IntRange(1), default=100_000, show_default=True, help="Open holds of a tenant.")
-@click.option("--settle/--no-settle", default=True, show_default=True, help="Settle here, or leave it to a worker.")
+@click.option(
+    "--settle/--no-settle",
+    default=True,
+    show_default=True,
+    help="Settle too, in a process beside, or leave it to workers.",
+)
 @click.option("--hooks/--no-hooks", default=True, show_default=True, help="Deliver webhooks too.")
 @click.option(
     "--hooks-allow",
@@ -116,12 +122,15 @@ def serve(
     rules = None if gateway is None else _gateway(gateway)
     path, reach = db or DEV_DB, Reach(networks((*allowed, *(LOOPBACK if dev else ()))))
     parts = {"limits": limits, "tokens": tokens, "url": _checked(url), "gateway": rules, "reach": reach}
-    with _listening(host, port) as listener, _service(path, anchor, policy, settle, parts) as service:
+    with _listening(host, port) as listener, _service(path, anchor, policy, parts) as service:
         if rules is not None:
             rules.check(service.engine.policies.active().plan)
         if dev:
             _prepare(service)
-        with delivering(path, reach, service.tally) if hooks else contextlib.nullcontext():
+        with (
+            settled_beside(service.engine, path, anchor) if settle else contextlib.nullcontext(),
+            delivering(path, reach, service.tally) if hooks else contextlib.nullcontext(),
+        ):
             run(service, listener, (Lines(log == "calls"), *_spans()))
     return 0
 
@@ -188,12 +197,12 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _service(db: str, anchor: str | None, policy: str, settle: bool, parts: dict[str, Any]) -> Iterator[Service]:
+def _service(db: str, anchor: str | None, policy: str, parts: dict[str, Any]) -> Iterator[Service]:
     """One that is closed with what it stands on; `parts` are those that it may be given."""
     from overspill.serve.service import Service
 
     with (
-        Engine.open(policy, db=db, settle=settle, anchor=anchor) as engine,
+        Engine.open(policy, db=db, settle=False, anchor=anchor) as engine,
         contextlib.closing(opened_registry(db)) as registry,
     ):
         service = Service(engine, registry, **parts)

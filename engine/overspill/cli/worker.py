@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -12,6 +13,7 @@ import click
 from overspill.cli.io import anchor_option, existing_db_option, format_option, out, out_json, say
 from overspill.cli.streaming import nats_option, settled_from_stream, stream_option
 from overspill.ports.store import Store
+from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock
 from overspill.runtime.outage import COMMIT_UNKNOWN, PASSING
 from overspill.runtime.settler import Settler
@@ -34,11 +36,12 @@ TOLD_EVERY = 10_000
     type=click.IntRange(1, 3_600_000),
     help=f"Milliseconds between two looks.  [default: {EVERY}; with --nats {EVERY_WOKEN}]",
 )
+@click.option("--beside", is_flag=True, hidden=True, help="End with standard input, of which each line wakes it.")
 @nats_option
 @stream_option
 @format_option("text", "json")
 def worker(
-    db: str, anchor: str | None, once: bool, every: int | None, url: str | None, stream: str, format_: str
+    db: str, anchor: str | None, once: bool, every: int | None, beside: bool, url: str | None, stream: str, format_: str
 ) -> int:
     """Post what was decided on the database: usage, its price, and the double entry.
 
@@ -48,7 +51,7 @@ def worker(
     With --nats the messages of `overspill relay` wake it; it looks now and then without one.
     """
     if url is None:
-        count, last = _settled(db, anchor, once, every or EVERY)
+        count, last = _settled(db, anchor, once, every or EVERY, beside)
     else:
         count, last = settled_from_stream(db, anchor, url, stream, once, every or EVERY_WOKEN)
     if format_ == "json":
@@ -58,32 +61,62 @@ def worker(
     return 1 if last.parked else 0
 
 
-def _settled(db: str, anchor: str | None, once: bool, every: int) -> tuple[int, Settlement]:
-    over = threading.Event()
-    before = {one: signal.signal(one, _stopping(over)) for one in (signal.SIGTERM, signal.SIGINT)}
+class _Waking:
+    """When the next look is due: `end` may come from a signal, `wake` from another thread."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._woken = threading.Event()
+
+    def end(self, _: int = 0, __: FrameType | None = None) -> None:
+        self.is_over = True
+        self._woken.set()
+
+    def wait(self, seconds: float) -> None:
+        """As long, or until it is woken."""
+        if self._woken.wait(seconds) and not self.is_over:
+            self._woken.clear()
+
+    def listen(self) -> None:
+        """To standard input, until that ends."""
+        while os.read(sys.stdin.fileno(), 65536):
+            self._woken.set()
+        self.end()
+
+
+def _settled(db: str, anchor: str | None, once: bool, every: int, beside: bool) -> tuple[int, Settlement]:
+    waking = _Waking()
+    before = {one: signal.signal(one, waking.end) for one in (signal.SIGTERM, signal.SIGINT)}
     store = opened(db, anchor=anchor)
     try:
         refuse_restored(store)
-        return _work(store, db, over, once, every), settlement(store)
+        if beside:
+            threading.Thread(target=waking.listen, daemon=True).start()
+        return _work(store, db, waking, once, every, beside), settlement(store)
     finally:
         store.close()
         for one, handler in before.items():
             signal.signal(one, handler)
 
 
-def _stopping(over: threading.Event) -> Callable[[int, FrameType | None], None]:
-    def stop(_: int, __: FrameType | None) -> None:
-        over.set()
-
-    return stop
+def _quiet(_: str) -> None:
+    """Who works beside somebody has nothing to tell but what is wrong."""
 
 
-def _work(store: Store, db: str, over: threading.Event, once: bool, every: int) -> int:
+def _said(failure: StoreFailure) -> None:
+    say(f"not settled: {failure}")
+
+
+def _alarmed(failure: StoreFailure) -> None:
+    alarm("not_settled", code=failure.code, what=str(failure), help=failure.help or "")
+
+
+def _work(store: Store, db: str, waking: _Waking, once: bool, every: int, beside: bool) -> int:
     """How many records were settled."""
-    clock = SystemClock()
-    say(f"settling {named(db)}")
+    clock, tell, complain = SystemClock(), _quiet if beside else say, _alarmed if beside else _said
+    tell(f"settling {named(db)}")
     settler, total, told, failed = Settler(store, clock.now), 0, 0, ""
-    while not over.is_set():
+    while not waking.is_over:
         try:
             count = settler.run()
             failed = ""
@@ -91,21 +124,20 @@ def _work(store: Store, db: str, over: threading.Event, once: bool, every: int) 
             if total - told >= TOLD_EVERY or (told < total and not count):
                 told = total
                 state = settlement(store)
-                say(
-                    f"{named(db)}: {total} settled, through {state.through}, {state.lag(clock.now()) // 1000} ms behind"
-                )
+                behind = state.lag(clock.now()) // 1000
+                tell(f"{named(db)}: {total} settled, through {state.through}, {behind} ms behind")
         except StoreFailure as failure:
             if once or failure.code not in (*PASSING, COMMIT_UNKNOWN):
                 raise
             if failure.code != failed:  # told once for as long as it lasts
                 failed = failure.code
-                say(f"not settled: {failure}")
-            over.wait(1)
+                complain(failure)
+            waking.wait(1)
             continue
         if not count:
             if once:
                 break
-            over.wait(every / 1000)
+            waking.wait(every / 1000)
     return total
 
 

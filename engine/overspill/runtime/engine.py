@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from threading import Lock
@@ -114,7 +114,7 @@ class Engine(Deciding, Operations, Looks):
             engine._combiner.exclusively(engine._publish)
             if settle:
                 engine._settling = Settling(engine._settle_next)
-                engine._combiner.announce = engine._settling.wake
+                engine.tell_of_work(engine._settling.wake)
         except BaseException:
             store.close()
             raise
@@ -158,7 +158,7 @@ class Engine(Deciding, Operations, Looks):
         try:
             self._combiner.exclusively(self._combiner.come_back)  # what only this process knows would be lost
             if self._settling is not None and self._settling.stop():
-                self._settle_the_rest()
+                self.settle_the_rest()
             self._combiner.exclusively(self._combiner.snapshots.write_all)
         finally:
             self._store.close()
@@ -186,7 +186,11 @@ class Engine(Deciding, Operations, Looks):
                 self._settler = Settler(self._store, self._combiner.now, place=self._combiner.exclusively)
             return self._settler.run(most)
 
-    def _settle_the_rest(self) -> None:
+    def tell_of_work(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` behind each commit that leaves something to settle, while nobody else decides: it is to wait for nobody."""
+        self._combiner.announce = wake
+
+    def settle_the_rest(self) -> None:
         """What a short-lived process has left, and no more: somebody else's arrears hold up nobody's end."""
         with suppress(StoreFailure):  # it stays in the outbox
             for _ in range(SETTLED_AT_LAST):
