@@ -179,10 +179,10 @@ class Engine(Deciding, Operations, Looks):
         return self._combiner.exclusively(lambda: settlement(self._store))
 
     def _settle_next(self, most: int = SETTLED_BESIDE) -> int:
-        from overspill.runtime.settler import Settler  # who only previews never settles
-
         with self._settler_lock:
             if self._settler is None:
+                from overspill.runtime.settler import Settler  # who only previews never settles
+
                 self._settler = Settler(self._store, self._combiner.now, place=self._combiner.exclusively)
             return self._settler.run(most)
 
