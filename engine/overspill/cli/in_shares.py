@@ -25,8 +25,8 @@ from overspill.words.failures import Failure
 
 BLOCK = 1 << 20
 """Bytes that are read at once."""
-LARGE = 16 << 20
-"""A journal of fewer bytes is read before a second process has begun."""
+LARGE = 64 << 20
+"""For a journal of fewer bytes a second process is not worth its start."""
 JOBS_MAX = 8
 """Each reads the whole journal: more gain nothing."""
 
