@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -16,7 +17,8 @@ import pytest
 from audit import corruptions
 from audit.corruptions import Corruption
 from audit.day import day, export_of_day, export_of_world
-from audit.exports import Files, verdict_of
+from audit.exports import Files, rechained, verdict_of
+from overspill.records import export
 from overspill.records.written import Form
 from overspill.words.failures import Failure
 
@@ -137,6 +139,18 @@ def test_another_policy_than_decisions_are_by_is_found() -> None:
     assert others
     for one in others:
         assert "differs" in verdict_of(one.files()).counts
+
+
+def test_a_window_that_only_the_answer_counts_in_is_found() -> None:
+    """By the first decision that counts in it, behind which a step of its unit is not yet known."""
+    files = export_of_day()
+    bodies = corruptions.bodies_of(files)
+    number = next(number for number, body in enumerate(bodies) if b'["window",' in body)
+    unused = re.sub(rb'(\["window","[^"]+",\[[0-9]+,[0-9]+,[0-9]+),[1-9][0-9]*', rb"\1,0", bodies[number])
+    assert unused != bodies[number]
+    through = json.loads(files[export.MANIFEST])["settled_through"]
+    found = verdict_of(rechained(files, [*bodies[:number], unused, *bodies[number + 1 :]], through))
+    assert found.counts == {"amount": 2}
 
 
 def test_every_class_of_finding_is_met() -> None:

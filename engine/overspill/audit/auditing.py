@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from overspill.audit.amounts import amount_text
-from overspill.audit.chain import Chain, Told
+from overspill.audit.chain import NOT_OWN, Chain, Told
 from overspill.audit.checkpoints import agreeing
 from overspill.audit.decisions import decision
 from overspill.audit.findings import Finding, Findings
@@ -77,6 +77,8 @@ class Given(Struct, frozen=True, kw_only=True):
     """The digests of those that are kept; None: nobody asked."""
     checkpoints: Sequence[Checkpoint] = ()
     """Those that were verified."""
+    is_own: Callable[[Record], bool] | None = None
+    """Whether a record is audited here; None: all are (`audit/shares.py`)."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -106,10 +108,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 def audited(given: Given, found: Findings) -> Verdict:
     """The verdict; `found` may have findings already."""
-    return _Auditing(given, found).verdict()
+    return Auditing(given, found).verdict()
 
 
-class _Auditing:
+class Auditing:
+    """At work: `read` all records, then look at what is left."""
+
     def __init__(self, given: Given, found: Findings) -> None:
         self.given, self.found = given, found
         self.worlds: dict[str, World] = {}
@@ -118,26 +122,34 @@ class _Auditing:
         self.active = ""
         """The policy that the journal has named last; older journals name none."""
         self.parked = {row.record: row for row in given.parked}
-        self.chain = Chain(given.segments, given.form_of, found, {one.size for one in given.checkpoints})
+        self.chain = Chain(given.segments, given.form_of, found, {one.size for one in given.checkpoints}, given.is_own)
         self.records = self.rows = self.pending = 0
         self.signed: Sequence[Checkpoint] = ()
         self._waiting: list[tuple[int, str, int, int]] = []
 
-    def verdict(self) -> Verdict:
+    def read(self) -> None:
         for told in self.chain.records():
-            self.record(told)
+            if told.ids is NOT_OWN:
+                self._passed(told.record)
+            else:
+                self.record(told)
         self.found.about = (0, ())
+
+    def verdict(self) -> Verdict:
+        self.read()
+        return self.ended()
+
+    def ended(self) -> Verdict:
+        """What is left over when all records were read; then the verdict."""
         self.signed = agreeing(self.given.checkpoints, self.chain.seq, self.chain.hashes, self.found)
         self._orphans()
         stored = [0]
         compare_stored(self.posted, self.given.balances, self.found, stored)
-        now = self.chain.at if self.given.now is None else max(self.given.now, self.chain.at)
-        self._late(now)
+        self.late()
         if self.given.settled_through > self.chain.seq:
             what = f"is settled through record {self.given.settled_through}, the journal ends at {self.chain.seq}"
             self.found.add("chain", "LED10", "the journal", what)
-        legs = sum(one.legs for one in self.posted.values())
-        return self._summed(legs, stored[0])
+        return self._summed(sum(one.legs for one in self.posted.values()), stored[0])
 
     # ---- one record
 
@@ -164,6 +176,13 @@ class _Auditing:
             return
         posted.compare(work, rows.transaction)
         compare_rows(work, rows, self.found)
+
+    def _passed(self, record: Record) -> None:
+        """What one that somebody else audits says of all others: the policy and the time."""
+        self.active = record.policy or self.active
+        world = self.worlds.get(record.key[0])
+        if world is not None and world.late:
+            _forget(world, record.at)
 
     def _work(self, world: World, told: Told) -> Work:
         """What the record must come to, as far as that can be told."""
@@ -221,8 +240,10 @@ class _Auditing:
             what = f"is parked ({row.reason} {row.of}), and is no record that could be posted"
             self.found.add("orphan", "LED5", row.record, what, seq=row.seq)
 
-    def _late(self, now: int) -> None:
-        bounds = self.given.bounds
+    def late(self) -> None:
+        """What should be settled, or over, by now."""
+        given, bounds = self.given, self.given.bounds
+        now = self.chain.at if given.now is None else max(given.now, self.chain.at)
         for seq, id, at, _ in self._waiting:
             if now - at > bounds.late_after:
                 what = f"is of {instant_text(at)}, and not settled"

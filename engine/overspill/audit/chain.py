@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import compress, groupby, islice
 
 from overspill.audit.findings import Findings
 from overspill.audit.forms import Forms
@@ -48,6 +48,8 @@ OWN, UPDATE, USAGE, MONETIZATION = range(4)
 AT_ONCE = 32
 """Of so many records the ids are made together."""
 DECISIONS = ("consume", "reserve")
+NOT_OWN: Sequence[str] = []
+"""The ids of a record that somebody else audits."""
 PART = 1_000_000
 """So many ids are held beside each other at once."""
 
@@ -79,7 +81,7 @@ class Ids:
 
 class Told(Light, frozen=True):
     """A record with its key as one text, and its answer: what it decided, read by its form (`audit/forms.py`), or text.
-    `ids` are its own and those of its rows, as far as it may have them."""
+    `ids` are its own and those of its rows, as far as it may have them; one that somebody else audits has none."""
 
     record: Record
     key: str
@@ -98,11 +100,13 @@ class Chain:
         form_of: FormOf,
         found: Findings,
         wanted: Collection[int] = (),
+        is_own: Callable[[Record], bool] | None = None,
     ) -> None:
         self._segments, self._forms, self._found = segments, Forms(form_of), found
         self.seq, self.at, self.hash = 0, 0, GENESIS
         self.hashes, self._wanted = {0: GENESIS}, wanted
         self._ids = Ids()
+        self._is_own = is_own
 
     def records(self) -> Iterator[Told]:
         """The records that can be read, in order."""
@@ -129,7 +133,7 @@ class Chain:
                 )
                 found.add("chain", "LED10", f"segment {segment.first_seq}", what)
             self.seq = segment.last_seq
-            for record, key, ids in _with_ids(records):
+            for record, key, ids in _with_ids(records) if self._is_own is None else _shared(records, self._is_own):
                 found.about = (record.seq, record.key)
                 told = self._checked(record, key, ids)
                 if told is not None:
@@ -145,16 +149,15 @@ class Chain:
 
     def _checked(self, record: Record, key: str, ids: Sequence[str]) -> Told | None:
         found, kind = self._found, record.key[2]
+        if ids is NOT_OWN:
+            self._follows(record)
+            return Told(record, key, ids, None, NOTHING)
         if not ids:
             found.add("malformed", "LED10", record.id, f"is a `{kind[:40]}`, which nobody can ask for")
             return None
         if record.id != ids[OWN]:
             found.add("chain", "LED5", record.id, "is not the id that its key gives")
-        self._ids.add(record)
-        if record.at >= self.at:
-            self.at = record.at
-        elif record.away is None:
-            found.add("chain", "LED10", record.id, "is earlier than the record before it")
+        self._follows(record)
         try:
             decided = self._forms.decided(record) if record.form and kind in DECISIONS else None
             return Told(record, key, ids, decided, NOTHING if decided else self._forms.answer(record))
@@ -162,6 +165,14 @@ class Chain:
             what = f"is written in the form {record.form[:40]}, which does not give its answer: {str(fault)[:80]}"
             found.add("missing", "LED10", record.id, what)
             return None
+
+    def _follows(self, record: Record) -> None:
+        """What holds of it beside all others."""
+        self._ids.add(record)
+        if record.at >= self.at:
+            self.at = record.at
+        elif record.away is None:
+            self._found.add("chain", "LED10", record.id, "is earlier than the record before it")
 
     def _twice(self) -> None:
         again = self._ids.again()
@@ -181,6 +192,14 @@ class Chain:
             if len(numbers) > 1:
                 what = f"is there {len(numbers)} times, in records {', '.join(map(str, numbers[:5]))}"
                 self._found.add("duplicate", "LED5", id, what, seq=numbers[-1])
+
+
+def _shared(records: Sequence[Record], is_own: Callable[[Record], bool]) -> Iterator[tuple[Record, str, Sequence[str]]]:
+    """As `_with_ids`, where somebody else audits some of them."""
+    own = [*map(is_own, records)]
+    made = _with_ids(compress(records, own))
+    for record, is_mine in zip(records, own, strict=True):
+        yield next(made) if is_mine else (record, "", NOT_OWN)
 
 
 def _with_ids(records: Iterable[Record]) -> Iterator[tuple[Record, str, Sequence[str]]]:

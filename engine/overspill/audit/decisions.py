@@ -218,7 +218,7 @@ def _as_counted(work: Work, found: Sequence[Drawn]) -> None:
         step = work.world.steps.get(name)
         if step is None and steps:
             step = work.world.steps[name] = after // steps
-        if step is not None and steps * step != after:
+        if (step is not None and steps * step != after) or (after and not steps):
             work.wrong("LED9", f"leaves {text} used in {window} of {account}, its effects another amount", "amount")
 
 

@@ -50,10 +50,16 @@ class Finding(Struct, frozen=True, kw_only=True):
     unexplained: Mapping[str, str]
 
 
-class Findings:
-    """Collects what is found. `about` the record that is looked at: its number and the parts of its key."""
+class Found(Exception):
+    """Something was found where nobody wanted to know what."""
 
-    def __init__(self) -> None:
+
+class Findings:
+    """Collects what is found. `about` the record that is looked at: its number and the parts of its key. `stops`: the first
+    raises `Found`."""
+
+    def __init__(self, stops: bool = False) -> None:
+        self._stops = stops
         self.listed: list[Finding] = []
         self.counts: dict[str, int] = {}
         self.unexplained: Amounts = {}
@@ -79,6 +85,8 @@ class Findings:
         seq: int | None = None,
     ) -> None:
         """`unexplained` are amounts by asset; `entries` is how many legs, rows or records it leaves unexplained."""
+        if self._stops:
+            raise Found(what)
         amounts: Amounts = {}
         for asset, amount in unexplained:
             if amount:

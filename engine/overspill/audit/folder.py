@@ -14,10 +14,10 @@ from typing import TypeVar
 from overspill.audit.auditing import BOUNDS, Bounds, Given
 from overspill.audit.findings import Findings
 from overspill.audit.shapes import Balance, Parked, SegmentLine
-from overspill.audit.streams import BEGINS, Exported, Stream
+from overspill.audit.streams import BEGINS, Exported, Part, Stream
 from overspill.records import export
 from overspill.records.checkpoints import Checkpoint
-from overspill.records.journal import GENESIS, Segment
+from overspill.records.journal import GENESIS, Record, Segment
 from overspill.records.written import Form, form_of
 from overspill.words.codec import JsonFault, json_decoder, replace
 from overspill.words.failures import Failure
@@ -53,16 +53,33 @@ def given_of(
     now: int | None = None,
     bounds: Bounds = BOUNDS,
     checkpoints: Sequence[Checkpoint] = (),
+    is_own: Callable[[Record], bool] | None = None,
+    is_first: bool = True,
 ) -> Given:
-    """`data` are the manifest's bytes, `names` the other files of the folder. Raises Failure as `manifest_of`."""
-    given = _Folder(manifest_of(data), blocks, names, found).given(now, bounds)
+    """`data` are the manifest's bytes, `names` the other files of the folder; of shares the first alone holds the files against
+    the manifest. Raises Failure as `manifest_of`."""
+    given = _Folder(manifest_of(data), blocks, names, found, is_own, is_first).given(now, bounds)
     return replace(given, checkpoints=checkpoints)
 
 
+def segments_of(data: bytes, blocks: Blocks, names: Collection[str]) -> Iterable[Segment]:
+    """The journal's, whatever there is to be said of them."""
+    return _Folder(manifest_of(data), blocks, names, Findings(), is_first=False).segments()
+
+
 class _Folder:
-    def __init__(self, manifest: export.Manifest, blocks: Blocks, names: Collection[str], found: Findings) -> None:
+    def __init__(
+        self,
+        manifest: export.Manifest,
+        blocks: Blocks,
+        names: Collection[str],
+        found: Findings,
+        is_own: Callable[[Record], bool] | None = None,
+        is_first: bool = True,
+    ) -> None:
         self.manifest, self.blocks, self.names, self.found = manifest, blocks, names, found
-        self._seen: set[str] = set()
+        self._is_own = is_own
+        self._seen: set[str] = set() if is_first else {*names}
 
     def given(self, now: int | None, bounds: Bounds) -> Given:
         found = self.found
@@ -71,12 +88,12 @@ class _Folder:
                 where = "the folder" if name not in self.names else "the manifest"
                 found.add("chain", "FILES", name, f"is not in {where}")
         for name in self.manifest.files:
-            if name not in export.FILES and name in self.names:
+            if name not in (*export.FILES, *self._seen) and name in self.names:
                 for _ in self._whole(name, _counted):
                     pass
         forms = self._forms()
         return Given(
-            segments=self._segments,
+            segments=self.segments,
             form_of=forms.__getitem__,
             source=Exported([self._stream(name) for name in DATASETS], found),
             settled_through=self.manifest.settled_through,
@@ -85,6 +102,7 @@ class _Folder:
             now=now,
             bounds=bounds,
             policies=self._policies(),
+            is_own=self._is_own,
         )
 
     # ---- files
@@ -93,8 +111,10 @@ class _Folder:
         """A file's lines, some at a time, each lot by `read`, which counts its line feeds too; in the end it must be what the
         manifest says."""
         digest, size, rows, rest = sha256(), 0, 0, b""
+        is_new = name not in self._seen
         for block in self.blocks(name) if name in self.names else ():
-            digest.update(block)
+            if is_new:
+                digest.update(block)
             size += len(block)
             end = block.rfind(b"\n") + 1
             if end:
@@ -107,7 +127,7 @@ class _Folder:
         if rest:
             yield read(rest)[0]
         facts = self.manifest.files.get(name)
-        if facts is None or name in self._seen or name not in self.names:
+        if facts is None or not is_new or name not in self.names:
             return
         self._seen.add(name)
         if name.endswith(".csv"):
@@ -145,11 +165,15 @@ class _Folder:
                 self.found.add("malformed", "ROWS", f"{name}:{number}", what, seq=0)
         return found
 
-    def _stream(self, name: str) -> Stream:
+    def _stream(self, name: str) -> Stream | Part:
+        begins = BEGINS if name == export.TRANSACTIONS else b""
+        if self._is_own is not None:
+            return Part(name, self._lines(name), self.found, begins)
+
         def again() -> Iterable[bytes]:
             return _Folder(self.manifest, self.blocks, self.names, Findings())._lines(name)
 
-        return Stream(name, self._lines(name), again, self.found, BEGINS if name == export.TRANSACTIONS else b"")
+        return Stream(name, self._lines(name), again, self.found, begins)
 
     def _lines(self, name: str) -> Iterable[bytes]:
         return chain.from_iterable(self._whole(name, _split))
@@ -179,7 +203,7 @@ class _Folder:
 
     # ---- the journal
 
-    def _segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[Segment]:
         """Each with its bytes of the journal's file, as long as there are some."""
         quiet = export.JOURNAL in self._seen
         body = _Bytes(self._whole(export.JOURNAL, _counted))

@@ -6,7 +6,7 @@ orders there can be, those are kept that explain every draw so far; when none is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, permutations
 from typing import Final
 
@@ -24,6 +24,16 @@ class Orders:
 
     def __init__(self) -> None:
         self._left: dict[tuple[str, str], tuple[Order, ...]] = {}
+
+    @property
+    def left(self) -> Mapping[tuple[str, str], tuple[Order, ...]]:
+        return self._left
+
+    def keep(self, of: tuple[str, str], orders: Iterable[Order]) -> bool:
+        """Whether some order explains these draws and others, of which these orders were left."""
+        others = {tuple(order) for order in orders}
+        self._left[of] = tuple([order for order in self._left.get(of, ORDERS) if order in others])
+        return bool(self._left[of])
 
     def explains(self, of: tuple[str, str], drawn: Sequence[Rank], left: Sequence[Rank]) -> bool:
         """Whether some order has the drawn lots one behind the other and in front of all that are left. One that nothing

@@ -7,8 +7,11 @@ exactly what they must be are never read.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import le
 from typing import Protocol
 
 from overspill.audit.findings import Findings
@@ -164,10 +167,45 @@ class Stream:
             yield from ((id, line, wanted[id] > 1) for id, line in left)
 
 
+class Part:
+    """The lines of one file of which only some are a share's (`audit/shares.py`): each is looked for behind the one before.
+    `numbers` are those of the lines that were found, from 0, `records` those that they are of."""
+
+    def __init__(self, name: str, lines: Iterable[bytes], found: Findings, begins: bytes = b"") -> None:
+        self.name, self._lines, self._found, self._begins = name, iter(lines), found, begins
+        self.numbers, self.records = array("q"), array("q")
+        self._count = 0
+
+    def take(self, id: str, must_be: bytes = b"") -> bytes | None:
+        begins = self._begins and self._begins % id.encode()
+        for line in self._lines:
+            self._count += 1
+            if line == must_be or (begins and line.startswith(begins)):
+                self.numbers.append(self._count - 1)
+                self.records.append(self._found.about[0])
+                return line
+        return None
+
+    def rest(self) -> Iterator[tuple[str, bytes, bool]]:
+        """Nothing, when each line is one record's, in the order of the records; else it is found."""
+        count = self._count + sum(1 for _ in self._lines)
+        of = array("q", bytes(8 * count))
+        for number, record in zip(self.numbers, self.records, strict=True):
+            if number < count:
+                of[number] = record
+        in_order = all(map(le, of, islice(of, 1, None)))
+        if len(self.numbers) != count or 0 in of or not in_order:
+            self._found.add(
+                "order", "ROWS", self.name, "has other lines than those of its records, or in another order"
+            )
+        return iter(())
+
+
 class Exported:
     """The rows of an export's four files."""
 
-    def __init__(self, streams: Sequence[Stream], found: Findings) -> None:
+    def __init__(self, streams: Sequence[Stream | Part], found: Findings) -> None:
+        self.streams = streams
         self._transactions, self._usage, self._monetization, self._updates = streams
         self._found = found
 

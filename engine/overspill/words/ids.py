@@ -18,8 +18,10 @@ _COPIES = sum(1 << (139 * copy + 2) for copy in range(8))
 before, each character begins a byte in one. Its neighbour does so 18 bytes on, all around a ring of the 139 bytes."""
 _CHARACTERS = bytes([ord(_ALPHABET[byte & 31]) for byte in range(256)])
 """A byte → the character that its last five bits are."""
-_OF_DIGIT = _ALPHABET.encode() * 8
-"""Byte → the character of the digit that it is."""
+_OF_DIGIT = bytes([byte - 128 if byte >> 7 else ord(_ALPHABET[byte & 31]) for byte in range(256)])
+"""A byte → the character of the digit that it is; of one with its highest bit set, which is no digit, what it is without."""
+_PLACE = 32
+"""So many characters stand one behind the other for each id: 26 of its own, then the beginning of the next."""
 _FIRST = ((2**80 - 1 << 176, 48), (2**80 - 1 << 96, 96))
 """A digest's first and next 80 bits, and how far each goes down to stand at the end of half of its 32 bytes. Then parts of
 8, 4, 2 and 1 digits go up in theirs, until each of the 32 has a byte of its own."""
@@ -42,25 +44,41 @@ def ids_of(*kinds: str) -> Callable[[Sequence[str]], list[list[str]]]:
     """Keys → `derived_id(key, kind)` of each kind, key by key. Made together they cost half as much: their digests are one
     number, in which all digits take their places at once."""
     endings = [f"\0{kind}\0000".encode() for kind in kinds]
-    starts = [(kind, 32 * number) for number, kind in enumerate(kinds)]
+    few = len(kinds)
 
     def ids(keys: Sequence[str]) -> list[list[str]]:
         digests = [sha256(key + ending).digest() for key in map(str.encode, keys) for ending in endings]
-        text = _digits_of(b"".join(digests), len(digests))
-        at = range(0, len(text), 32 * len(kinds))
-        return [[f"{kind}_{text[own + start : own + start + 26]}" for kind, start in starts] for own in at]
+        digits, begins, places = _begun(kinds, len(keys))
+        number = _digits_of(b"".join(digests), len(digests)) & digits | begins
+        text = number.to_bytes(_PLACE * len(digests) + 6, "big").translate(_OF_DIGIT).decode()
+        found = [*map(text.__getitem__, places)]
+        return [found[own : own + few] for own in range(0, len(found), few)]
 
     return ids
 
 
-def _digits_of(digests: bytes, count: int) -> str:
-    """Digests → their first 32 digits each."""
+@lru_cache(maxsize=256)
+def _begun(kinds: Sequence[str], count: int) -> tuple[int, int, list[slice]]:
+    """Of `count` ids of each kind: where their digits are; the kinds in front of them, each byte with its highest bit set; and
+    where both stand in the text."""
+    names = [f"{kind}_" for kind in kinds] * count
+    begins = b"".join([b"\0" * (_PLACE - len(name)) + bytes([ord(one) | 128 for one in name]) for name in names])
+    starts = range(6, _PLACE * len(names), _PLACE)
+    return (
+        _in_each(2 ** (8 * 26) - 1 << 48, 8 * _PLACE, len(names)),
+        _from_bytes(begins, "big") << 8 * _PLACE,
+        [slice(start - len(name), start + 26) for start, name in zip(starts, names, strict=True)],
+    )
+
+
+def _digits_of(digests: bytes, count: int) -> int:
+    """Digests → their first 32 digits each, one a byte."""
     number = _from_bytes(digests, "big")
     (first, first_down), (second, second_down), *parts = _parts_of(count)
     number = (number & first) >> first_down | (number & second) >> second_down
     for part, up in parts:
         number += (number & part) * up  # a part is there again further up, and no more where it was
-    return number.to_bytes(32 * count, "big").translate(_OF_DIGIT).decode()
+    return number
 
 
 @lru_cache(maxsize=256)
