@@ -10,8 +10,8 @@ from overspill.words.codec import quoted
 from overspill.words.instants import NEVER, instant_text, instant_text_micros
 from overspill.words.kept import kept
 
-digits: Callable[[int], str] = kept(str)
-"""A whole number as it is written."""
+digits: Callable[[int], str] = kept(lambda number: str(+number))
+"""A whole number as it is written. `+`, here and below: where a damaged record says `true` for 1, what is kept is 1's text."""
 
 
 @lru_cache(maxsize=64)
@@ -21,7 +21,7 @@ def amount_text_of(scale: int) -> Callable[[int], str]:
 
     def text(steps: int) -> str:
         if steps < 0 or not scale:
-            return text_from_steps(steps, scale)
+            return text_from_steps(+steps, scale)
         whole, rest = divmod(steps, step)
         return (pattern % (whole, rest)).rstrip("0") if rest else str(whole)
 
