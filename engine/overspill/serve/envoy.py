@@ -6,7 +6,7 @@ Authorization and what `allowed_headers` names; no body, and Content-Length 0. 2
 `allowed_upstream_headers` names put over the client's own; a 5xx is an error, of which `failure_mode_allow` says what
 becomes of the call; every other status denies it, with this body and these headers as the client's answer.
 
-So a decision is told as a status. The headers that go upstream are always all there: what a client sends under their
+tests/serve/test_gateway_envoy.py runs Envoy itself. So a decision is told as a status. The headers that go upstream are always all there: what a client sends under their
 names is overwritten.
 """
 
