@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_what_is_allowed_goes_on_with_its_decision(place: Place) -> None:
-    answer, [asked] = place.ask("POST", "/v1/videos?size=large", token(workspace="w_1"), body=b"{}")
+    answer, [asked] = place.ask("POST", "/v1/videos?size=large", token("u_first", workspace="w_1"), body=b"{}")
     assert (answer.status, answer.body) == (200, b"{}")
     assert answer.headers["ratelimit-policy"] == '"day";q=30;overspill-unit="generations"'
     assert answer.headers["ratelimit"].startswith('"day";r=29;t=')
@@ -42,7 +42,7 @@ def test_what_is_allowed_goes_on_with_its_decision(place: Place) -> None:
     assert told == {"outcome": "allow", "granted": "1", "unit": "generations", "hold": "none", "replayed": "false"}
     answered = place.own("GET", f"/v1/decisions/{decision}")["answer"]
     assert (answered["decision"], answered["granted"]) == (decision, "1")
-    assert asked.of("x-user-id") == {"": "u_ana"} and asked.of("x-workspace-id") == {"": "w_1"}
+    assert asked.of("x-user-id") == {"": "u_first"} and asked.of("x-workspace-id") == {"": "w_1"}
 
 
 def test_what_is_reserved_is_captured_by_the_service(place: Place) -> None:
