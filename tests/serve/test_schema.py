@@ -3,6 +3,7 @@ that the description does not tell of, in a body no field, and every header that
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -24,6 +25,7 @@ EXAMPLES = 300
 
 
 KEPT = ExitStack()
+atexit.register(KEPT.close)  # whoever only collects the tests has it open too
 ONE = with_ana(KEPT.enter_context(served()))
 RULES = b"rules: [{path: /a, mode: pass}, {path: /, account: {user: u_ana}, fields: {product: sora}, meters: {generations: 1}}]"
 ONE.service.gateway = gateway_from(RULES, "gateway.yaml")

@@ -174,9 +174,15 @@ class Place:
             ("osk_REPLACE_ME", other.get("key", self.key)),
         ]
         # A machine under tests may be slower than one behind a gateway.
-        slow = [("timeout: 0.25s", f"timeout: {SECONDS}s"), ("timeout: 1s", f"timeout: {SECONDS}s")] if patient else []
+        slow = [
+            "connect_timeout: 0.25s",
+            "connect_timeout: 1s",
+            " timeout: 1s",
+            *(["overspill, timeout: 0.25s"] if patient else []),
+        ]
+        patience = [(one, f"{one.partition(':')[0]}: {SECONDS}s") for one in slow]
         text = block("envoy.yaml")
-        for old, new in (*changes, *local, *slow):
+        for old, new in (*changes, *local, *patience):
             assert old in text, old
             text = text.replace(old, new)
         with Envoy(text) as envoy:
