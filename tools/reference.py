@@ -17,6 +17,9 @@ from overspill.serve.service import Service
 from overspill.store.registry import opened_registry
 
 DOCS = Path(__file__).parent.parent / "docs"
+EVERY = ""
+COMMON = {"X-Request-ID": EVERY, "WWW-Authenticate": "401", "Retry-After": "503"}
+"""Header → the status whose answers have it, whatever the operation: the page says so once."""
 VERSION = "0"
 """The description does not change with each release; the service tells its own version."""
 
@@ -43,10 +46,22 @@ def page(api: Mapping[str, Any]) -> Iterator[str]:
             yield f"{about}\n"
         for path, method, one in found:
             yield from _operation(path, method.upper(), one)
+    yield "## Headers of answers\n"
+    yield from _headers(api)
     yield "## Shapes\n"
     for name, schema in api["components"]["schemas"].items():
         if "properties" in schema:
             yield from _shape(name, schema)
+
+
+def _headers(api: Mapping[str, Any]) -> Iterator[str]:
+    yield "Every answer has `X-Request-ID`, each 401 `WWW-Authenticate`, each problem with 503 `Retry-After`; which others there may be stands at each operation.\n"
+    yield "| header | form | |"
+    yield "|---|---|---|"
+    told = {key.removesuffix(".optional"): one for key, one in api["components"]["headers"].items()}
+    for name, one in told.items():
+        yield f"| `{name}` | {_type(one['schema'])} | {one['description']} |"
+    yield ""
 
 
 def _operation(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
@@ -63,6 +78,14 @@ def _operation(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
         yield f"Takes {_named(_schema(one['requestBody']))}."
     statuses = ", ".join(status for status in one["responses"] if status != "200")
     yield f"Answers {_named(_schema(one['responses']['200']))}; problems: {statuses}.\n"
+    own: dict[str, list[str]] = {}
+    for status, answer in one["responses"].items():
+        for name in answer["headers"]:
+            if COMMON.get(name) not in (EVERY, status):
+                own.setdefault(name, []).append(status)
+    if own:
+        told = [f"`{name}` ({', '.join(found)})" for name, found in own.items()]
+        yield f"Headers: {', '.join(told)}.\n"
 
 
 def _schema(holder: Mapping[str, Any]) -> tuple[str, Any]:

@@ -13,7 +13,7 @@ from overspill.runtime.payments import WAIT, ScriptedPayments
 from overspill.serve.gateway_file import gateway_from
 from reference import description
 from support.asgi import Answer, call
-from support.described import answer_schema, undescribed
+from support.described import answer_headers, answer_schema, undescribed, unfit_headers
 from support.services import ANA, TURN, Served, served, with_ana
 
 DOCUMENT = description()
@@ -28,6 +28,7 @@ def told(operation: str, answer: Answer, status: int = 200) -> Any:
     schema = answer_schema(DOCUMENT, operation, status)
     jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(answer.json)
     assert undescribed(answer.json, schema, DOCUMENT) == []
+    assert unfit_headers(answer.headers, answer_headers(DOCUMENT, operation, status)) == []
     return answer.json
 
 

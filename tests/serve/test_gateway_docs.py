@@ -1,40 +1,37 @@
-"""The configuration of docs/gateways.md: YAML, and Envoy and the rules meant for each other. Envoy itself is not run."""
+"""The configuration of docs/gateways.md: YAML, and Envoy and the rules meant for each other. What Envoy makes of it shows
+test_gateway_envoy.py."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from overspill.cli.serve import KEEP_SECONDS
 from overspill.serve.envoy import PREFIX
 from overspill.serve.gateway import Gateway
 from overspill.serve.gateway_file import gateway_from
 from support.asgi import call
+from support.gateways import PAGE, block
 from support.services import served, with_ana
-
-PAGE = (Path(__file__).parents[2] / "docs" / "gateways.md").read_text("utf-8")
-
-
-def _block(name: str) -> str:
-    [text] = re.findall(rf"^```yaml {name}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    assert isinstance(text, str)
-    return text
 
 
 def _gateway() -> Gateway:
-    return gateway_from(_block("gateway.yaml").encode(), "gateway.yaml")
+    return gateway_from(block("gateway.yaml").encode(), "gateway.yaml")
 
 
 def _filters() -> dict[str, Any]:
-    envoy = yaml.safe_load(_block("envoy.yaml"))
+    envoy = yaml.safe_load(block("envoy.yaml"))
     [listener] = envoy["static_resources"]["listeners"]
     [manager] = listener["filter_chains"][0]["filters"]
     return {one["name"].rsplit(".", 1)[1]: one["typed_config"] for one in manager["typed_config"]["http_filters"]} | {
         "manager": manager["typed_config"],
-        "clusters": {one["name"] for one in envoy["static_resources"]["clusters"]},
+        "clusters": {one["name"] for one in _clusters()},
     }
+
+
+def _clusters() -> Any:
+    return yaml.safe_load(block("envoy.yaml"))["static_resources"]["clusters"]
 
 
 def _exact(patterns: Any) -> set[str]:
@@ -74,7 +71,7 @@ def test_paths_and_ids_are_what_the_rules_count_on() -> None:
     assert "preserve_external_request_id" not in manager
 
 
-def test_all_that_goes_upstream_is_let_through() -> None:
+def test_all_that_goes_upstream_is_let_through_and_is_taken_from_no_client() -> None:
     response = _filters()["ext_authz"]["http_service"]["authorization_response"]
     [prefix] = [one["prefix"] for one in response["allowed_upstream_headers"]["patterns"]]
     with served() as one:
@@ -84,6 +81,17 @@ def test_all_that_goes_upstream_is_let_through() -> None:
         own = {name for name in answer.headers if name.startswith("x-") and name != "x-request-id"}
         assert answer.status == 200
         assert len(own) == 6 and all(name.startswith(prefix) for name in own)
+        mutations = _filters()["manager"]["early_header_mutation_extensions"][0]["typed_config"]["mutations"]
+        claims = _filters()["jwt_authn"]["providers"]["issuer"]["claim_to_headers"]
+        said = own | {one["header_name"] for one in claims}
+        assert sorted(one["remove"] for one in mutations) == sorted(said)
+
+
+def test_envoy_ends_idle_connections_before_the_service_does() -> None:
+    [cluster] = [one for one in _clusters() if one["name"] == "overspill"]
+    [options] = cluster["typed_extension_protocol_options"].values()
+    assert int(options["common_http_protocol_options"]["idle_timeout"].removesuffix("s")) < KEEP_SECONDS
+    assert f"for {KEEP_SECONDS} s;" in PAGE
 
 
 def test_the_policy_understands_the_rules() -> None:

@@ -1,8 +1,9 @@
-"""Every operation against its own description, by what Schemathesis thinks of: no server error, no status and no body that
-the description does not tell of, and in a body no field."""
+"""Every operation against its own description, by what Schemathesis thinks of: no server error, no status, no body and no header
+that the description does not tell of, in a body no field, and every header that is told to be always there."""
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -17,13 +18,14 @@ from overspill.serve.gateway_file import gateway_from
 from overspill.serve.metrics import Metrics
 from overspill.serve.openapi import document
 from overspill.serve.operations import all_operations
-from support.described import answer_schema, undescribed
+from support.described import answer_headers, answer_schema, undescribed, unfit_headers
 from support.services import served, with_ana
 
 EXAMPLES = 300
 
 
 KEPT = ExitStack()
+atexit.register(KEPT.close)  # whoever only collects the tests has it open too
 ONE = with_ana(KEPT.enter_context(served()))
 RULES = b"rules: [{path: /a, mode: pass}, {path: /, account: {user: u_ana}, fields: {product: sora}, meters: {generations: 1}}]"
 ONE.service.gateway = gateway_from(RULES, "gateway.yaml")
@@ -49,6 +51,10 @@ def test_every_operation_does_what_its_description_says(case: schemathesis.Case)
         excluded.append(unsupported_method)  # every method is taken there
     headers = {"Authorization": f"Bearer {ONE.all.key}"}
     response = case.call_and_validate(headers=headers, excluded_checks=excluded)
+    id, status = case.operation.definition.raw["operationId"], response.status_code
+    if str(status) in case.operation.definition.raw["responses"]:
+        sent = {name: values[0] for name, values in response.headers.items()}
+        assert unfit_headers(sent, answer_headers(DOCUMENT, id, status)) == []
     if "json" in response.headers.get("content-type", [""])[0] and case.operation.label != "GET /openapi.json":
-        told = answer_schema(DOCUMENT, case.operation.definition.raw["operationId"], response.status_code)
+        told = answer_schema(DOCUMENT, id, status)
         assert undescribed(response.json(), told, DOCUMENT) == []

@@ -17,6 +17,7 @@ from overspill.serve.bodies import (
     TransferBody,
 )
 from overspill.serve.call import Call, Operation, Param, Reply, receipt
+from overspill.serve.fields import IDEMPOTENCY_REPLAYED
 from overspill.serve.reading import object_from, shaped
 from overspill.serve.receipts import (
     AttributesReceipt,
@@ -306,6 +307,7 @@ OPERATIONS = (
         body=ResolveBody,
         answer={"anyOf": [PaidReceipt, UnpaidReceipt]},
         problems=(404, 409),
+        sends={200: (IDEMPOTENCY_REPLAYED,)},
         act=blocking(resolve),
     ),
 )

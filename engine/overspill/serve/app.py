@@ -19,10 +19,11 @@ from starlette.types import Receive, Scope, Send
 from overspill.ports.registry import AdminEntry
 from overspill.serve.call import Call, Header, Method, Operation, Reply
 from overspill.serve.credentials import Caller, Remembered
+from overspill.serve.fields import ALLOW, REQUEST_ID
 from overspill.serve.heads import Headers, RequestIds, bearer, is_json, key_of
 from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
-from overspill.serve.problems import MEDIA_TYPE, problem_bytes, retry_after, status_of, told
+from overspill.serve.problems import MEDIA_TYPE, fields_of, problem_bytes, status_of, told
 from overspill.serve.service import Service
 from overspill.words.failures import Failure
 from overspill.words.names import shown
@@ -31,6 +32,7 @@ NOBODY = Caller("", "", frozenset())
 NO_PLACES: Mapping[str, str] = {}
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
+_REQUEST_ID = REQUEST_ID.wire
 
 
 class App:
@@ -71,7 +73,7 @@ class App:
             reply = problem_reply(failure, request_id, operation)
         body = reply.body
         length = b"%d" % len(body)
-        fields = [reply.media, (b"content-length", length), (b"x-request-id", request_id.encode()), *reply.headers]
+        fields = [reply.media, (b"content-length", length), (_REQUEST_ID, request_id.encode()), *reply.headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": fields})
         await send({"type": "http.response.body", "body": body})
         self.tell(operation, caller, scope["method"], headers, request_id, reply, began, ticks)
@@ -247,15 +249,8 @@ def problem_reply(failure: Failure, request_id: str, operation: Operation | None
     status = status_of(failure)
     if operation is not None and status in operation.as_400:
         status = 400
-    headers: list[Header] = []
-    seconds = retry_after(failure)
-    if seconds is not None:
-        headers.append((b"retry-after", str(seconds).encode()))
-    if failure.code == "unauthenticated":
-        headers.append((b"www-authenticate", b'Bearer realm="overspill"'))
-    if isinstance(failure, _OtherMethod):
-        headers.append((b"allow", failure.allowed.encode()))
-    return Reply(problem_bytes(failure, request_id, status), status, tuple(headers), PROBLEM)
+    headers = (ALLOW.of(failure.allowed),) if isinstance(failure, _OtherMethod) else fields_of(failure)
+    return Reply(problem_bytes(failure, request_id, status), status, headers, PROBLEM)
 
 
 # ---- ASGI

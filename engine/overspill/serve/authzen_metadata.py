@@ -11,13 +11,13 @@ import re
 
 from overspill.serve.authzen_shapes import Configuration
 from overspill.serve.call import Call, Operation, Reply
+from overspill.serve.fields import CACHE_CONTROL
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
 
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 _URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*")
-KEPT = (b"cache-control", b"max-age=3600")
-NOT_KEPT = (b"cache-control", b"no-store")
+KEPT, NOT_KEPT = CACHE_CONTROL.of("max-age=3600"), CACHE_CONTROL.of("no-store")
 
 
 def checked_url(text: str) -> str:
@@ -59,5 +59,6 @@ METADATA = Operation(
     summary="What this decision point offers (AuthZEN 1.0)",
     scope=None,
     answer=Configuration,
+    sends={200: (CACHE_CONTROL,)},
     act=metadata,
 )

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from overspill.serve.credentials import Caller
+from overspill.serve.fields import IDEMPOTENCY_REPLAYED, Field
+from overspill.serve.fields import Header as Header
 from overspill.words.codec import Struct
 from overspill.words.failures import Failure
 
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
     from overspill.runtime.engine import Engine
     from overspill.serve.service import Service
 
-Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
 TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
-REPLAYED: Header = (b"idempotency-replayed", b"true")
+REPLAYED = IDEMPOTENCY_REPLAYED.of("true")
 
 
 class Call(Struct, eq=False):
@@ -73,7 +74,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     `scope` None: whoever can reach the service may ask. `keyed`: whether it needs an Idempotency-Key, by itself or by
     what is asked. `problems` are the statuses of failures of its own, beside those that every operation has; those of
     `as_400` are told as 400, where a standard knows no others. `body` and `answer` are shapes, or JSON Schemas; so are the
-    `told` of a status, where its problem may say more than any other.
+    `told` of a status, where its problem may say more than any other. `sends` are the header fields of a status, beside those
+    that every answer has, every problem of that status (problems.py), and what has an Idempotency-Key.
 
     The method ANY is every method, with any query and any body, which nobody reads: for who passes on the calls of others
     (`{path:path}` is any path below).
@@ -95,6 +97,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     problems: tuple[int, ...] = ()
     as_400: tuple[int, ...] = ()
     told: Mapping[int, type[Struct] | Schema] = {}
+    sends: Mapping[int, tuple[Field, ...]] = {}
     act: Act
 
     @property

@@ -17,7 +17,7 @@ from msgspec import field
 
 from overspill.plan.plan import ROOT, Plan
 from overspill.records.answers import ConcurrencyStep, DecisionRecord
-from overspill.serve.call import Header
+from overspill.serve.fields import RETRY_AFTER, Header
 from overspill.serve.problems import Problem
 from overspill.serve.rate_limits import own_units
 from overspill.words.codec import Struct
@@ -86,7 +86,7 @@ def retry_after(record: DecisionRecord, now: int) -> tuple[Header, ...]:
     if record.retry_at is None:
         return ()
     seconds = max(-(-(instant_from_text(record.retry_at) - now) // SECOND), 1)
-    return ((b"retry-after", str(seconds).encode()),)
+    return (RETRY_AFTER.of(str(seconds)),)
 
 
 def _remedies(record: DecisionRecord, plan: Plan) -> Iterator[Remedy]:

@@ -6,7 +6,7 @@ Authorization and what `allowed_headers` names; no body, and Content-Length 0. 2
 `allowed_upstream_headers` names put over the client's own; a 5xx is an error, of which `failure_mode_allow` says what
 becomes of the call; every other status denies it, with this body and these headers as the client's answer.
 
-So a decision is told as a status. The headers that go upstream are always all there: what a client sends under their
+tests/serve/test_gateway_envoy.py runs Envoy itself. So a decision is told as a status. The headers that go upstream are always all there: what a client sends under their
 names is overwritten.
 """
 
@@ -16,9 +16,10 @@ from overspill.records.answers import Decision
 from overspill.serve.call import Call, Header, Operation, Reply
 from overspill.serve.deciding import decided
 from overspill.serve.denials import CREDITS, ENTITLEMENT, QUOTA, Denial, denial_of, retry_after
+from overspill.serve.fields import RETRY_AFTER, Field
 from overspill.serve.gateway import Gateway, Rule
 from overspill.serve.problems import MEDIA_TYPE, Problem
-from overspill.serve.rate_limits import rate_limits
+from overspill.serve.rate_limits import FIELDS, rate_limits
 from overspill.words.codec import json_bytes
 from overspill.words.failures import Failure
 from overspill.words.names import shown
@@ -29,6 +30,21 @@ NONE = "none"
 DOUBTFUL = (b"%2f", b"%5c", b"%2e", b"\\", b"//")
 """What some take for a separator or for nothing, and some do not: a rule for one path must not be met by another."""
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
+UPSTREAM = tuple(
+    [
+        Field(name=f"X-Overspill-{name}", about=about, schema={"type": "string", **schema}, always=True)
+        for name, about, schema in (
+            ("Outcome", "What was decided; `pass`: nobody was asked.", {"enum": ["allow", "partial", "pass"]}),
+            ("Decision", "Its id.", {}),
+            ("Granted", "How much.", {}),
+            ("Unit", "Of what.", {}),
+            ("Hold", "What is to be captured.", {}),
+            ("Replayed", "Whether the call's key was granted that before.", {"enum": ["true", "false"]}),
+        )
+    ]
+)
+"""For the service behind the gateway; what there is not is `none`."""
+_NAMES = tuple([field.wire for field in UPSTREAM])
 
 
 async def check(call: Call) -> Reply:
@@ -85,14 +101,8 @@ def _of(decision: Decision) -> tuple[Header, ...]:
 def _upstream(
     outcome: str, decision: str = NONE, granted: str = NONE, unit: str = NONE, hold: str = NONE, replayed: str = "false"
 ) -> tuple[Header, ...]:
-    return (
-        (b"x-overspill-outcome", outcome.encode()),
-        (b"x-overspill-decision", decision.encode()),
-        (b"x-overspill-granted", granted.encode()),
-        (b"x-overspill-unit", unit.encode()),
-        (b"x-overspill-hold", hold.encode()),
-        (b"x-overspill-replayed", replayed.encode()),
-    )
+    values = (outcome, decision, granted, unit, hold, replayed)
+    return tuple([(name, value.encode()) for name, value in zip(_NAMES, values, strict=True)])
 
 
 OPERATIONS = (
@@ -110,6 +120,7 @@ OPERATIONS = (
         answer={"type": "object"},
         problems=(402, 404, 409, 413, 422, 429),
         told={CREDITS: Denial, ENTITLEMENT: {"anyOf": [Denial, Problem]}, QUOTA: Denial},
+        sends={200: (*UPSTREAM, *FIELDS), CREDITS: FIELDS, ENTITLEMENT: FIELDS, QUOTA: (*FIELDS, RETRY_AFTER)},
         act=check,
     ),
 )

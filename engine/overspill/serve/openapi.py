@@ -10,11 +10,13 @@ from msgspec.json import schema_components
 
 from overspill.records.schema import flowing
 from overspill.serve.call import Call, Operation, Reply, Schema
-from overspill.serve.problems import MEDIA_TYPE, Problem
-from overspill.words.codec import Struct, json_bytes
+from overspill.serve.fields import IDEMPOTENCY_REPLAYED, REQUEST_ID, Field
+from overspill.serve.problems import MEDIA_TYPE, Problem, fields_told
+from overspill.words.codec import Struct, json_bytes, replace
 
 Object = dict[str, Any]
 REF = "#/components/schemas/{name}"
+HEADER_REF = "#/components/headers/{name}"
 IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}$"}
 KIND = {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}$"}
 KEY = {"type": "string", "pattern": '^("[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}"|[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127})$'}
@@ -73,6 +75,7 @@ def document(operations: Sequence[Operation], version: str) -> Object:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(flowing(components).items())),
+            "headers": _headers(operations),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, or a token."}},
         },
     }
@@ -155,13 +158,52 @@ def statuses(operation: Operation) -> list[int]:
     return sorted(found - {*operation.answers, *operation.as_400})
 
 
+def fields(operation: Operation, status: int) -> tuple[Field, ...]:
+    """The header fields of its answers with this status, beside those of HTTP itself (Content-Type, Content-Length, Date)."""
+    found = [REQUEST_ID, *operation.sends.get(status, ())]
+    known = fields_told(status, operation.keyed != "never")
+    if status in operation.answers:  # what is also told otherwise than by a problem has none of a problem's
+        found += [replace(field, always=False) for field in known]
+        found += [IDEMPOTENCY_REPLAYED] if operation.keyed == "always" else []
+    else:
+        found += known
+    return tuple(found)
+
+
+def _headers(operations: Sequence[Operation]) -> Object:
+    told = [
+        field
+        for operation in operations
+        for status in (*operation.answers, *statuses(operation))
+        for field in fields(operation, status)
+    ]
+    return dict(sorted([(_header_name(field), _header(field)) for field in told]))
+
+
+def _header_name(field: Field) -> str:
+    """A description has one of each that is always there, and one of each that may be."""
+    return field.name if field.always else f"{field.name}.optional"
+
+
+def _header(field: Field) -> Object:
+    return {"description": field.about, "required": field.always, "schema": field.schema}
+
+
+def _referred(operation: Operation, status: int) -> Object:
+    return {field.name: {"$ref": HEADER_REF.format(name=_header_name(field))} for field in fields(operation, status)}
+
+
 def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:
     answer = {"content": {operation.media: {"schema": _schema(operation.answer, schemas)}}}
-    found: Object = {str(status): {"description": "The answer.", **answer} for status in operation.answers}
+    found: Object = {
+        str(status): {"description": "The answer.", "headers": _referred(operation, status), **answer}
+        for status in operation.answers
+    }
     for status in statuses(operation):
         shape = operation.told.get(status, Problem)
         found[str(status)] = {
             "description": COMMON[status],
+            "headers": _referred(operation, status),
             "content": {MEDIA_TYPE: {"schema": _schema(shape, schemas)}},
         }
     return dict(sorted(found.items()))

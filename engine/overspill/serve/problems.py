@@ -7,11 +7,14 @@ answer with status 200.
 from __future__ import annotations
 
 from overspill.runtime.alarms import alarm
+from overspill.serve.fields import CHALLENGE, RETRY_AFTER, Field, Header, always
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.failures import Failure, StoreFailure
 
 MEDIA_TYPE = "application/problem+json"
 
+AGAIN = 503
+"""It may be asked again, with the same key."""
 STATUSES = {
     "invalid_json": 400,
     "invalid_request": 400,
@@ -48,14 +51,15 @@ STATUSES = {
     "too_large": 413,
     "wrong_media_type": 415,
     "internal_error": 500,
-    "busy": 503,
-    "not_ready": 503,
-    "engine_closed": 503,
+    "busy": AGAIN,
+    "not_ready": AGAIN,
+    "engine_closed": AGAIN,
 }
 """Code → status; a StoreFailure that is not here is 503, every other Failure 422: it can be read, and cannot be done."""
 RETRY_SECONDS = 1
 """After which a 409 of a request under way, and a 503, may be asked again: with the same key."""
 RETRIED = ("in_flight",)
+UNAUTHENTICATED = "unauthenticated"
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -79,7 +83,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 def status_of(failure: Failure) -> int:
-    return STATUSES.get(failure.code) or (503 if isinstance(failure, StoreFailure) else 422)
+    return STATUSES.get(failure.code) or (AGAIN if isinstance(failure, StoreFailure) else 422)
 
 
 def problem_of(failure: Failure, request_id: str, status: int | None = None) -> Problem:
@@ -101,7 +105,24 @@ def problem_of(failure: Failure, request_id: str, status: int | None = None) -> 
 
 def retry_after(failure: Failure) -> int | None:
     """Seconds."""
-    return RETRY_SECONDS if status_of(failure) == 503 or failure.code in RETRIED else None
+    return RETRY_SECONDS if status_of(failure) == AGAIN or failure.code in RETRIED else None
+
+
+def fields_of(failure: Failure) -> tuple[Header, ...]:
+    """The header fields of its problem."""
+    if failure.code == UNAUTHENTICATED:
+        return (CHALLENGE.of('Bearer realm="overspill"'),)
+    seconds = retry_after(failure)
+    return () if seconds is None else (RETRY_AFTER.of(str(seconds)),)
+
+
+def fields_told(status: int, is_keyed: bool) -> tuple[Field, ...]:
+    """Those that a problem of this status has, or may have where a call with the same key may be under way."""
+    if status == STATUSES[UNAUTHENTICATED]:
+        return (always(CHALLENGE),)
+    if status == AGAIN:
+        return (always(RETRY_AFTER),)
+    return (RETRY_AFTER,) if is_keyed and status in {STATUSES[code] for code in RETRIED} else ()
 
 
 def problem_bytes(failure: Failure, request_id: str, status: int | None = None) -> bytes:

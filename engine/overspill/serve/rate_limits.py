@@ -18,7 +18,7 @@ from typing import Any
 from overspill.plan.plan import ROOT, Plan
 from overspill.records.answers import Decision
 from overspill.records.written import Form
-from overspill.serve.call import Header
+from overspill.serve.fields import RATE_LIMIT, RATE_LIMIT_POLICY, Header
 from overspill.words.amounts import UNLIMITED
 from overspill.words.codec import Light, json_decoder
 from overspill.words.instants import NEVER, instant_from_text
@@ -28,6 +28,8 @@ from overspill.words.texts import digits
 INTEGER_MAX = 999_999_999_999_999
 """Structured Fields have integers of 15 digits (RFC 9651)."""
 SECOND = 1_000_000
+FIELDS = (RATE_LIMIT_POLICY, RATE_LIMIT)
+_POLICY, _STATE = (field.wire for field in FIELDS)
 
 
 def rate_limits(decision: Decision, now: int, plan: Plan) -> tuple[Header, ...]:
@@ -62,11 +64,11 @@ _units: dict[str, dict[str, str]] = {}
 def _policies(limits: Mapping[str, tuple[int, str]]) -> Header:
     """Of windows with a limit in a unit."""
     told = [f'"{window}";q={limit};overspill-unit="{unit}"' for window, (limit, unit) in limits.items()]
-    return (b"ratelimit-policy", ", ".join(told).encode())
+    return (_POLICY, ", ".join(told).encode())
 
 
 def _fields(policies: Header, states: Iterable[str]) -> tuple[Header, ...]:
-    return policies, (b"ratelimit", ", ".join(states).encode())
+    return policies, (_STATE, ", ".join(states).encode())
 
 
 def _until(ends_at: int, now: int) -> str:
