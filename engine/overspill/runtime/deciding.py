@@ -11,15 +11,12 @@ from overspill.records.request import Request
 from overspill.runtime.combiner import Combiner
 from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
-from overspill.step.keys import identified
+from overspill.step.keys import Asking, identified, identified_all
 from overspill.words.failures import Failure
 from overspill.words.typed import expect
 
 if TYPE_CHECKING:
     from overspill.runtime.aio import AsyncFront
-
-Asking = type[Consume] | type[Preview] | type[Reserve]
-"""A way to ask for a decision."""
 
 
 class Deciding:
@@ -111,15 +108,10 @@ class Deciding:
 
     def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
         """Each as a command, or what is wrong with it."""
-        found: list[Waiting | Failure] = []
         if isinstance(requests, str) or not isinstance(requests, Iterable):
             expect(requests, tuple[Request, ...], "/requests")
-        for request in requests:
-            try:
-                found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
-            except Failure as failure:
-                found.append(failure)
-        return found
+        found = identified_all(kind, self._tenant, list(requests))
+        return [one if isinstance(one, Failure) else Waiting(one) for one in found]
 
 
 def _outcome(waiting: Waiting | Failure) -> Decision | Failure:

@@ -7,10 +7,10 @@ from typing import Literal
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
-from overspill.runtime.deciding import Asking
 from overspill.serve.call import Call
 from overspill.serve.service import Service
 from overspill.step.commands import Consume, Preview, Reserve
+from overspill.step.keys import Asking
 from overspill.words.failures import Failure
 
 Mode = Literal["consume", "reserve", "preview"]

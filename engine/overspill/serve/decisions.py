@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from overspill.records.answers import Decision, DecisionRecord
@@ -51,13 +52,21 @@ async def _many(call: Call, asked: Asked) -> Reply:
         if isinstance(one, Failure) and one.pointer is not None:
             one.pointer = f"/requests/{index}{one.pointer}"
     outcomes = tuple([one.outcome for one in results if isinstance(one, Decision)])
-    return Reply(b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results]), outcomes=outcomes)
+    return Reply(_results(results, call.request_id), outcomes=outcomes)
 
 
-def _result(one: Decision | Failure, request_id: str) -> bytes:
-    if isinstance(one, Failure):
-        return b'{"problem":%b}' % problem_bytes(told(one, request_id), request_id)
-    return b'{"decision":%b,"replayed":%b}' % (one.json, b"true" if one.replayed else b"false")
+def _results(results: Iterable[Decision | Failure], request_id: str) -> bytes:
+    """Put together at once: what a hundred say is a quarter of a megabyte."""
+    parts: list[bytes] = []
+    for one in results:
+        if isinstance(one, Failure):
+            parts += b'{"problem":', problem_bytes(told(one, request_id), request_id), b"}", b","
+        else:
+            parts += b'{"decision":', one.json, _REPLAYED if one.replayed else _NEW, b","
+    return b"".join([b'{"results":[', *parts[:-1], b"]}"])
+
+
+_NEW, _REPLAYED = b',"replayed":false}', b',"replayed":true}'
 
 
 def capture(call: Call) -> Reply:
