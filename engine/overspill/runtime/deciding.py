@@ -88,6 +88,16 @@ class Deciding:
         waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
         (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
 
+    def soon_all(
+        self, kind: Asking, requests: Sequence[Request], then: Callable[[list[Decision | Failure]], object]
+    ) -> None:
+        """`soon` for many: `then` is called once, with what became of each."""
+        found = self._asked(kind, requests)
+        if commands := [one for one in found if isinstance(one, Waiting)]:
+            (self._front or self._opened_front()).submit(commands, lambda: then(list(map(_outcome, found))))
+        else:
+            then(list(map(_outcome, found)))
+
     # ---- how
 
     async def _await(self, command: Command) -> Decision:
@@ -117,10 +127,8 @@ class Deciding:
 def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
     if isinstance(waiting, Failure):
         return waiting
-    try:
-        return _decision(waiting)
-    except Failure as failure:
-        return failure
+    failure = waiting.failure
+    return failure if isinstance(failure, Failure) else _decision(waiting)
 
 
 def _decision(done: Waiting) -> Decision:

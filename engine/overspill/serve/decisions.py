@@ -30,11 +30,10 @@ json_object = json_decoder(dict[str, Any]).decode
 
 async def decide(call: Call) -> Reply:
     asked = asked_from(call.body, call.key, call.service.limits.batch)
+    requests = [one for one in asked.requests if isinstance(one, Request)]
     if asked.is_batch:
-        return await _many(call, asked)
-    [request] = asked.requests
-    assert isinstance(request, Request)
-    return reply_of(await decided(call, asked.mode, request), call.engine)
+        return reply_of_all(asked, await all_decided(call, asked.mode, requests), call.request_id)
+    return reply_of(await decided(call, asked.mode, requests[0]), call.engine)
 
 
 def reply_of(decision: Decision, engine: Engine) -> Reply:
@@ -44,15 +43,15 @@ def reply_of(decision: Decision, engine: Engine) -> Reply:
     return Reply(decision.json, headers=headers, outcomes=(decision.outcome,))
 
 
-async def _many(call: Call, asked: Asked) -> Reply:
-    """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
-    done = iter(await all_decided(call, asked.mode, [one for one in asked.requests if isinstance(one, Request)]))
+def reply_of_all(asked: Asked, decided: Iterable[Decision | Failure], request_id: str) -> Reply:
+    """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`. `decided` are those that are requests."""
+    done = iter(decided)
     results = [one if isinstance(one, Failure) else next(done) for one in asked.requests]
     for index, one in enumerate(results):
         if isinstance(one, Failure) and one.pointer is not None:
             one.pointer = f"/requests/{index}{one.pointer}"
     outcomes = tuple([one.outcome for one in results if isinstance(one, Decision)])
-    return Reply(_results(results, call.request_id), outcomes=outcomes)
+    return Reply(_results(results, request_id), outcomes=outcomes)
 
 
 def _results(results: Iterable[Decision | Failure], request_id: str) -> bytes:
