@@ -128,6 +128,8 @@ def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
     if isinstance(waiting, Failure):
         return waiting
     failure = waiting.failure
+    if failure is None and waiting.written is not None:
+        return Decision(waiting.written, waiting.replayed)
     return failure if isinstance(failure, Failure) else _decision(waiting)
 
 
