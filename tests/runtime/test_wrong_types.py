@@ -156,7 +156,19 @@ def test_what_is_wrong_in_a_request_is_named(asked: Asked, change: dict[str, Any
     good = Request(**{**GOOD, "id": "beside"})
     failure, beside = engine.preview_all([request, good])
     assert isinstance(failure, Failure) and (failure.code, failure.pointer) == (code, pointer)
-    assert not isinstance(beside, Failure) and beside.allowed
+    assert not isinstance(beside, Failure) and beside.json == engine.preview(good).json
+
+
+def test_many_are_told_the_same_as_each_by_itself(asked: Asked) -> None:
+    accounts = [ANA, {"workspace": "w_1", **ANA}, ANA]
+    requests = [Request(**{**GOOD, "id": f"r{index % 20}", "account": accounts[index % 3]}) for index in range(40)]
+    for some in (requests, requests[:1], [*requests[:2], Request(id="r2", account={})]):
+        together = asked.engine.preview_all(some)
+        for request, one in zip(some, together, strict=True):
+            if isinstance(one, Failure):
+                assert (one.code, request.account) == ("missing_account", {})
+            else:
+                assert one.json == asked.engine.preview(request).json
 
 
 @pytest.mark.parametrize("request_", [None, GOOD, "r1", 7, Request], ids=repr)

@@ -72,7 +72,6 @@ def _by_value(body: bytes, key: str) -> Any:
     """What value by value comes to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asked, "plain_from", lambda *_: None)
-        patch.setattr(asked, "_plain_batch", lambda *_: None)
         return _told(body, key)
 
 

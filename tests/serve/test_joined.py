@@ -26,6 +26,16 @@ def _much(joined: Joined) -> None:
     joined.write(b"more")
 
 
+def _much_behind_a_head(joined: Joined) -> None:
+    joined.write(b"head")
+    joined.write(bytes(KEPT_MAX + 1))
+
+
+def _much_that_nobody_waits_for(joined: Joined) -> None:
+    joined._transport.close()
+    joined.write(bytes(KEPT_MAX + 1))
+
+
 def _nothing_behind(joined: Joined) -> None:
     joined.write(b"head")
     joined.write(b"")
@@ -40,6 +50,8 @@ TURNS: dict[str, tuple[Callable[[Joined], None], list[bytes], bool]] = {
     "a head and a body": (_head_and_body, [b"headbody"], False),
     "a head, a body and more": (_three, [b"headbodymore"], False),
     "more than is kept": (_much, [bytes(KEPT_MAX + 1), b"more"], False),
+    "much behind a head": (_much_behind_a_head, [b"head", bytes(KEPT_MAX + 1)], False),
+    "much that nobody waits for": (_much_that_nobody_waits_for, [], True),
     "a head alone": (lambda joined: joined.write(b"head"), [b"head"], False),
     "a head without a body": (_nothing_behind, [b"head"], False),
     "nothing": (lambda joined: joined.write(b""), [], False),

@@ -64,6 +64,11 @@ class Said:
         return self.head({name: value for name, value in fields.items() if value is not None}, line) + data
 
 
+def _many(say: Said, *ids: str, mode: str = "consume", **other: str) -> bytes:
+    body = {"mode": mode, "requests": [{**TURN, "id": id} for id in ids]}
+    return say.call(body, **{"Idempotency_Key": None, **other})
+
+
 def _chunked(say: Said) -> bytes:
     data = json.dumps(TURN).encode()
     head = say.call(b"", Content_Length=None, Transfer_Encoding="chunked")
@@ -92,8 +97,19 @@ CALLS: dict[str, tuple[Any, int, int]] = {
     "and then no more": (lambda say: [say.call(Connection="close")], 1, 1),
     "a quoted key": (lambda say: [say.call(id='"r1"', X_Request_ID="a")], 1, 1),
     "an old caller": (lambda say: [say.call(line=OLD)], 1, 0),
-    "many": (lambda say: [say.call({"requests": [{**TURN, "id": "r1"}]}, Idempotency_Key=None)], 1, 0),
-    "many, and then no more": (lambda say: [say.call({"requests": [{**TURN, "id": "r1"}]}, Connection="close")], 1, 0),
+    "many": (lambda say: [_many(say, "r1", "r2")], 1, 1),
+    "many, and then no more": (lambda say: [_many(say, "r1", Connection="close")], 1, 1),
+    "many, some again": (lambda say: [_many(say, "r1", "r2", "r1"), _many(say, "r2", "r3")], 2, 2),
+    "many, and one of them alone": (lambda say: [_many(say, "r1"), say.call(id="r1"), say.call(HUGE, id="r1")], 3, 3),
+    "many, of which some have no id": (lambda say: [_many(say, "r1", "a b", "r2", "")], 1, 1),
+    "many without an id": (lambda say: [_many(say, "a b", "c d")], 1, 1),
+    "many previews": (lambda say: [_many(say, "r1", "r2", mode="preview")], 1, 1),
+    "as many holds as may be": (lambda say: [_many(say, "r1", mode="reserve")] * 2, 2, 2),
+    "more holds than may be": (lambda say: [_many(say, "r1", "r2", mode="reserve")], 1, 1),
+    "more than many": (lambda say: [_many(say, "r1", "r2", "r3", "r4", "r5")], 1, 0),
+    "many under a key": (lambda say: [_many(say, "r1", Idempotency_Key="r1")], 1, 0),
+    "many, of which one is not plain": (lambda say: [_many(say, "r1", "ä")], 1, 0),
+    "a pipeline of many": (lambda say: [_many(say, "r1") + _many(say, "r2")], 2, 1),
     "a number as text": (lambda say: [say.call({**TURN, "meters": {"input_tokens": "1"}})], 1, 0),
     "no JSON": (lambda say: [say.call(b"{")], 1, 0),
     "nothing": (lambda say: [say.call(b"")], 1, 0),

@@ -11,15 +11,12 @@ from overspill.records.request import Request
 from overspill.runtime.combiner import Combiner
 from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
-from overspill.step.keys import identified
+from overspill.step.keys import Asking, identified, identified_all
 from overspill.words.failures import Failure
 from overspill.words.typed import expect
 
 if TYPE_CHECKING:
     from overspill.runtime.aio import AsyncFront
-
-Asking = type[Consume] | type[Preview] | type[Reserve]
-"""A way to ask for a decision."""
 
 
 class Deciding:
@@ -91,6 +88,16 @@ class Deciding:
         waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
         (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
 
+    def soon_all(
+        self, kind: Asking, requests: Sequence[Request], then: Callable[[list[Decision | Failure]], object]
+    ) -> None:
+        """`soon` for many: `then` is called once, with what became of each."""
+        found = self._asked(kind, requests)
+        if commands := [one for one in found if isinstance(one, Waiting)]:
+            (self._front or self._opened_front()).submit(commands, lambda: then(list(map(_outcome, found))))
+        else:
+            then(list(map(_outcome, found)))
+
     # ---- how
 
     async def _await(self, command: Command) -> Decision:
@@ -111,24 +118,19 @@ class Deciding:
 
     def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
         """Each as a command, or what is wrong with it."""
-        found: list[Waiting | Failure] = []
         if isinstance(requests, str) or not isinstance(requests, Iterable):
             expect(requests, tuple[Request, ...], "/requests")
-        for request in requests:
-            try:
-                found.append(Waiting(identified(kind(tenant=self._tenant, request=request))))
-            except Failure as failure:
-                found.append(failure)
-        return found
+        found = identified_all(kind, self._tenant, list(requests))
+        return [one if isinstance(one, Failure) else Waiting(one) for one in found]
 
 
 def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
     if isinstance(waiting, Failure):
         return waiting
-    try:
-        return _decision(waiting)
-    except Failure as failure:
-        return failure
+    failure = waiting.failure
+    if failure is None and waiting.written is not None:
+        return Decision(waiting.written, waiting.replayed)
+    return failure if isinstance(failure, Failure) else _decision(waiting)
 
 
 def _decision(done: Waiting) -> Decision:

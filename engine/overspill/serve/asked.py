@@ -26,6 +26,8 @@ MODES = get_args(Mode)
 CONSUME: Mode = "consume"
 PREVIEWED = "preview"
 """The id of a preview that names none."""
+_MANY, _HEAD = b'"requests"', 64
+"""What stands so early in the body of a batch is looked for there alone: a body is tried as what it looks like."""
 _Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Strings = dict[str, str]
 
@@ -40,7 +42,18 @@ class Asked(Light, frozen=True):
 
 def asked_from(body: bytes, key: str, most: int) -> Asked:
     """What is asked for under the Idempotency-Key `key`, empty for none; `most` requests at once. Raises Failure."""
-    asked = plain_from(body, key) or _plain_batch(body) or _by_value(object_from(body), key)
+    return plain_from(body, key, most) or _checked(_by_value(object_from(body), key), key, most)
+
+
+def plain_from(body: bytes, key: str, most: int) -> Asked | None:
+    """The same of a plain body; None for any other. Raises Failure."""
+    if _MANY not in body[:_HEAD]:
+        return _plain_one(body, key)
+    batch = _plain_batch(body)
+    return None if batch is None else _checked(batch, key, most)
+
+
+def _checked(asked: Asked, key: str, most: int) -> Asked:
     if asked.is_batch:
         _check_batch(len(asked.requests), key, most)
     return asked
@@ -126,8 +139,7 @@ _alone = json_decoder(_SentAlone).decode
 _together = json_decoder(_SentTogether).decode
 
 
-def plain_from(body: bytes, key: str) -> Asked | None:
-    """One request by itself; None where the body is not plain, or is many. Raises Failure."""
+def _plain_one(body: bytes, key: str) -> Asked | None:
     try:
         sent = _alone(body)
     except JsonFault:

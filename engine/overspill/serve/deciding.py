@@ -7,10 +7,10 @@ from typing import Literal
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
-from overspill.runtime.deciding import Asking
 from overspill.serve.call import Call
 from overspill.serve.service import Service
 from overspill.step.commands import Consume, Preview, Reserve
+from overspill.step.keys import Asking
 from overspill.words.failures import Failure
 
 Mode = Literal["consume", "reserve", "preview"]
@@ -35,8 +35,7 @@ async def all_decided(call: Call, mode: Mode, requests: Sequence[Request]) -> li
             results = await call.engine.apreview_all(requests)
         case "reserve":
             results = await call.engine.areserve_all(requests)
-    for one in results:
-        note(call.service, mode, call.caller.tenant, one)
+    note(call.service, mode, call.caller.tenant, results)
     return results
 
 
@@ -46,7 +45,8 @@ def expect_room(service: Service, mode: Mode, tenant: str, count: int) -> None:
         service.holds.expect_room(tenant, count, service.engine.now())
 
 
-def note(service: Service, mode: Mode, tenant: str, outcome: Decision | Failure) -> None:
+def note(service: Service, mode: Mode, tenant: str, outcomes: Sequence[Decision | Failure]) -> None:
     """What was decided so keeps a place where it is a hold that is new."""
-    if mode == "reserve" and isinstance(outcome, Decision) and not outcome.replayed:
-        service.holds.opened(tenant, outcome.json)
+    for outcome in outcomes if mode == "reserve" else ():
+        if isinstance(outcome, Decision) and not outcome.replayed:
+            service.holds.opened(tenant, outcome.json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from overspill.records.answers import Decision, DecisionRecord
@@ -30,11 +31,10 @@ json_object = json_decoder(dict[str, Any]).decode
 
 async def decide(call: Call) -> Reply:
     asked = asked_from(call.body, call.key, call.service.limits.batch)
+    requests = [one for one in asked.requests if isinstance(one, Request)]
     if asked.is_batch:
-        return await _many(call, asked)
-    [request] = asked.requests
-    assert isinstance(request, Request)
-    return reply_of(await decided(call, asked.mode, request), call.engine)
+        return reply_of_all(asked, await all_decided(call, asked.mode, requests), call.request_id)
+    return reply_of(await decided(call, asked.mode, requests[0]), call.engine)
 
 
 def reply_of(decision: Decision, engine: Engine) -> Reply:
@@ -44,21 +44,25 @@ def reply_of(decision: Decision, engine: Engine) -> Reply:
     return Reply(decision.json, headers=headers, outcomes=(decision.outcome,))
 
 
-async def _many(call: Call, asked: Asked) -> Reply:
-    """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`."""
-    done = iter(await all_decided(call, asked.mode, [one for one in asked.requests if isinstance(one, Request)]))
-    results = [one if isinstance(one, Failure) else next(done) for one in asked.requests]
-    for index, one in enumerate(results):
-        if isinstance(one, Failure) and one.pointer is not None:
-            one.pointer = f"/requests/{index}{one.pointer}"
-    outcomes = tuple([one.outcome for one in results if isinstance(one, Decision)])
-    return Reply(b'{"results":[%b]}' % b",".join([_result(one, call.request_id) for one in results]), outcomes=outcomes)
+def reply_of_all(asked: Asked, decided: Iterable[Decision | Failure], request_id: str) -> Reply:
+    """`{"results":[…]}`: each with a `decision` in its exact bytes, or a `problem`. `decided` are those that are requests."""
+    done = iter(decided)
+    parts: list[bytes] = []
+    outcomes: list[str] = []
+    for index, asked_for in enumerate(asked.requests):
+        one = asked_for if isinstance(asked_for, Failure) else next(done)
+        if isinstance(one, Failure):
+            if one.pointer is not None:
+                one.pointer = f"/requests/{index}{one.pointer}"
+            parts += b'{"problem":', problem_bytes(told(one, request_id), request_id), b"}", b","
+        else:
+            parts += b'{"decision":', one.json, _REPLAYED if one.replayed else _NEW, b","
+            outcomes.append(one.outcome)
+    body = b"".join([b'{"results":[', *parts[:-1], b"]}"])  # at once: a hundred are a quarter of a megabyte
+    return Reply(body, outcomes=tuple(outcomes))
 
 
-def _result(one: Decision | Failure, request_id: str) -> bytes:
-    if isinstance(one, Failure):
-        return b'{"problem":%b}' % problem_bytes(told(one, request_id), request_id)
-    return b'{"decision":%b,"replayed":%b}' % (one.json, b"true" if one.replayed else b"false")
+_NEW, _REPLAYED = b',"replayed":false}', b',"replayed":true}'
 
 
 def capture(call: Call) -> Reply:

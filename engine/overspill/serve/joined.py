@@ -13,7 +13,7 @@ KEPT_MAX = 64 * 1024
 
 
 class Joined:
-    """A transport that keeps what is written until the loop's next turn, up to `KEPT_MAX` bytes."""
+    """A transport that keeps what is written until the loop's next turn, up to `KEPT_MAX` bytes. What is more goes by itself."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -22,6 +22,11 @@ class Joined:
 
     def write(self, data: bytes) -> None:
         if not data:
+            return
+        if len(data) > KEPT_MAX:  # to put it behind something else would cost more than a packet does
+            self._flush()
+            if not self.is_closing():
+                self._transport.write(data)
             return
         if not self._kept:
             self._loop.call_soon(self._flush)

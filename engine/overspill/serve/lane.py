@@ -1,5 +1,5 @@
-"""A lane of its own for what is asked most: a decision by itself, in plain form, of a caller who is known already. Whatever else
-there is about a call, the application looks into.
+"""A lane of its own for what is asked most: decisions, one or many, in plain form, of a caller who is known already. Whatever
+else there is about a call, the application looks into.
 
 Both ways give the same bytes: what is read, decided and replied are the same functions.
 """
@@ -7,18 +7,17 @@ Both ways give the same bytes: what is read, decided and replied are the same fu
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns, time_ns
-from typing import Protocol
+from typing import Any, Protocol
 
 from overspill.records.answers import Decision
-from overspill.records.request import Request
 from overspill.serve.app import App, problem_reply
-from overspill.serve.asked import plain_from
+from overspill.serve.asked import Asked, plain_from
 from overspill.serve.call import Method, Reply
 from overspill.serve.credentials import Caller
-from overspill.serve.deciding import KINDS, Mode, expect_room, note
-from overspill.serve.decisions import reply_of
+from overspill.serve.deciding import KINDS, expect_room, note
+from overspill.serve.decisions import reply_of, reply_of_all
 from overspill.serve.heads import Headers, is_json, key_of
 from overspill.serve.problems import told
 from overspill.words.codec import Light
@@ -29,6 +28,8 @@ PATH = "/v1/decisions"
 SCOPE = "decide"
 Answer = Callable[[Reply, str], object]
 """Takes the reply, and the id of the call."""
+Outcome = Decision | list[Decision | Failure] | Exception
+"""What became of one, of many, or of the call."""
 
 
 class Known(Light, frozen=True):
@@ -62,14 +63,12 @@ class Lane:
             if known is None or SCOPE not in known.caller.scopes or not is_json(headers):
                 return False
             key = key_of(self.operation, headers)
-            asked = plain_from(body, key)
+            asked = plain_from(body, key, self.app.service.limits.batch)
         except Failure:
             return False
         if asked is None:
             return False
-        [request] = asked.requests
-        assert isinstance(request, Request)
-        _Call(self, known.caller, headers, answer, began, ticks).ask(asked.mode, request, key)
+        _Call(self, known.caller, headers, answer, began, ticks).ask(asked, key)
         return True
 
     def _known(self, headers: Headers, ticks: int) -> Known | None:
@@ -82,16 +81,16 @@ class Lane:
 class _Call:
     """One that the lane takes, from its head to its answer."""
 
-    __slots__ = ("_answer", "_began", "_caller", "_headers", "_id", "_lane", "_mode", "_place", "_ticks")
+    __slots__ = ("_answer", "_asked", "_began", "_caller", "_headers", "_id", "_lane", "_place", "_ticks")
 
     def __init__(self, lane: Lane, caller: Caller, headers: Headers, answer: Answer, began: int, ticks: int) -> None:
         self._lane, self._caller, self._headers, self._answer = lane, caller, headers, answer
         self._began, self._ticks = began, ticks
         self._id = lane.app.request_ids.of(headers)
 
-    def ask(self, mode: Mode, request: Request, key: str) -> None:
+    def ask(self, asked: Asked, key: str) -> None:
         service, tenant = self._lane.app.service, self._caller.tenant
-        self._mode: Mode = mode
+        self._asked = asked
         self._place = (tenant, PATH, key) if key else None
         try:
             service.admit(tenant)
@@ -109,25 +108,34 @@ class _Call:
             self._reply(failure)
             return
         try:
-            expect_room(service, mode, tenant, 1)
-            service.engine_of(tenant).soon(KINDS[mode], request, self._decided)
+            requests: Sequence[Any] = asked.requests  # no failures: what is plain is as it should be
+            expect_room(service, asked.mode, tenant, len(requests))
+            engine, kind = service.engine_of(tenant), KINDS[asked.mode]
+            if asked.is_batch:
+                engine.soon_all(kind, requests, self._decided)
+            else:
+                engine.soon(kind, requests[0], self._decided)
         except Exception as error:
             self._decided(error)
 
-    def _decided(self, outcome: Decision | Exception) -> None:
+    def _decided(self, outcome: Outcome) -> None:
         service, tenant = self._lane.app.service, self._caller.tenant
         if self._place is not None:
             service.end(self._place)
         service.leave(tenant)
         self._reply(outcome)
 
-    def _reply(self, outcome: Decision | Exception) -> None:
-        app, tenant = self._lane.app, self._caller.tenant
+    def _reply(self, outcome: Outcome) -> None:
+        app, tenant, asked = self._lane.app, self._caller.tenant, self._asked
         try:
             if isinstance(outcome, Exception):
                 raise outcome
-            note(app.service, self._mode, tenant, outcome)
-            reply = reply_of(outcome, app.service.engine_of(tenant))
+            if isinstance(outcome, Decision):
+                note(app.service, asked.mode, tenant, (outcome,))
+                reply = reply_of(outcome, app.service.engine_of(tenant))
+            else:
+                note(app.service, asked.mode, tenant, outcome)
+                reply = reply_of_all(asked, outcome, self._id)
         except Exception as error:
             reply = problem_reply(told(error, self._id), self._id, self._lane.operation)
         self._answer(reply, self._id)

@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from overspill.serve.call import Header, Reply
-from overspill.serve.joined import Joined
+from overspill.serve.joined import KEPT_MAX, Joined
 from overspill.serve.lane import METHOD, PATH, Known, Lane
 
 _METHOD, _URL = METHOD.encode(), PATH.encode()
@@ -127,8 +127,12 @@ class _LaneCycle:
         head = _head_of(reply.status, reply.media, protocol.server_state.default_headers)
         fields = b"".join([b"%b: %b\r\n" % one for one in reply.headers])
         end = b"" if self.keep_alive else b"connection: close\r\n"
+        is_small = len(body) <= KEPT_MAX
         whole = b"%b%d\r\nx-request-id: %b\r\n%b%b\r\n%b"
-        protocol.transport.write(whole % (head, len(body), request_id.encode(), fields, end, body))
+        parts = (head, len(body), request_id.encode(), fields, end, body if is_small else b"")
+        protocol.transport.write(whole % parts)
+        if not is_small:
+            protocol.transport.write(body)
         if self.keep_alive:
             protocol.answered()
         else:

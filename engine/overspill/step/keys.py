@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from overspill.records.request import Request
 from overspill.records.written import Fingerprint
 from overspill.step.commands import (
     Capture,
@@ -33,10 +34,12 @@ from overspill.step.commands import (
 )
 from overspill.words.codec import Light, Struct, sorted_json_bytes
 from overspill.words.failures import Failure
-from overspill.words.ids import derived_id, key_text
+from overspill.words.ids import derived_id, derived_ids, key_text
 from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier, shown
 from overspill.words.typed import expect, typed
 
+Asking = type[Consume] | type[Preview] | type[Reserve]
+"""A way to ask for a decision."""
 _is_new_identifier = IDENTIFIER.fullmatch
 
 
@@ -147,6 +150,38 @@ def identified(command: Command) -> Identified:
     except (AttributeError, OverflowError, TypeError, ValueError):
         expect(command, type(command))
         return identify(typed(command))
+
+
+def identified_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
+    """`identified` for many requests of one tenant: each as a command, or what is wrong with it."""
+    try:
+        return _identify_all(kind, tenant, requests)
+    except (Failure, AttributeError, OverflowError, TypeError, ValueError):  # one by one, each says what it is
+        return [_identified_or_failure(kind(tenant=tenant, request=request)) for request in requests]
+
+
+def _identify_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
+    """Where all are in order: their ids are made together. Raises something where one is not."""
+    word, prefix, _ = _IDENTITY[kind]
+    if not is_identifier(tenant):
+        raise _no_identifier(tenant, "/tenant")
+    keys = [(tenant, owner_of(request.account), word, request.id) for request in requests]
+    for _, _, _, own in keys:
+        if type(own) is not str or not _is_new_identifier(own):
+            raise _no_identifier(own, "/id")
+    texts = map(sorted_json_bytes, requests)
+    ids = derived_ids(list(map("\0".join, keys)), prefix)
+    return [
+        Identified(kind(tenant=tenant, request=request), id, key, text, Fingerprint(text))
+        for request, id, key, text in zip(requests, ids, keys, texts, strict=True)
+    ]
+
+
+def _identified_or_failure(command: Command) -> Identified | Failure:
+    try:
+        return identified(command)
+    except Failure as failure:
+        return failure
 
 
 def payload_of(command: Command) -> Struct:

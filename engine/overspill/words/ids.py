@@ -25,6 +25,9 @@ _PLACE = 32
 _FIRST = ((2**80 - 1 << 176, 48), (2**80 - 1 << 96, 96))
 """A digest's first and next 80 bits, and how far each goes down to stand at the end of half of its 32 bytes. Then parts of
 8, 4, 2 and 1 digits go up in theirs, until each of the 32 has a byte of its own."""
+TOGETHER, ROUND = 4, 16
+"""From so many on ids are made together, and then in multiples of so many: what is kept for a number of them (`_parts_of`) is
+kept for few numbers."""
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
 
@@ -40,9 +43,21 @@ def derived_id(key: str, kind: str, sequence: int = 0) -> str:
     return f"{kind}_{ring[451::-18].translate(_CHARACTERS).decode()}"
 
 
+def derived_ids(keys: Sequence[str], kind: str) -> list[str]:
+    """`derived_id(key, kind)` of each key. Made together they cost half as much: their digests are one number, in which all
+    digits take their places at once."""
+    if len(keys) < TOGETHER:
+        return [derived_id(key, kind) for key in keys]
+    ending = f"\0{kind}\0000"
+    digests = b"".join([sha256((key + ending).encode()).digest() for key in keys])
+    count = -(-len(keys) // ROUND) * ROUND
+    number = _digits_of(digests.ljust(32 * count, b"\0"), count)
+    text = number.to_bytes(32 * count, "big").translate(_OF_DIGIT).decode()
+    return [f"{kind}_{text[at : at + 26]}" for at in range(0, len(digests), 32)]
+
+
 def ids_of(*kinds: str) -> Callable[[Sequence[str]], list[list[str]]]:
-    """Keys → `derived_id(key, kind)` of each kind, key by key. Made together they cost half as much: their digests are one
-    number, in which all digits take their places at once."""
+    """Keys → `derived_id(key, kind)` of each kind, key by key, made together as above."""
     endings = [f"\0{kind}\0000".encode() for kind in kinds]
     few = len(kinds)
 
