@@ -90,6 +90,18 @@ def test_what_is_asked_together_stays_together() -> None:
     assert [len(turns.take()[0]) for _ in range(2)] == [21, 10]
 
 
+def test_what_does_not_fit_is_the_first_of_the_next_batch() -> None:
+    turns = Turns(lambda: 100.0)
+    for tenant, count in (("a", 100), ("a", 100), ("b", 100), ("c", 100), ("d", BATCH_MAX + 44), ("e", 1)):
+        turns.add(_asked(tenant, count), lambda: None)
+    found = []
+    while turns.count:
+        commands, _ = turns.take()
+        found.append([one.command.key[0] for one in commands])
+    each = [{tenant: names.count(tenant) for tenant in dict.fromkeys(names)} for names in found]
+    assert each == [{"a": 100, "b": 100}, {"c": 100}, {"d": BATCH_MAX + 44}, {"e": 1, "a": 100}]
+
+
 def test_one_tenants_hundreds_are_not_in_front_of_another_ones_only_command() -> None:
     order: list[str] = []
     with Engine.open(clock=ManualClock(NOW)) as engine:

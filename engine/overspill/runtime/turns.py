@@ -58,11 +58,12 @@ class Turns:
         commands: list[Waiting] = []
         thens: list[Then] = []
         for tenant in list(self._waiting):
-            if len(commands) >= BATCH_MAX:
-                break
-            queue = self._waiting.pop(tenant)
+            queue = self._waiting[tenant]
+            if not _has_room(commands, queue):
+                break  # it is the first of the next batch
+            del self._waiting[tenant]
             taken = 0
-            while queue and taken < most:
+            while queue and taken < most and _has_room(commands, queue):
                 own, then = queue.popleft()
                 commands += own
                 thens.append(then)
@@ -71,3 +72,8 @@ class Turns:
                 self._waiting[tenant] = queue  # behind all others
         self.count -= len(commands)
         return commands, thens
+
+
+def _has_room(commands: Sequence[Waiting], queue: deque[_Asked]) -> bool:
+    """Whether what is next in the queue, which stays together, fits into the batch; into an empty one all does."""
+    return not commands or len(commands) + len(queue[0][0]) <= BATCH_MAX
