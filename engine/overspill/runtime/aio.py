@@ -44,16 +44,17 @@ class AsyncFront:
         loop = get_running_loop()
         (self._gatherings.get(loop) or self._opened(loop)).add(commands, then)
 
-    async def decided(self, commands: Sequence[Waiting]) -> None:
+    def decided(self, commands: Sequence[Waiting]) -> Future[None]:
         """`submit` for who awaits."""
-        future: Future[None] = get_running_loop().create_future()
+        loop = get_running_loop()
+        future: Future[None] = loop.create_future()
 
         def wake() -> None:
             if not future.done():  # whoever awaited has gone
                 future.set_result(None)
 
-        self.submit(commands, wake)
-        await future
+        (self._gatherings.get(loop) or self._opened(loop)).add(commands, wake)
+        return future
 
     def _opened(self, loop: AbstractEventLoop) -> _Gathering:
         gathering = _Gathering(loop, self)

@@ -16,6 +16,8 @@ from overspill.words.failures import Failure
 from overspill.words.typed import expect
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from overspill.runtime.aio import AsyncFront
 
 
@@ -60,15 +62,21 @@ class Deciding:
 
     async def adecide(self, request: Request) -> Decision:
         """`decide` for asyncio: many waiting tasks share one commit."""
-        return await self._await(Consume(tenant=self._tenant, request=request))
+        waiting, done = self._begun(Consume, request)
+        await done
+        return _decision(waiting)
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
-        return await self._await(Reserve(tenant=self._tenant, request=request))
+        waiting, done = self._begun(Reserve, request)
+        await done
+        return _decision(waiting)
 
     async def apreview(self, request: Request) -> Decision:
         """`preview` for asyncio."""
-        return await self._await(Preview(tenant=self._tenant, request=request))
+        waiting, done = self._begun(Preview, request)
+        await done
+        return _decision(waiting)
 
     async def adecide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`decide_all` for asyncio."""
@@ -100,10 +108,10 @@ class Deciding:
 
     # ---- how
 
-    async def _await(self, command: Command) -> Decision:
-        waiting = Waiting(identified(command))
-        await (self._front or self._opened_front()).decided((waiting,))
-        return _decision(waiting)
+    def _begun(self, kind: Asking, request: Request) -> tuple[Waiting, Future[None]]:
+        """For who awaits; no coroutine of its own, which each decision would pay for."""
+        waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
+        return waiting, (self._front or self._opened_front()).decided((waiting,))
 
     def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
         found = self._asked(kind, requests)
