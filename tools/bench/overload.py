@@ -1,6 +1,7 @@
 """One tenant asks with twice as many connections as it may have calls at once, and another one asks as ever: what the other one's
-latency becomes, how long it takes until all is as before, and how much memory it takes. Beside it the same with the flood at a
-service of its own on the same machine: what is left then is no matter of who is let in.
+latency becomes, how long it takes until all is as before, and how much memory it takes. The measure of its latency is the same
+with the flood at a service of its own on the same machine: what the callers and the disk take of it then is no matter of who is
+let in. What it is alone, on a machine that has nothing else to do, is told too.
 
 Latencies are wrk's, of the same two connections alone and beside the flood, in turns; whatever shares the machine is in both. The
 flood is closed-loop: a call that was sent away is followed by the next at once, which no client that honours `Retry-After` does.
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from os import cpu_count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,25 +140,24 @@ ASKED = {
 
 def _rows(at_once: int, done: list[Turn], growth: float, odd: int, findings: int) -> None:
     name = f"overload, {at_once} at once"
-    ratio = statistics.median(one.beside / one.alone for one in done)
-    alone, beside = statistics.median(one.alone for one in done), statistics.median(one.beside for one in done)
+    alone, machine, beside = (statistics.median(column) for column in list(zip(*done, strict=True))[:3])
     rate, refused = statistics.median(one.rate for one in done), statistics.median(one.refused for one in done)
+    ratio = statistics.median(one.beside / one.machine for one in done)
     row(
         f"{name}: another tenant's p99",
         ratio,
         "times",
         bar=f"≤ {P99_RATIO_MAX:g}",
         holds=ratio <= P99_RATIO_MAX,
-        beside=f"{alone:.2f} ms alone, {beside:.2f} beside {rate:,.0f} calls/s, of which {refused:.0%} were sent away",
+        beside=f"{beside:.2f} ms beside {rate:,.0f} calls/s, {refused:.0%} of them sent away; {machine:.2f} where these go to another service",
     )
-    machine = statistics.median(one.machine for one in done)
     row(
-        f"{name}: of which the machine's",
-        statistics.median(one.machine / one.alone for one in done),
+        f"{name}: and of what it is alone",
+        statistics.median(one.beside / one.alone for one in done),
         "times",
         bar="",
         holds=None,
-        beside=f"{machine:.2f} ms beside the same flood at a service of its own",
+        beside=f"{alone:.2f} ms alone; {cpu_count()} cores for callers and services",
     )
     recovery = max(one.recovery for one in done)
     row(

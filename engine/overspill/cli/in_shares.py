@@ -25,7 +25,7 @@ from overspill.words.failures import Failure
 
 BLOCK = 1 << 20
 """Bytes that are read at once."""
-LARGE = 64 << 20
+LARGE = 16 << 20
 """For a journal of fewer bytes a second process is not worth its start."""
 JOBS_MAX = 8
 """Each reads the whole journal: more gain nothing."""

@@ -57,7 +57,7 @@ SHOWN_MAX = 50
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Processes that audit an export: by itself one a core, up to 8, and for a journal below 64 MiB one.",
+    help="Processes that audit an export: by itself one a core, up to 8, and for a journal below 16 MiB one.",
 )
 @format_option("text", "json")
 def reconcile(

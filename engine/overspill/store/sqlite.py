@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from time import sleep
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -33,6 +34,8 @@ from overspill.words.failures import StoreFailure
 T = TypeVar("T")
 
 LOCK_SECONDS = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
+"""Seconds between two looks whether the writer's place is free."""
 PAGE_BYTES = 8192
 """A segment of many decisions is some 60 KB: pages larger than the usual 4 KiB are fewer to write."""
 
@@ -136,7 +139,26 @@ class SqliteStore:
     def begin(self, at: Head | None = None) -> None:
         if self._poisoned is not None:
             raise StoreFailure("store_stopped", f"{self.path} had a disk error: {self._poisoned}", help="open it again")
-        self._do(self._execute, "BEGIN IMMEDIATE")
+        self._do(self._execute, "PRAGMA busy_timeout=0")
+        try:
+            self._begin()
+        finally:
+            self._do(self._execute, f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+
+    def _begin(self) -> None:
+        """SQLite's own handler looks again after 1, 2, 5, 10, 15 … ms, where a settler beside has the place for two or three."""
+        pause, waited = FIRST_PAUSE, 0.0
+        while True:
+            try:
+                self._execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if "locked" not in str(error) or waited >= LOCK_SECONDS:
+                    raise self._failure(error) from None
+                sleep(pause)
+                waited += pause
+                pause = min(pause * 5 / 4, LONGEST_PAUSE)
+            else:
+                return
 
     def commit(self) -> None:
         appended, self._appended = self._appended, None
