@@ -7,7 +7,6 @@ credits, paid ones with their money.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pace import pace_now
 from table import folder, row
 
 from overspill import Engine, Request
+from overspill.cli.in_shares import jobs_for
 from overspill.cli.reconcile import of_folder
 from overspill.runtime.build import build
 from overspill.store.export_writer import export
@@ -23,57 +23,49 @@ from overspill.store.export_writer import export
 ACCOUNTS = 256
 AT_ONCE = 200
 ENTRIES_MIN = 100_000
-JOBS = 2
-"""Processes of the figure by the clock, which needs as many cores that nobody else keeps busy: beside it is what it would be
-by the CPU time of the longer one."""
 
 
 def auditing(decisions: int, rounds: int) -> None:
-    """The least of some rounds, each with the machine's pace beside it."""
+    """The least of some rounds, each with the machine's pace beside it: by the clock with as many processes as `overspill
+    reconcile` takes by itself, and by CPU time with one."""
     with folder() as at:
         _made(at, decisions)
-        files = sorted(at.joinpath("export").glob("*.jsonl"))
-        best, floor, pace, findings, entries = float("inf"), float("inf"), float("inf"), 0, 0
-        together, longer = float("inf"), float("inf")
+        exported = at / "export"
+        jobs, files = jobs_for(exported), sorted(exported.glob("*.jsonl"))
+        clock = alone = floor = pace = float("inf")
+        findings = entries = 0
         for _ in range(rounds):
             pace = min(pace, pace_now(500))
-            start = time.process_time()
-            verdict = of_folder(at / "export")
-            best = min(best, time.process_time() - start)
+            start = time.perf_counter()
+            verdict = of_folder(exported, jobs=jobs)
+            clock = min(clock, time.perf_counter() - start)
             entries, findings = verdict.entries, findings + len(verdict.findings)
-            start, own, other = time.perf_counter(), *_cpu()
-            findings += len(of_folder(at / "export", jobs=JOBS).findings)
-            together = min(together, time.perf_counter() - start)
-            longer = min(longer, max(now - before for now, before in zip(_cpu(), (own, other), strict=True)))
+            start = time.process_time()
+            findings += len(of_folder(exported).findings)
+            alone = min(alone, time.process_time() - start)
             start = time.process_time()
             for path in files:
                 _decoded(path)
             floor = min(floor, time.process_time() - start)
-    figure = entries / best
+    figure = entries / clock
     row(
-        "reconcile an export, a CPU second",
+        f"reconcile an export, {jobs} processes, a second",
         figure,
         "entries",
         bar=f"≥ {ENTRIES_MIN:,} at the bars' pace",
         holds=figure * pace >= ENTRIES_MIN,
-        beside=f"{figure * pace:,.0f} at the bars' pace; {best / floor:.1f}× reading and decoding its JSON",
+        beside=f"{figure * pace:,.0f} at the bars' pace",
     )
-    figure = entries / together
+    figure = entries / alone
     row(
-        f"reconcile an export, a second of {JOBS} processes",
+        "reconcile an export, one process, a CPU second",
         figure,
         "entries",
-        bar=f"≥ {ENTRIES_MIN:,} at the bars' pace",
-        holds=figure * pace >= ENTRIES_MIN,
-        beside=f"{figure * pace:,.0f} at the bars' pace; {entries / longer * pace:,.0f} by the CPU time of the longer one",
+        bar="",
+        holds=None,
+        beside=f"{figure * pace:,.0f} at the bars' pace; {alone / floor:.1f}× reading and decoding its JSON",
     )
     row("reconcile, findings", findings, "", bar="= 0", holds=findings == 0, beside=f"{entries:,} entries")
-
-
-def _cpu() -> tuple[float, float]:
-    """Seconds of this process, and of those that it has waited for."""
-    times = os.times()
-    return times.user + times.system, times.children_user + times.children_system
 
 
 def _decoded(path: Path) -> None:
