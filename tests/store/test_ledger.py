@@ -95,19 +95,31 @@ def test_many_settlers_settle_each_record_once(shared: Place) -> None:
 @pytest.mark.rule("S6")
 @pytest.mark.parametrize("other_most", [1, 200])
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
-def test_who_is_overtaken_begins_again(store: Store, every: int, other_most: int) -> None:
-    """Another settler settles between two looks of this one at the store, before, between and behind all that it reads."""
+def test_who_is_overtaken_begins_again(
+    store: Store, every: int, other_most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another settler settles before each look of this one at the ledger, or now and then."""
     records, other, looks = written(store), _settler(store), count()
 
-    def beside(act: Callable[[], T]) -> T:
-        if next(looks) % every == 0:
-            other.run(other_most)
-        return act()
+    def behind(look: Callable[..., T]) -> Callable[..., T]:
+        def looked(*arguments: object) -> T:
+            if next(looks) % every == 0:
+                with monkeypatch.context() as as_ever:
+                    for name, own in ways.items():
+                        as_ever.setattr(store.ledger, name, own)
+                    other.run(other_most)
+            return look(*arguments)
 
-    settler = Settler(store, lambda: 0, _quiet, place=beside)
+        return looked
+
+    ways = {name: getattr(store.ledger, name) for name in ("begin_settling", "owned")}
+    for name, own in ways.items():
+        monkeypatch.setattr(store.ledger, name, behind(own))
+    settler = _settler(store)
     while settler.run(60):
         pass
     same_as_the_fold(store, records)
+    assert next(looks) > 4
 
 
 class _Crash(Exception):

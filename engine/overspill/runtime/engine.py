@@ -75,7 +75,6 @@ class Engine(Deciding, Operations, Looks):
         self._front: AsyncFront | None = None
         self._opening = Lock()
         self._settler: Settler | None = None
-        self._settler_lock = Lock()
         self._settling: Settling | None = None
         self._closed = False
 
@@ -179,12 +178,15 @@ class Engine(Deciding, Operations, Looks):
         return self._combiner.exclusively(lambda: settlement(self._store))
 
     def _settle_next(self, most: int = SETTLED_BESIDE) -> int:
-        with self._settler_lock:
-            if self._settler is None:
-                from overspill.runtime.settler import Settler  # who only previews never settles
+        """While nobody decides: in one interpreter both at once would be slower than one after the other."""
+        return self._combiner.exclusively(lambda: self._settle_batch(most))
 
-                self._settler = Settler(self._store, self._combiner.now, place=self._combiner.exclusively)
-            return self._settler.run(most)
+    def _settle_batch(self, most: int) -> int:
+        if self._settler is None:
+            from overspill.runtime.settler import Settler  # who only previews never settles
+
+            self._settler = Settler(self._store, self._combiner.now)
+        return self._settler.run(most)
 
     def tell_of_work(self, wake: Callable[[], None]) -> None:
         """Calls `wake` behind each commit that leaves something to settle, while nobody else decides: it is to wait for nobody."""

@@ -13,7 +13,6 @@ nothing but what needs it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
 
 from overspill.book.chart import owner_of
 from overspill.book.keep import changed, put_back
@@ -23,12 +22,9 @@ from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting
 from overspill.ports.store import Store
 from overspill.records.journal import Record, Segment, intact, records_of
 from overspill.records.postings import Parked, Posted
-from overspill.records.written import Form
 from overspill.runtime.alarms import alarm
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.failures import StoreFailure
-
-T = TypeVar("T")
 
 BATCH = 256
 """Records of one transaction, in whole segments."""
@@ -64,16 +60,6 @@ class _Contradiction(Exception):
         self.id, self.what = record.id, f"{type(error).__name__}: {error}"[:500]
 
 
-class Place(Protocol):
-    """Runs something on the store while nobody else uses it."""
-
-    def __call__(self, act: Callable[[], T], /) -> T: ...
-
-
-def _alone(act: Callable[[], T]) -> T:
-    return act()
-
-
 class _New(Struct, frozen=True):
     """What the records up to `last` come to, behind the mark `through`."""
 
@@ -86,15 +72,12 @@ class _New(Struct, frozen=True):
 
 
 class Settler:
-    """Of one opened store, used by one thread at a time; `place` is the way to a store that others use beside it."""
+    """Of one opened store, used by one thread at a time."""
 
-    def __init__(
-        self, store: Store, now: Callable[[], int], alarm: Callable[..., None] = alarm, *, place: Place = _alone
-    ) -> None:
-        self._store, self._now, self._alarm, self._place = store, now, alarm, place
+    def __init__(self, store: Store, now: Callable[[], int], alarm: Callable[..., None] = alarm) -> None:
+        self._store, self._now, self._alarm = store, now, alarm
         self._bad: dict[str, str] = {}
         """Records that contradict the book, with what was wrong."""
-        self._forms: dict[str, Form] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -118,18 +101,18 @@ class Settler:
     def _run(self, most: int) -> int | None:
         """None where somebody else has settled meanwhile."""
         try:
-            through, segments = self._place(lambda: self._next(most))
+            through, segments = self._next(most)
             if through != self._through or len(self._owners) > OWNERS_MAX:
                 self._forget()
                 self._through = through
             if not segments:
                 return 0
-            records = list(records_of(map(intact, segments), self._form))
+            records = list(records_of(map(intact, segments), self._store.form))
             new = self._new(records, segments[-1].last_seq)
-            is_settled = self._place(lambda: self._settled(new))
+            is_settled = self._settled(new)
         except _Contradiction:  # it may be with what somebody else has settled meanwhile
             is_settled = False
-            if self._place(self._store.ledger.settled).through == self._through:
+            if self._store.ledger.settled().through == self._through:
                 self._forget()
                 raise
         except BaseException:
@@ -164,12 +147,6 @@ class Settler:
             store.rollback()
             raise
         return is_there
-
-    def _form(self, id: str) -> Form:
-        form = self._forms.get(id)
-        if form is None:
-            form = self._forms[id] = self._place(lambda: self._store.form(id))
-        return form
 
     def _next(self, most: int) -> tuple[int, Sequence[Segment]]:
         """Where the mark stands, and the next segments that have something to settle."""
@@ -209,7 +186,7 @@ class Settler:
         if not missing:
             return
         self._owners.update(missing)
-        balances, kept = self._place(lambda: self._store.ledger.owned(missing))
+        balances, kept = self._store.ledger.owned(missing)
         for balance in balances:
             book = self._book(balance.owner.partition("/")[0])
             book.balances[balance.account, balance.asset] = balance.amount

@@ -125,8 +125,8 @@ class SqliteStore:
             what = f"{self.path} cannot have a write-ahead log beside it"
             raise StoreFailure("disk_error", what, help="check the disk, then open it again")
         connection.execute("PRAGMA synchronous=FULL")
-        # A checkpoint stalls one commit, and longer the more it has to copy: of these pages for a few milliseconds.
-        connection.execute("PRAGMA wal_autocheckpoint=500")
+        # A checkpoint stalls one commit, and longer the more it has to copy: of these pages for some milliseconds.
+        connection.execute("PRAGMA wal_autocheckpoint=1000")
         # Each commit goes through the pages that are cached (SQLite 3.40, pcache1TruncateUnsafe): of more than these that costs
         # as much as a decision in ten, and what is read again comes from the system's own cache.
         connection.execute("PRAGMA cache_size=-8192")
