@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from overspill.records.build import Build
-from overspill.records.written import Form, Value
+from overspill.records.written import Fingerprint, Form, Value
 from overspill.words.codec import Light, Raw, json_decoder, json_lines, replace
 from overspill.words.failures import StoreFailure
 
@@ -151,5 +152,5 @@ def answer_of(record: Record, form_of: FormOf) -> Raw | bytes:
     if not record.form:
         return record.answer
     command = str(record.command, "utf-8")
-    own = (record.id, record.key[-1], record.fingerprint, command, record.at)
+    own: tuple[Any, ...] = (record.id, record.key[-1], Fingerprint(bytes(record.command)), command, record.at)
     return form_of(record.form).json_of((*own, *record.values))

@@ -77,22 +77,28 @@ class Hole(Struct, frozen=True, array_like=True):
     scale: int = 0
 
 
-class Form(Struct, frozen=True, eq=False, dict=True):
+class Form(Struct, frozen=True, eq=False, dict=True, omit_defaults=True):
     """`pieces` of text with a hole between each two. Two of one `id` are alike."""
 
     id: str
     pieces: tuple[str, ...]
     holes: tuple[Hole, ...]
+    count: int = 0
+    """So many values there are, where not all of them have a hole (`records/lean.py`)."""
 
     @cached_property
     def json_of(self) -> Callable[[Sequence[Value]], bytes]:
         """Values → the bytes with the values in their places."""
-        return _joined(self.pieces, self.holes)
+        return _joined(self.pieces, self.holes, self.count or count_of(self.holes))
 
 
-def _joined(pieces: Sequence[str], holes: Sequence[Hole]) -> Callable[[Sequence[Value]], bytes]:
+def count_of(holes: Sequence[Hole]) -> int:
+    return 1 + max(hole.value for hole in holes)
+
+
+def _joined(pieces: Sequence[str], holes: Sequence[Hole], count: int) -> Callable[[Sequence[Value]], bytes]:
     """A form's function, as one f-string: put together piece by piece it would take twice as long."""
-    unpacked = "".join(f"v{index}, " for index in range(1 + max(hole.value for hole in holes)))
+    unpacked = "".join(f"v{index}, " for index in range(count))
     names: dict[str, object] = {}
     texts, expressions, lines = [pieces[0]], [], [f"def json_of(values):\n {unpacked}= values"]
     for start, length in _runs(holes):

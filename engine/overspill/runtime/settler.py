@@ -21,7 +21,10 @@ from overspill.book.state import Book
 from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting
 from overspill.ports.store import Store
 from overspill.records.journal import Record, Segment, intact, records_of
+from overspill.records.lean import lean
 from overspill.records.postings import Parked, Posted
+from overspill.records.told import DecisionTold
+from overspill.records.written import Form
 from overspill.runtime.alarms import alarm
 from overspill.words.codec import Struct, json_bytes
 from overspill.words.failures import StoreFailure
@@ -78,6 +81,7 @@ class Settler:
         self._store, self._now, self._alarm = store, now, alarm
         self._bad: dict[str, str] = {}
         """Records that contradict the book, with what was wrong."""
+        self._forms: dict[str, Form] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -107,7 +111,7 @@ class Settler:
                 self._through = through
             if not segments:
                 return 0
-            records = list(records_of(map(intact, segments), self._store.form))
+            records = list(records_of(map(intact, segments), self._form))
             new = self._new(records, segments[-1].last_seq)
             is_settled = self._settled(new)
         except _Contradiction:  # it may be with what somebody else has settled meanwhile
@@ -147,6 +151,13 @@ class Settler:
             store.rollback()
             raise
         return is_there
+
+    def _form(self, id: str) -> Form:
+        """Of decisions, which alone have forms: with what is read of them here."""
+        form = self._forms.get(id)
+        if form is None:
+            form = self._forms[id] = lean(self._store.form(id), DecisionTold)
+        return form
 
     def _next(self, most: int) -> tuple[int, Sequence[Segment]]:
         """Where the mark stands, and the next segments that have something to settle."""

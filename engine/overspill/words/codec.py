@@ -49,6 +49,11 @@ def defaults_of(shape: type[Struct]) -> dict[str, Any]:
     return made | {one.name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
 
 
+def types_of(shape: type[Struct]) -> dict[str, Any]:
+    """The types of a record's fields, by their names in JSON."""
+    return {one.encode_name: one.type for one in msgspec.structs.fields(shape)}
+
+
 def quoted(text: str) -> str:
     """The text as a JSON string, as short as can be."""
     return json_bytes(text).decode()
