@@ -64,10 +64,11 @@ class _Contradiction(Exception):
 
 
 class _New(Struct, frozen=True):
-    """What the records up to `last` come to, behind the mark `through`."""
+    """What `count` records come to, behind the mark `through` up to `last`."""
 
     through: int
     last: int
+    count: int
     postings: Sequence[Posting]
     balances: Sequence[Balance]
     kept: Sequence[Kept]
@@ -111,8 +112,7 @@ class Settler:
                 self._through = through
             if not segments:
                 return 0
-            records = list(records_of(map(intact, segments), self._form))
-            new = self._new(records, segments[-1].last_seq)
+            new = self._new(segments)
             is_settled = self._settled(new)
         except _Contradiction:  # it may be with what somebody else has settled meanwhile
             is_settled = False
@@ -129,12 +129,16 @@ class Settler:
         self._bad.clear()
         for one in new.parked:
             _tell(one.parked, self._alarm)
-        return len(records)
+        return new.count
 
-    def _new(self, records: Sequence[Record], last: int) -> _New:
-        self._load(dict.fromkeys(owner for record in records for owner in (record.key[0], *record.effects)))
-        postings, parked = self._posted(records)
-        return _New(self._through, last, postings, self._balances(), self._kept(), parked)
+    def _new(self, segments: Sequence[Segment]) -> _New:
+        count, postings, parked = 0, list[Posting](), list[ParkedRecord]()
+        for segment in segments:  # one by one: its records are large beside what they come to
+            records = list(records_of((intact(segment),), self._form))
+            self._load(dict.fromkeys(owner for record in records for owner in (record.key[0], *record.effects)))
+            self._posted(records, postings, parked)
+            count += len(records)
+        return _New(self._through, segments[-1].last_seq, count, postings, self._balances(), self._kept(), parked)
 
     def _settled(self, new: _New) -> bool:
         """Whether it is, and not the mark was somewhere else. What was read of the book was read while the mark stood where it
@@ -206,15 +210,13 @@ class Settler:
             assert one.body is not None
             put_back(self._book(tenant), owner, one.kind, one.key, one.body)
 
-    def _posted(self, records: Sequence[Record]) -> tuple[list[Posting], list[ParkedRecord]]:
-        postings, parked = [], []
+    def _posted(self, records: Sequence[Record], postings: list[Posting], parked: list[ParkedRecord]) -> None:
         for record in records:
             posted = self._post(record)
             if isinstance(posted, Parked):
                 parked.append(ParkedRecord(posted, record.seq, self._now()))
             elif posted.transaction is not None or posted.usage is not None:
                 postings.append(Posting(record.seq, json_bytes(posted), _owners(record, posted)))
-        return postings, parked
 
     def _post(self, record: Record) -> Posted | Parked:
         if record.id in self._bad:
