@@ -170,15 +170,16 @@ def test_a_session_commits_durably_whatever_the_database_has_set(postgres: Serve
     name = url.rpartition("/")[2]
     for setting in (
         "synchronous_commit = off",
-        "statement_timeout = '1ms'",
+        "statement_timeout = '5s'",  # it holds for the statement that takes it away
         "default_transaction_isolation = 'serializable'",
         "default_transaction_read_only = on",
         "search_path = 'nowhere'",
     ):
         postgres.execute(f"ALTER DATABASE {name} SET {setting}")
     with closing(PostgresStore(url)) as store:
-        shown = {setting: store._session._shown(setting) for setting in ("synchronous_commit", "lock_timeout")}
-        assert shown == {"synchronous_commit": "on", "lock_timeout": "10s"}
+        names = ("synchronous_commit", "lock_timeout", "statement_timeout")
+        shown = {setting: store._session._shown(setting) for setting in names}
+        assert shown == {"synchronous_commit": "on", "lock_timeout": "10s", "statement_timeout": "0"}
         put(store)
         assert chain(store) == [2]
 
