@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from support.envoy import Envoy
-from support.service_processes import Connection, Process, key_for, process
+from support.service_processes import Connection, Got, Process, key_for, process
 from support.serving import Listening
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gateways.md").read_text("utf-8")
@@ -81,19 +81,9 @@ class Upstream:
         self._listening.__exit__(*error)
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 def ask(
     port: int, method: str, path: str, headers: Headers = (), body: bytes | Iterable[bytes] = b"", whole: bool = True
-) -> Answer:
+) -> Got:
     """A client's call; what is no bytes is sent in chunks, and one that is not `whole` never sends the body that it tells of."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
         connection.putrequest(method, path, skip_accept_encoding=True)
@@ -106,7 +96,7 @@ def ask(
             connection.putheader("content-length", str(len(body)))
         connection.endheaders(body or None if whole else None, encode_chunked=chunked)
         answer = connection.getresponse()
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        return Got(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
 
 def token(user: str = "u_ana", key: Any = PRIVATE, **claims: Any) -> tuple[str, str]:
@@ -188,13 +178,13 @@ class Place:
         with Envoy(text) as envoy:
             yield envoy
 
-    def ask(self, method: str, path: str, *headers: tuple[str, str], **more: Any) -> tuple[Answer, list[Asked]]:
+    def ask(self, method: str, path: str, *headers: tuple[str, str], **more: Any) -> tuple[Got, list[Asked]]:
         """The answer of the gateway, and what of it the service was asked."""
         return self.through(self.envoy, method, path, *headers, **more)
 
     def through(
         self, envoy: Envoy, method: str, path: str, *headers: tuple[str, str], **more: Any
-    ) -> tuple[Answer, list[Asked]]:
+    ) -> tuple[Got, list[Asked]]:
         self.service.asked.clear()
         answer = ask(envoy.port, method, path, headers, **more)
         return answer, list(self.service.asked)

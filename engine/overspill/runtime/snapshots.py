@@ -71,7 +71,8 @@ class Snapshots:
     def rest(self) -> bool:
         """The transaction with the part that was put last has failed: there is none in the next ones. Whether there was one."""
         was_put = self._pass is not None and not self._resting
-        self._resting = REST
+        if was_put:
+            self._resting = REST
         return was_put
 
     def write_all(self) -> None:
