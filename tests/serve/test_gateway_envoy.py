@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from support.gateways import ISSUER, JWK, OTHER, Headers, Place, Upstream, block, certificate, token
+from support.certificates import certificate_of
+from support.gateways import ISSUER, JWK, OTHER, Headers, Place, Upstream, block, token
 from support.service_processes import key_for
 from support.serving import Listening, cutting
 
@@ -182,7 +183,7 @@ def test_who_brings_no_good_token_is_not_asked_about(place: Place, headers: Head
 def test_whose_certificate_is_not_the_issuers_hands_out_no_keys(
     place: Place, tmp_path: Path, trusted: str, host: str
 ) -> None:
-    own = certificate(tmp_path / "own.pem", host)
+    own = certificate_of(host, tmp_path / "own.pem")
     issuer = Upstream({"keys": [JWK]})
     known = own if trusted == "own" else place.certificate
     with (

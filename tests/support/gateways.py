@@ -4,7 +4,6 @@ certificates and the patience are others."""
 
 from __future__ import annotations
 
-import datetime
 import http.client
 import json
 import re
@@ -14,11 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jwt
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from support.certificates import certificate_of
 from support.envoy import Envoy
 from support.service_processes import Connection, Got, Process, key_for, process
 from support.serving import Listening
@@ -105,30 +102,6 @@ def token(user: str = "u_ana", key: Any = PRIVATE, **claims: Any) -> tuple[str, 
     return "authorization", f"Bearer {jwt.encode(told, key, algorithm='ES256', headers={'kid': 'e1'})}"
 
 
-def certificate(path: Path, host: str) -> Path:
-    """Of the host, signed by itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 class Place:
     """A folder in which all run: the issuer and the service until its end, Envoys and Overspills as they are asked for."""
 
@@ -138,7 +111,7 @@ class Place:
         self.key, self.every_key = key_for(self.db, "acme", "decide"), key_for(self.db)
         self.service, self.issuer = Upstream(), Upstream({"keys": [JWK]})
         self.service_port = stack.enter_context(self.service)
-        self.certificate = certificate(folder / "issuer.pem", ISSUER)
+        self.certificate = certificate_of(ISSUER, folder / "issuer.pem")
         self.issuer_port = stack.enter_context(
             Listening(self.issuer, lifespan="off", ssl_certfile=str(self.certificate))
         ).port
