@@ -12,14 +12,31 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import perf_counter
 
 from overspill.runtime.alarms import alarm
 from overspill.runtime.engine import Engine
 
-AGAIN = 1
-"""Seconds after which a worker that has ended is started again."""
+AGAIN, AGAIN_MAX = 1.0, 60.0
+"""Seconds from a worker's end to the next one: twice as many each time, as long as none of them lasts for the most."""
 PATIENCE = 30
 """So many seconds it may take to settle what is under way."""
+_ENDED = "it is started again, after a second and then less and less often; what it said before tells why it ended"
+
+
+class Restarts:
+    """When a worker that has ended is started again. One that cannot work, and so never lasts, would else be started each second,
+    and be told of each time."""
+
+    def __init__(self) -> None:
+        self._next = AGAIN
+
+    def ended(self, lasted: float) -> tuple[float, bool]:
+        """Of one that lasted so many seconds: (seconds until the next one, whether that is news)."""
+        if lasted >= AGAIN_MAX:
+            self._next = AGAIN
+        now, self._next = self._next, min(2 * self._next, AGAIN_MAX)
+        return now, now == AGAIN
 
 
 class Worker:
@@ -46,14 +63,18 @@ class Worker:
                 os.write(self._told, b"\n")
 
     def _watch(self) -> None:
+        restarts = Restarts()
         while True:
+            began = perf_counter()
             code = self._process.wait()
             if self._over.is_set():
                 return
-            self._alarm("worker_ended", code=code, help="it is started again; what it said before tells why it ended")
-            if self._over.wait(AGAIN):
+            seconds, is_news = restarts.ended(perf_counter() - began)
+            if is_news:
+                self._alarm("worker_ended", code=code, help=_ENDED)
+            if self._over.wait(seconds):
                 return
-            with suppress(OSError):  # the machine has no room for a process: the one that ended is told of once more
+            with suppress(OSError):  # the machine has no room for a process: the one that has ended, ends once more
                 self._process = self._started()
 
     def stop(self) -> None:
