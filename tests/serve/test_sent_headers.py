@@ -133,6 +133,12 @@ def _under_way() -> Shown:
 ACCOUNT = "/v1/accounts/user/u_ana"
 AGREED = {"pool": "credits", "enabled": True, "minimum": "60", "target": "100", "agreed_by": "user/u_ana"}
 PART = {"account": ANA, "pool": "credits", "lot": "C1", "to": {"user": "u_bo"}, "amount": "5"}
+EVALUATED = {
+    "subject": {"type": "user", "id": "u_ana"},
+    "action": {"name": "codex", "properties": TURN["meters"]},
+    "resource": {"type": "model", "id": "gpt-5.5"},
+    "context": {"overspill": {"mode": "consume"}},
+}
 HOOK = {"url": "https://hooks.example/in", "types": ["decision.made"]}
 
 
@@ -149,6 +155,8 @@ def _again() -> Shown:
     with served() as one:
         with_ana(one)
         twice(one, "decide", "/v1/decisions", TURN)
+        twice(one, "authzen_evaluation", "/access/v1/evaluation", EVALUATED, "evaluated")
+        twice(one, "authzen_evaluations", "/access/v1/evaluations", EVALUATED, "evaluated_too")
         holds = [one.all.post("/v1/decisions", {**TURN, "mode": "reserve"}, f"h{n}").json["hold"]["id"] for n in (1, 2)]
         twice(one, "extend_hold", f"/v1/holds/{holds[0]}/extend", None)
         twice(one, "capture_hold", f"/v1/holds/{holds[0]}/capture", {"meters": TURN["meters"]})

@@ -23,7 +23,7 @@ from overspill.serve.authzen_shapes import (
     EvaluationsBody,
     Semantic,
 )
-from overspill.serve.call import Call, Operation, Reply
+from overspill.serve.call import REPLAYED, Call, Operation, Reply
 from overspill.serve.deciding import all_decided, decided
 from overspill.serve.problems import told
 from overspill.serve.reading import HELP, object_from, shaped
@@ -66,7 +66,8 @@ async def evaluations(call: Call) -> Reply:
 
 def _reply(one: Evaluation) -> Reply:
     outcome = outcome_of(one)
-    return Reply(json_bytes(one), outcomes=(outcome,) if outcome else ())
+    headers = (REPLAYED,) if one.context.replayed else ()
+    return Reply(json_bytes(one), headers=headers, outcomes=(outcome,) if outcome else ())
 
 
 async def _one(call: Call, value: dict[str, Any]) -> Evaluation:

@@ -16,7 +16,6 @@ from overspill.serve.asked import Asked, asked_from
 from overspill.serve.bodies import BatchAnswer, CaptureBody, ReversalBody, decisions_asked
 from overspill.serve.call import REPLAYED, TEXT, Call, Operation, Reply, receipt
 from overspill.serve.deciding import all_decided, decided
-from overspill.serve.fields import IDEMPOTENCY_REPLAYED
 from overspill.serve.problems import problem_bytes, told
 from overspill.serve.rate_limits import FIELDS, rate_limits
 from overspill.serve.reading import object_from, shaped
@@ -127,7 +126,7 @@ OPERATIONS = (
         answer={"anyOf": [DecisionRecord, BatchAnswer]},
         keyed="maybe",
         problems=(409,),
-        sends={200: (*FIELDS, IDEMPOTENCY_REPLAYED)},
+        sends={200: FIELDS},
         act=decide,
     ),
     Operation(

@@ -164,7 +164,7 @@ def fields(operation: Operation, status: int) -> tuple[Field, ...]:
     known = fields_told(status, operation.keyed != "never")
     if status in operation.answers:  # what is also told otherwise than by a problem has none of a problem's
         found += [replace(field, always=False) for field in known]
-        found += [IDEMPOTENCY_REPLAYED] if operation.keyed == "always" else []
+        found += [IDEMPOTENCY_REPLAYED] if operation.keyed != "never" else []
     else:
         found += known
     return tuple(found)
