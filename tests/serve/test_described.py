@@ -25,7 +25,7 @@ BANKED += "waterfall w { serves true; counts credits; draw five; otherwise deny 
 def told(operation: str, answer: Answer, status: int = 200) -> Any:
     """The answer, which is as it is described, and holds nothing else."""
     assert answer.status == status, answer.body
-    schema = answer_schema(DOCUMENT, operation, status)
+    schema = answer_schema(DOCUMENT, operation, status, answer.headers["content-type"])
     jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(answer.json)
     assert undescribed(answer.json, schema, DOCUMENT) == []
     assert unfit_headers(answer.headers, answer_headers(DOCUMENT, operation, status)) == []

@@ -63,8 +63,9 @@ def test_what_was_read_can_be_read(operation: str) -> None:
     new = _now(path, method)
     documents = Documents(OLD, NEW)
     for status, answer in old["responses"].items():
-        (media, schema), (old_media, old_schema) = _content(new["responses"][status]), _content(answer)
-        assert (media, list(documents.missing(old_schema, schema))) == (old_media, [])
+        media, schema = _content(answer)
+        now = new["responses"][status]["content"][media]["schema"]
+        assert list(documents.missing(schema, now)) == []
 
 
 def test_an_older_reader_finds_what_it_was_told_of_in_real_answers() -> None:
@@ -72,7 +73,8 @@ def test_an_older_reader_finds_what_it_was_told_of_in_real_answers() -> None:
         with_ana(one)
         for operation, answer in _answers(one):
             assert answer.status == 200, (operation, answer.body)
-            schema = {**answer_schema(OLD, operation, 200), "components": OLD["components"]}
+            told = answer_schema(OLD, operation, 200, answer.headers["content-type"])
+            schema = {**told, "components": OLD["components"]}
             jsonschema.Draft202012Validator(schema).validate(answer.json)
 
 

@@ -19,7 +19,7 @@ from overspill.serve.openapi import document
 from overspill.serve.operations import all_operations
 from overspill.serve.service import Limits
 from support.asgi import Answer, call
-from support.described import answer_headers, unfit_headers
+from support.described import answer_headers, answer_schema, undescribed, unfit_headers
 from support.services import ANA, TURN, Served, served, with_ana
 
 with served() as _one:
@@ -45,6 +45,8 @@ def _fits(operation: str, answer: Answer, status: int) -> Shown:
     """The headers of the answer, which are as they are told."""
     assert answer.status == status, (operation, answer.body)
     assert unfit_headers(answer.headers, answer_headers(DOCUMENT, operation, status)) == []
+    told = answer_schema(DOCUMENT, operation, status, answer.headers["content-type"])
+    assert undescribed(answer.json, told, DOCUMENT) == []
     return {(operation, status, name) for name in answer.headers}
 
 

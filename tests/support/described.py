@@ -42,13 +42,12 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
     return "type" not in schema or kinds.get(type(value)) in (schema["type"], None)
 
 
-def answer_schema(document: Mapping[str, Any], operation: str, status: int) -> Mapping[str, Any]:
+def answer_schema(document: Mapping[str, Any], operation: str, status: int, media: str) -> Mapping[str, Any]:
     """Of an operation's answer with this status; of one that no operation tells of, such as 405, that of every problem."""
     told = _told(document, operation)
     if str(status) not in told:
         return {"$ref": "#/components/schemas/Problem"}
-    [content] = told[str(status)]["content"].values()
-    found: Mapping[str, Any] = content["schema"]
+    found: Mapping[str, Any] = told[str(status)]["content"][media]["schema"]
     return found
 
 

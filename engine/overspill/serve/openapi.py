@@ -144,8 +144,8 @@ def _parameters(operation: Operation) -> Iterator[Object]:
         }
 
 
-def statuses(operation: Operation) -> list[int]:
-    """Those of its problems."""
+def _problems(operation: Operation) -> set[int]:
+    """The statuses of its problems."""
     found = {400, 500, 503, *operation.problems}
     if operation.scope is not None:
         found |= {401, 403}
@@ -155,7 +155,11 @@ def statuses(operation: Operation) -> list[int]:
         found |= {409, 413, 422}
     if "{" in operation.path:
         found |= {404, 422}
-    return sorted(found - {*operation.answers, *operation.as_400})
+    return found - set(operation.as_400)
+
+
+def _statuses(operation: Operation) -> list[int]:
+    return sorted({*operation.answers, *_problems(operation)})
 
 
 def fields(operation: Operation, status: int) -> tuple[Field, ...]:
@@ -171,12 +175,7 @@ def fields(operation: Operation, status: int) -> tuple[Field, ...]:
 
 
 def _headers(operations: Sequence[Operation]) -> Object:
-    told = [
-        field
-        for operation in operations
-        for status in (*operation.answers, *statuses(operation))
-        for field in fields(operation, status)
-    ]
+    told = [field for operation in operations for status in _statuses(operation) for field in fields(operation, status)]
     return dict(sorted([(_header_name(field), _header(field)) for field in told]))
 
 
@@ -194,19 +193,22 @@ def _referred(operation: Operation, status: int) -> Object:
 
 
 def _responses(operation: Operation, schemas: Mapping[object, Any]) -> Object:
-    answer = {"content": {operation.media: {"schema": _schema(operation.answer, schemas)}}}
-    found: Object = {
-        str(status): {"description": "The answer.", "headers": _referred(operation, status), **answer}
-        for status in operation.answers
-    }
-    for status in statuses(operation):
-        shape = operation.told.get(status, Problem)
-        found[str(status)] = {
-            "description": COMMON[status],
+    problems = _problems(operation)
+    return {
+        str(status): {
+            "description": "The answer." if status in operation.answers else COMMON[status],
             "headers": _referred(operation, status),
-            "content": {MEDIA_TYPE: {"schema": _schema(shape, schemas)}},
+            "content": {
+                media: {"schema": _schema(shape, schemas)}
+                for media, shape, among in (
+                    (operation.media, operation.answer, operation.answers),
+                    (MEDIA_TYPE, operation.told.get(status, Problem), problems),
+                )
+                if status in among
+            },
         }
-    return dict(sorted(found.items()))
+        for status in _statuses(operation)
+    }
 
 
 def described(operations: Sequence[Operation], version: str) -> Operation:
