@@ -21,7 +21,7 @@ from overspill.audit.findings import Findings, Found
 from overspill.audit.folder import given_of, segments_of
 from overspill.audit.shares import Share, divided, only, read_share, share_of
 from overspill.audit.shares import verdict_of as verdict_together
-from overspill.cli.in_shares import JOBS_MAX, LARGE, Job, jobs_for, told
+from overspill.cli.in_shares import JOBS_MAX, LARGE, Job, in_shares, jobs_for, names_in, told
 from overspill.cli.reconcile import of_folder
 from overspill.records import export
 from overspill.words.codec import JsonFault, packed_bytes, packed_decoder, replace
@@ -143,7 +143,10 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_processes_say_what_one_says(good: Path, jobs: int) -> None:
-    assert of_folder(good, LONG, jobs=jobs) == of_folder(good, LONG)
+    manifest = (good / export.MANIFEST).read_bytes()
+    verdict = in_shares(good, manifest, names_in(good), LONG, (), jobs)
+    assert verdict is not None
+    assert verdict == of_folder(good, LONG) == of_folder(good, LONG, jobs=jobs)
 
 
 def test_what_processes_find_is_told_as_by_one(tmp_path: Path) -> None:
@@ -230,4 +233,5 @@ def test_as_many_processes_are_asked_for_as_may_be_of_use(arguments: tuple[str, 
 def test_an_export_lies_in_a_folder_of_any_name(good: Path, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     shutil.copytree(good, folder)
-    assert of_folder(folder, LONG, jobs=2) == of_folder(good, LONG)
+    manifest = (good / export.MANIFEST).read_bytes()
+    assert in_shares(folder, manifest, names_in(folder), LONG, (), 2) == of_folder(good, LONG)
