@@ -70,9 +70,9 @@ def accounts_of(record: Record | Touched) -> list[str]:
     """What a record is put into a share by: the accounts that it changes, and the one that it is of."""
     tenant, owner = record.key[:2]
     changed = [*record.effects]
-    return (
-        [*changed, f"{tenant}/{owner}"] if "/" in owner or not changed else changed
-    )  # else it is of a hold or purchase
+    if changed and "/" not in owner:  # it is of a hold or a purchase
+        return changed
+    return [*changed, f"{tenant}/{owner}"]
 
 
 class _Groups:

@@ -142,7 +142,7 @@ class Settler:
         return _New(self._through, segments[-1].last_seq, count, postings, self._balances(), self._kept(), parked)
 
     def _settled(self, new: _New) -> bool:
-        """Whether it is, and not the mark was somewhere else. What was read of the book was read while the mark stood where it
+        """Whether it is; it is not where the mark stands elsewhere by now. What was read of the book was read while the mark stood where it
         stands here, for whoever changes the book moves it."""
         store = self._store
         try:
