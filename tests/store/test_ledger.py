@@ -159,8 +159,9 @@ def test_a_settler_that_fails_has_settled_nothing(store: Store, monkeypatch: pyt
 
 
 @pytest.mark.rule("S6")
-def test_a_settler_that_fails_in_its_place_has_left_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settler_that_fails_in_its_place_has_left_it(shared: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever settles, parks or forgets: it took the place, and could not read where the mark stands."""
+    store, other = shared.open(), shared.open()
     records, settler, begin = written(store), _settler(store), store.ledger.begin_settling
     some = [ParkedRecord(Parked("dec_1", "contradiction", "of"), 1, 5)]
 
@@ -172,12 +173,14 @@ def test_a_settler_that_fails_in_its_place_has_left_it(store: Store, monkeypatch
     for act in (settler.run, lambda: park(store, some, _quiet), lambda: compact(store)):
         with pytest.raises(StoreFailure, match="the mark cannot be read"):
             act()
-        store.begin()
-        store.rollback()
+        other.ledger.begin_settling()
+        other.rollback()
     monkeypatch.undo()
     while settler.run():
         pass
     same_as_the_fold(store, records)
+    for one in (store, other):
+        one.close()
 
 
 # ---- what cannot be posted
