@@ -60,7 +60,7 @@ def _in_shares(
         return None
 
 
-@pytest.mark.parametrize(("world", "count"), [(WORLD, 2), ((2, 1200), 2), ((2, 1200), 3)])
+@pytest.mark.parametrize(("world", "count"), [(WORLD, 2), ((2, 1200), 2), ((2, 1200), 3), ((2, 1200), 8)])
 def test_shares_say_of_a_good_export_what_one_process_says(world: tuple[int, int], count: int) -> None:
     files = export_of_world(*world)
     verdict = _in_shares(files, count, LONG)
@@ -70,6 +70,10 @@ def test_shares_say_of_a_good_export_what_one_process_says(world: tuple[int, int
 
 def test_accounts_that_have_a_record_in_common_are_not_divided() -> None:
     assert _in_shares(export_of_day(), 2) is None
+
+
+def test_a_journal_that_is_empty_is_not_divided() -> None:
+    assert _in_shares({**export_of_world(*WORLD), export.JOURNAL: b"", export.SEGMENTS: b""}, 2) is None
 
 
 @pytest.mark.parametrize("what", [what for what in MADE if what != "forms"])  # its answers are text
@@ -141,7 +145,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(tmp_path_factory.mktemp("shares") / "good", export_of_world(*WORLD))
 
 
-@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("jobs", [2, 3, JOBS_MAX])  # more than there are groups of accounts
 def test_processes_say_what_one_says(good: Path, jobs: int) -> None:
     manifest = (good / export.MANIFEST).read_bytes()
     verdict = in_shares(good, manifest, names_in(good), LONG, (), jobs)

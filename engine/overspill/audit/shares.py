@@ -20,7 +20,7 @@ from overspill.records.journal import Record, Segment
 from overspill.words.codec import Light, Raw, Struct, json_decoder
 
 MOST_OF_TEN = 8
-"""A share of more tenths of the records than this is not worth a second process."""
+"""A share of so many tenths of the records, or more, is not worth a second process."""
 
 
 class Touched(Light, frozen=True):
@@ -52,7 +52,8 @@ _touched = json_decoder(Touched).decode_lines
 
 
 def divided(segments: Iterable[Segment], count: int) -> list[set[str]] | None:
-    """The accounts of each share, so that no record is of two; None where that is not worth while. Raises JsonFault."""
+    """The accounts of each share, so that no record is of two: of up to `count`, as far as there is something for each. None where
+    that is not worth while. Raises JsonFault."""
     groups = _Groups()
     for segment in segments:
         for one in _touched(segment.body):
@@ -63,7 +64,7 @@ def divided(segments: Iterable[Segment], count: int) -> list[set[str]] | None:
         least = sizes.index(min(sizes))
         sizes[least] += size
         shares[least].update(accounts)
-    return None if 0 in sizes or max(sizes) * 10 > sum(sizes) * MOST_OF_TEN else shares
+    return None if max(sizes) * 10 >= sum(sizes) * MOST_OF_TEN else [share for share in shares if share]
 
 
 def accounts_of(record: Record | Touched) -> list[str]:

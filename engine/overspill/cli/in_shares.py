@@ -77,12 +77,13 @@ def in_shares(
         accounts = divided(segments_of(data, blocks, names), jobs)
         if accounts is None:
             return None
-        for other, own_accounts in zip(others, accounts[1:], strict=True):
+        asked = others[: len(accounts) - 1]
+        for other, own_accounts in zip(asked, accounts[1:], strict=True):
             other.tell(Job(os.fsencode(folder), bounds, [*own_accounts]))
         found = Findings(stops=True)
         given = given_of(data, blocks, names, found, bounds=bounds, checkpoints=checkpoints, is_own=only(accounts[0]))
         own = read_share(given, found)
-        return verdict_of(own, [one.share() for one in others])
+        return verdict_of(own, [one.share() for one in asked])
     except (Found, JsonFault, UnicodeDecodeError):
         return None
     finally:
