@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,7 +21,7 @@ from overspill.audit.findings import Findings, Found
 from overspill.audit.folder import given_of, segments_of
 from overspill.audit.shares import Share, divided, only, read_share, share_of
 from overspill.audit.shares import verdict_of as verdict_together
-from overspill.cli.in_shares import JOBS_MAX, LARGE, jobs_for
+from overspill.cli.in_shares import JOBS_MAX, LARGE, Job, in_shares, jobs_for, names_in, told
 from overspill.cli.reconcile import of_folder
 from overspill.records import export
 from overspill.words.codec import JsonFault, packed_bytes, packed_decoder, replace
@@ -58,7 +60,7 @@ def _in_shares(
         return None
 
 
-@pytest.mark.parametrize(("world", "count"), [(WORLD, 2), ((2, 1200), 2), ((2, 1200), 3)])
+@pytest.mark.parametrize(("world", "count"), [(WORLD, 2), ((2, 1200), 2), ((2, 1200), 3), ((2, 1200), 8)])
 def test_shares_say_of_a_good_export_what_one_process_says(world: tuple[int, int], count: int) -> None:
     files = export_of_world(*world)
     verdict = _in_shares(files, count, LONG)
@@ -68,6 +70,10 @@ def test_shares_say_of_a_good_export_what_one_process_says(world: tuple[int, int
 
 def test_accounts_that_have_a_record_in_common_are_not_divided() -> None:
     assert _in_shares(export_of_day(), 2) is None
+
+
+def test_a_journal_that_is_empty_is_not_divided() -> None:
+    assert _in_shares({**export_of_world(*WORLD), export.JOURNAL: b"", export.SEGMENTS: b""}, 2) is None
 
 
 @pytest.mark.parametrize("what", [what for what in MADE if what != "forms"])  # its answers are text
@@ -139,9 +145,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(tmp_path_factory.mktemp("shares") / "good", export_of_world(*WORLD))
 
 
-@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("jobs", [2, 3, JOBS_MAX])  # more than there are groups of accounts
 def test_processes_say_what_one_says(good: Path, jobs: int) -> None:
-    assert of_folder(good, LONG, jobs=jobs) == of_folder(good, LONG)
+    manifest = (good / export.MANIFEST).read_bytes()
+    verdict = in_shares(good, manifest, names_in(good), LONG, (), jobs)
+    assert verdict is not None
+    assert verdict == of_folder(good, LONG) == of_folder(good, LONG, jobs=jobs)
 
 
 def test_what_processes_find_is_told_as_by_one(tmp_path: Path) -> None:
@@ -174,3 +183,59 @@ def test_a_small_export_is_audited_by_one_process(good: Path, tmp_path: Path) ->
         file.truncate(LARGE)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert jobs_for(tmp_path) == min(cores or 1, JOBS_MAX)
+
+
+STRUCK = """#!{python}
+import os, signal, sys
+os.killpg(os.getpgid(os.getppid()), signal.SIGINT)  # as a terminal does to all that run in front of it
+sys.stdin.buffer.read()
+"""
+BY_ITSELF = "import sys; sys.executable = {share!r}; from overspill.cli.main import main; main()"
+
+
+def test_who_interrupts_it_by_the_keyboard_sees_nothing_of_the_others(good: Path, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.write_text(STRUCK.format(python=sys.executable))
+    share.chmod(0o755)
+    command = [sys.executable, "-c", BY_ITSELF.format(share=str(share)), "reconcile", "--export", ".", "--jobs", "2"]
+    done = subprocess.run(command, cwd=good, capture_output=True, text=True, start_new_session=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "")
+
+
+@pytest.mark.parametrize("length", [0, 9, None])
+def test_a_process_at_its_share_outlasts_nobody(length: int | None, tmp_path: Path) -> None:
+    """Whoever has begun it is gone: before it was told its share, or while it reads an export that never comes."""
+    os.mkfifo(tmp_path / export.MANIFEST)
+    command = [sys.executable, "-c", "from overspill.cli.in_shares import main; main()"]
+    job = told(Job(os.fsencode(tmp_path), BOUNDS, ["default/user/ana"]))
+    done = subprocess.run(command, input=job[:length], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_an_export_that_is_gone_meanwhile_is_left_to_one_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from overspill.cli.in_shares import main; main()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdin.write(told(Job(os.fsencode(tmp_path / "gone"), BOUNDS, ["default/user/ana"])))
+        process.stdin.flush()
+        assert (process.stdout.read(), process.stderr.read()) == (packed_bytes(None), b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--export", ".", "--jobs", "0"), "0 is not in the range 1<=x<=8"),
+        (("--export", ".", "--jobs", "9"), "9 is not in the range 1<=x<=8"),
+        (("--db", "x.db", "--jobs", "2"), "--jobs is for --export: a database is audited by one process"),
+    ],
+)
+def test_as_many_processes_are_asked_for_as_may_be_of_use(arguments: tuple[str, ...], what: str, good: Path) -> None:
+    done = run("reconcile", *arguments, cwd=good)
+    assert (done.code, done.out, what in done.err) == (2, "", True)
+
+
+def test_an_export_lies_in_a_folder_of_any_name(good: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(good, folder)
+    manifest = (good / export.MANIFEST).read_bytes()
+    assert in_shares(folder, manifest, names_in(folder), LONG, (), 2) == of_folder(good, LONG)

@@ -70,6 +70,13 @@ def test_holes_go_with_what_they_stand_in() -> None:
     assert (left.id, [hole.value for hole in left.holes], left.count) == ("form_1", [6, 7], 10)
 
 
+def test_a_name_with_a_hole_may_be_any_and_stays() -> None:
+    form = Form("form_1", ("{", ':"1","l', '":2,"x":3}'), (Hole(5, "string"), Hole(6, "text")))
+    left, values = lean(form, Whole), (*["own"] * 5, "one", "ast")
+    assert left.json_of(values) == b'{"one":"1","last":2}'
+    assert read(left.json_of(values)) == read(form.json_of(values)) == Whole(one="1", last=2)
+
+
 def test_decisions_are_read_alike() -> None:
     """Of the shipped policy: covered by windows, by credits, in part, not at all; at once and held."""
     with Engine.open(clock=ManualClock(NOW), settle=False) as engine:

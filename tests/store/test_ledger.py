@@ -21,14 +21,17 @@ from overspill.ports.ledger import Balance, Kept, ParkedRecord, Posting, Settled
 from overspill.ports.store import Head, Store
 from overspill.records.journal import GENESIS, Record, records_of, segment_of
 from overspill.records.postings import Parked
-from overspill.runtime.settler import Settler
+from overspill.runtime.retention import compact
+from overspill.runtime.settler import Settler, park
 from overspill.store.settlement import settlement
 from overspill.words.codec import Raw, replace
 from overspill.words.failures import StoreFailure
+from overspill.words.instants import HOUR, instant_from_text
 from store.ledgers import SEED, expected, same_as_the_fold, settled, written
 from store.places import ANA, POLICY, Place
 
 T = TypeVar("T")
+NOW = instant_from_text("2026-10-05T10:00:00Z")
 
 
 def _quiet(*_: object, **__: object) -> None:
@@ -155,6 +158,31 @@ def test_a_settler_that_fails_has_settled_nothing(store: Store, monkeypatch: pyt
     same_as_the_fold(store, records)
 
 
+@pytest.mark.rule("S6")
+def test_a_settler_that_fails_in_its_place_has_left_it(shared: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever settles, parks or forgets: it took the place, and could not read where the mark stands."""
+    store, other = shared.open(), shared.open()
+    records, settler, begin = written(store), _settler(store), store.ledger.begin_settling
+    some = [ParkedRecord(Parked("dec_1", "contradiction", "of"), 1, 5)]
+
+    def failing() -> Settled:
+        begin()
+        raise StoreFailure("corrupt", "the mark cannot be read", help="look at the disk")
+
+    monkeypatch.setattr(store.ledger, "begin_settling", failing)
+    for act in (settler.run, lambda: park(store, some, _quiet), lambda: compact(store)):
+        with pytest.raises(StoreFailure, match="the mark cannot be read"):
+            act()
+        other.ledger.begin_settling()
+        other.rollback()
+    monkeypatch.undo()
+    while settler.run():
+        pass
+    same_as_the_fold(store, records)
+    for one in (store, other):
+        one.close()
+
+
 # ---- what cannot be posted
 
 
@@ -188,6 +216,42 @@ def test_what_cannot_be_posted_is_parked_and_stops_nothing_else(store: Store) ->
     assert settlement(store).through == records[-1].seq
     waits = {one.parked.record for one in parked}
     assert len(settled(store)) == len(expected(records)) - len(waits)
+
+
+def _ending_twice_as_much() -> list[Record]:
+    """A lot of 5, of which 10 are said to be over: so it would be, were it granted twice."""
+    clock = ManualClock(NOW)
+    with Engine.open(POLICY, clock=clock, settle=False) as engine:
+        engine.grant(ANA, "money", "5", id="C1", expires_at="2026-10-05T11:00:00Z")
+        clock.advance(2 * HOUR)
+        engine.sweep()
+        records = [*records_of(engine._store.segments(0), engine._store.form)]
+    [end] = [one for one in records if one.key[2] == "expire_lot"]
+    told = replace(end, answer=Raw(bytes(end.answer).replace(b'"amount":"5"', b'"amount":"10"')))
+    return [replace(told if one is end else one, build=None) for one in records]
+
+
+@pytest.mark.rule("S6")
+def test_a_store_that_fails_behind_a_contradiction_leaves_nothing_of_it_in_memory(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _journal(store, _ending_twice_as_much())
+    look, looks, settler = store.ledger.settled, count(1), _settler(store)
+
+    def second_fails() -> Settled:
+        if next(looks) == 2:
+            raise StoreFailure("unreachable", "the server is away", help="wait")
+        return look()
+
+    monkeypatch.setattr(store.ledger, "settled", second_fails)
+    with pytest.raises(StoreFailure, match="is away"):
+        settler.run()
+    assert [*store.ledger.balances()] == []
+    while settler.run():
+        pass
+    assert [(one.parked.reason, one.seq) for one in store.ledger.parked()] == [("contradiction", 2)]
+    [lot] = [one for one in store.ledger.balances() if one.account.startswith("lot:")]
+    assert lot.amount == 5_000_000_000
 
 
 # ---- the port

@@ -20,7 +20,7 @@ from overspill.records.journal import Record, Segment
 from overspill.words.codec import Light, Raw, Struct, json_decoder
 
 MOST_OF_TEN = 8
-"""A share of more tenths of the records than this is not worth a second process."""
+"""A share of so many tenths of the records, or more, is not worth a second process."""
 
 
 class Touched(Light, frozen=True):
@@ -52,7 +52,8 @@ _touched = json_decoder(Touched).decode_lines
 
 
 def divided(segments: Iterable[Segment], count: int) -> list[set[str]] | None:
-    """The accounts of each share, so that no record is of two; None where that is not worth while. Raises JsonFault."""
+    """The accounts of each share, so that no record is of two: of up to `count`, as far as there is something for each. None where
+    that is not worth while. Raises JsonFault."""
     groups = _Groups()
     for segment in segments:
         for one in _touched(segment.body):
@@ -63,16 +64,16 @@ def divided(segments: Iterable[Segment], count: int) -> list[set[str]] | None:
         least = sizes.index(min(sizes))
         sizes[least] += size
         shares[least].update(accounts)
-    return None if 0 in sizes or max(sizes) * 10 > sum(sizes) * MOST_OF_TEN else shares
+    return None if max(sizes) * 10 >= sum(sizes) * MOST_OF_TEN else [share for share in shares if share]
 
 
 def accounts_of(record: Record | Touched) -> list[str]:
     """What a record is put into a share by: the accounts that it changes, and the one that it is of."""
     tenant, owner = record.key[:2]
     changed = [*record.effects]
-    return (
-        [*changed, f"{tenant}/{owner}"] if "/" in owner or not changed else changed
-    )  # else it is of a hold or purchase
+    if changed and "/" not in owner:  # it is of a hold or a purchase
+        return changed
+    return [*changed, f"{tenant}/{owner}"]
 
 
 class _Groups:

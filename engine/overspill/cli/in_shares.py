@@ -1,7 +1,8 @@
 """An export's folder → its verdict by several processes (`audit/shares.py`), or none where one process must say it.
 
 This process audits one share; each other share has a process of its own, which runs `main`. It is told its share on stdin
-and answers on stdout, in MessagePack: what it has found in order, or nil where it has found anything.
+and answers on stdout, in MessagePack: what it has found in order, or nil where it has found anything. It ends with stdin: it
+outlasts nobody, however that one ends.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,10 +33,21 @@ JOBS_MAX = 8
 """Each reads the whole journal: more gain nothing."""
 
 
+SIZE = 8
+"""Bytes in front of a job that say how many it has."""
+
+
 class Job(Struct, frozen=True):
-    folder: str
+    folder: bytes
+    """A path, which may be no text."""
     bounds: Bounds
     accounts: Sequence[str]
+
+
+def told(job: Job) -> bytes:
+    """What a process reads of its stdin, which then stays open for as long as it is to work."""
+    data = packed_bytes(job)
+    return len(data).to_bytes(SIZE, "big") + data
 
 
 _job = packed_decoder(Job).decode
@@ -52,10 +65,10 @@ def jobs_for(folder: Path) -> int:
 
 
 def in_shares(
-    folder: Path, names: Sequence[str], bounds: Bounds, checkpoints: Sequence[Checkpoint], jobs: int
+    folder: Path, data: bytes, names: Sequence[str], bounds: Bounds, checkpoints: Sequence[Checkpoint], jobs: int
 ) -> Verdict | None:
-    """None where anything is found, or its accounts cannot be divided. Raises Failure where a process comes to no end."""
-    data = (folder / MANIFEST).read_bytes()
+    """`data` and `names` as for `given_of`. None where anything is found, or its accounts cannot be divided. Raises Failure where
+    a process comes to no end."""
     blocks = blocks_of(folder)
     others: list[_Other] = []
     try:
@@ -64,12 +77,13 @@ def in_shares(
         accounts = divided(segments_of(data, blocks, names), jobs)
         if accounts is None:
             return None
-        for other, own_accounts in zip(others, accounts[1:], strict=True):
-            other.tell(Job(str(folder), bounds, [*own_accounts]))
+        asked = others[: len(accounts) - 1]
+        for other, own_accounts in zip(asked, accounts[1:], strict=True):
+            other.tell(Job(os.fsencode(folder), bounds, [*own_accounts]))
         found = Findings(stops=True)
         given = given_of(data, blocks, names, found, bounds=bounds, checkpoints=checkpoints, is_own=only(accounts[0]))
         own = read_share(given, found)
-        return verdict_of(own, [one.share() for one in others])
+        return verdict_of(own, [one.share() for one in asked])
     except (Found, JsonFault, UnicodeDecodeError):
         return None
     finally:
@@ -78,20 +92,23 @@ def in_shares(
 
 
 class _Other:
-    """A process at its share."""
+    """A process at its share, in a session of its own: who interrupts this one by the keyboard does not interrupt both."""
 
     def __init__(self) -> None:
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import main; main()"
         pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code], stdin=pipe, stdout=pipe, start_new_session=True
+            )
         except OSError as error:
             raise _not_audited(f"cannot be begun: {error.strerror}") from None
 
     def tell(self, job: Job) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError), self._process.stdin as stdin:  # one that has ended is told of by `share`
-            stdin.write(packed_bytes(job))
+        with suppress(BrokenPipeError):  # one that has ended is told of by `share`
+            self._process.stdin.write(told(job))
+            self._process.stdin.flush()
 
     def share(self) -> Share:
         """Raises `Found`, or Failure for one that has not come to its end."""
@@ -105,7 +122,7 @@ class _Other:
         return share
 
     def end(self) -> None:
-        with self._process:
+        with suppress(BrokenPipeError), self._process:  # what it was told may never have reached it
             self._process.kill()
 
 
@@ -117,8 +134,13 @@ def _not_audited(why: str) -> Failure:
 def main() -> None:
     """One share, as stdin tells it."""
     gc.disable()  # nothing here stands in a cycle
-    job = _job(sys.stdin.buffer.read())
-    folder = Path(job.folder)
+    stdin = sys.stdin.buffer
+    try:
+        job = _job(stdin.read(int.from_bytes(stdin.read(SIZE), "big")))
+    except JsonFault:  # whoever began it has ended, or needs it no more
+        sys.exit(1)
+    threading.Thread(target=_end_with, args=(stdin.fileno(),), daemon=True).start()
+    folder = Path(os.fsdecode(job.folder))
     found = Findings(stops=True)
     try:
         given = given_of(
@@ -131,9 +153,15 @@ def main() -> None:
             is_first=False,
         )
         share = share_of(read_share(given, found))
-    except (Found, JsonFault, UnicodeDecodeError, Failure):
+    except (Found, JsonFault, UnicodeDecodeError, Failure, OSError):  # of what cannot be read the one process tells
         share = None
     sys.stdout.buffer.write(packed_bytes(share))
+
+
+def _end_with(stdin: int) -> None:
+    """Nobody is left who reads what this comes to."""
+    os.read(stdin, 1)
+    os._exit(1)
 
 
 # ---- files

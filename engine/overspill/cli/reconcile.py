@@ -18,7 +18,7 @@ from overspill.audit.folder import given_of
 from overspill.audit.shapes import Balance, Parked
 from overspill.audit.snapshots import Snapshots
 from overspill.audit.streams import Stored
-from overspill.cli.in_shares import blocks_of, in_shares, jobs_for, names_in
+from overspill.cli.in_shares import JOBS_MAX, blocks_of, in_shares, jobs_for, names_in
 from overspill.cli.io import format_option, out, out_json, read_input, say, there
 from overspill.ports.store import Store
 from overspill.records.checkpoints import Checkpoint
@@ -56,8 +56,8 @@ SHOWN_MAX = 50
 @click.option("--public-key", help="The file of the public key that they are signed by.")
 @click.option(
     "--jobs",
-    type=click.IntRange(1),
-    help="Processes that audit an export: by itself one a core, up to 8, and for a journal below 16 MiB one.",
+    type=click.IntRange(1, JOBS_MAX),
+    help=f"Processes that audit an export, up to {JOBS_MAX}: by itself one a core, and for a journal below 16 MiB one.",
 )
 @format_option("text", "json")
 def reconcile(
@@ -80,6 +80,8 @@ def reconcile(
     """
     if (db is None) == (folder is None):
         raise click.UsageError("name one of --db and --export")
+    if folder is None and jobs is not None:
+        raise click.UsageError("--jobs is for --export: a database is audited by one process")
     if bool(checkpoints) != (public_key is not None):
         raise click.UsageError("name --checkpoint and --public-key together")
     signed = _signed(checkpoints, public_key) if public_key is not None else ()
@@ -177,7 +179,7 @@ def of_folder(folder: Path, bounds: Bounds = BOUNDS, checkpoints: Sequence[Check
         what = f"{folder} is no export: {MANIFEST} cannot be read ({error.strerror})"
         raise Failure("no_export", what, help="name a folder that `overspill export` has written") from None
     if jobs > 1:
-        verdict = _quickly(lambda: in_shares(folder, names, bounds, checkpoints, jobs))
+        verdict = _quickly(lambda: in_shares(folder, data, names, bounds, checkpoints, jobs))
         if verdict is not None:
             return verdict
     found = Findings()

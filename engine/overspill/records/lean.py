@@ -48,12 +48,12 @@ class _Writer:
         while self._text[at] != "}":
             at += self._text[at] == ","
             colon = self._end(at)
-            name = self._text[at + 1 : colon - 1]
-            if name in members or _HOLE in name:
+            name = self._text[at:colon]
+            if name[1:-1] in members or _HOLE in name:  # with a hole it may be any
                 self.texts.append(between)
                 between = ","
                 self._kept(at, colon + 1)
-                at = self.value(colon + 1, members.get(name))
+                at = self.value(colon + 1, members.get(name[1:-1]))
             else:
                 at = self._end(colon + 1)
         self.texts.append("}")

@@ -27,8 +27,8 @@ def compact(store: Store) -> int:
 
 
 def _dropped(store: Store) -> int:
-    through = store.ledger.begin_settling().through
     try:
+        through = store.ledger.begin_settling().through
         count = store.drop_outbox(through, ROWS)
         store.commit()
     except BaseException:

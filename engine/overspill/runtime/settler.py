@@ -41,8 +41,8 @@ def park(store: Store, found: Sequence[ParkedRecord], alarm: Callable[..., None]
     new = {key: one for one in found if (key := (one.parked.record, one.seq)) not in known}
     if not new:
         return
-    through = store.ledger.begin_settling().through
     try:
+        through = store.ledger.begin_settling().through
         store.ledger.settle(through, (), (), (), new.values())
         store.commit()
     except BaseException:
@@ -115,10 +115,11 @@ class Settler:
             new = self._new(segments)
             is_settled = self._settled(new)
         except _Contradiction:  # it may be with what somebody else has settled meanwhile
-            is_settled = False
-            if self._store.ledger.settled().through == self._through:
-                self._forget()
+            began = self._through
+            self._forget()
+            if self._store.ledger.settled().through == began:
                 raise
+            return None
         except BaseException:
             self._forget()
             raise
@@ -141,11 +142,11 @@ class Settler:
         return _New(self._through, segments[-1].last_seq, count, postings, self._balances(), self._kept(), parked)
 
     def _settled(self, new: _New) -> bool:
-        """Whether it is, and not the mark was somewhere else. What was read of the book was read while the mark stood where it
+        """Whether it is; it is not where the mark stands elsewhere by now. What was read of the book was read while the mark stood where it
         stands here, for whoever changes the book moves it."""
         store = self._store
-        is_there = store.ledger.begin_settling().through == new.through
         try:
+            is_there = store.ledger.begin_settling().through == new.through
             if is_there:
                 store.ledger.settle(new.last, new.postings, new.balances, new.kept, new.parked)
                 store.commit()
