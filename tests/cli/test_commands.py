@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,56 @@ def test_an_output_without_room_is_said_once(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error[not_possible]: the output: No space left on device\n  = help:")
     assert len(done.stderr.splitlines()) == 2
+
+
+LOCALES = {
+    "of ASCII": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    "of Latin-1": {"PYTHONIOENCODING": "latin-1"},
+}
+
+
+TELLING = [
+    ("demo", ""),
+    ("decide --set plan=plus --format text", json.dumps(REQUEST)),
+    ("check -", "policy größe version 1;"),
+    ("fmt -", "policy a version 1; // größe"),
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
+@pytest.mark.parametrize(("command", "stdin"), TELLING, ids=[one[0] for one in TELLING])
+def test_what_is_written_is_the_same_utf_8_in_every_locale(
+    tmp_path: Path, command: str, stdin: str, locale: dict[str, str]
+) -> None:
+    whole = [sys.executable, "-m", "overspill", *command.split()]
+
+    def written(environment: dict[str, str]) -> tuple[int, str]:
+        done = subprocess.run(
+            whole, cwd=tmp_path, input=stdin.encode(), capture_output=True, env=environment, check=False
+        )
+        return done.returncode, re.sub(r"[0-9-]{10}T[0-9:.]+Z", "AT", (done.stdout + done.stderr).decode())
+
+    assert written({**os.environ, **locale}) == written({**os.environ, "PYTHONUTF8": "1"})
+
+
+CLOSED = [
+    ("rule", ">&-", 2, "error[not_possible]: the output: Bad file descriptor"),
+    ("demo", ">&-", 2, "error[not_possible]: the output: Bad file descriptor"),
+    ("decide --db x.db", "<&-", 0, ""),
+    ("check -", "<&-", 1, "error[OSP"),
+    ("keys create --db x.db", "2>&-", 0, "osk_"),
+    ("init usage", ">&- 2>&-", 2, ""),
+]
+
+
+@pytest.mark.parametrize(("command", "closed", "code", "told"), CLOSED, ids=[f"{one[0]} {one[1]}" for one in CLOSED])
+def test_a_stream_that_was_closed_is_an_end_or_one_clear_failure(
+    tmp_path: Path, command: str, closed: str, code: int, told: str
+) -> None:
+    line = f"{sys.executable} -m overspill {command} {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, (done.stdout + done.stderr)[: len(told)]) == (code, told)
+    assert "internal_error" not in done.stderr
 
 
 @pytest.mark.parametrize("value", ["²", "٣", "--5", "5.0", "9" * 20])
