@@ -208,7 +208,10 @@ def test_a_wrong_option_is_told_in_the_format_that_was_asked_for(
 
 
 def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
-    assert run("test", cwd=tmp_path).code == 0
+    shipped = run("test", cwd=tmp_path)
+    assert shipped.code == 0
+    named = run("test", "codex_sora", cwd=tmp_path)
+    assert (named.code, named.err) == (0, shipped.err)
     (tmp_path / "t.spill").write_text(DSL)
     (tmp_path / "t.test.yaml").write_text(
         "cases:\n  - name: too much\n    given: {attributes: {plan: plus}}\n    steps:\n"
@@ -239,6 +242,14 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
         (["decide", "--preview", "--db", "x.db"], 3, "there is no database x.db"),
         (["decide", "--set", "plan=plus", "--db", "x.db"], 2, "with --db, `overspill account set`"),
         (["explain", "dec_x", "--db", "nowhere/x.db"], 3, "no folder"),
+        (["decide", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["account", "show", "u", "--db", "sqlite:///x.db"], 3, "sqlite://… names no database"),
+        (["keys", "create", "--db", "postgresql+psycopg://me:pw@host/db"], 3, "postgresql+psycopg://… names no"),
+        (["serve", "--port", "0", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "status", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "restore", "b.db", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "status", "--db", ""], 3, "no file is named"),
+        (["explain", "dec_x", "--db", ""], 3, "no file is named"),
         (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
         (["chek"], 2, "check"),
         (["check", "x" * 5000], 2, "File name too long"),
@@ -246,6 +257,7 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
         (["explain", "\x1b[31m", "--db", "x.db"], 3, "no database"),
         (["check"], 2, "name a policy file"),
         (["check", "nowhere.spill"], 2, "there is no policy"),
+        (["test", "nowhere"], 2, "name a file, a folder, or a shipped policy: codex_sora"),
         (["account", "set", "u", "plan", "--id", "x", "--db", "x.db"], 2, "NAME=VALUE"),
         (["demo", "--db", "."], 2, "exists already"),
     ],
@@ -255,6 +267,7 @@ def test_what_cannot_be_done_is_said_in_one_place(tmp_path: Path, arguments: lis
     assert done.code == code
     assert said in done.err
     assert done.out == ""
+    assert "pw" not in done.err
     assert code != 3 or list(tmp_path.iterdir()) == []
 
 
