@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from overspill import Engine
+from overspill.cli.doctor import EXTRAS
 from overspill.cli.main import run
 from overspill.runtime.clock import SystemClock
 from support.serving import serving
@@ -48,6 +50,15 @@ def test_what_is_well_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         "disk": True,
         "keys": None,
     }
+
+
+DEVELOPERS = {"dev", "differential", "fuzz", "prove"}
+"""Extras that no installation wants."""
+
+
+def test_every_extra_is_looked_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - DEVELOPERS
 
 
 def _ahead(folder: Path) -> list[object]:

@@ -25,7 +25,15 @@ from overspill.words.codec import Struct, json_decoder
 from overspill.words.failures import Failure
 from overspill.words.instants import MINUTE, SECOND, instant_text
 
-EXTRAS = {"server": "uvicorn", "postgres": "psycopg", "nats": "nats", "parquet": "duckdb", "otel": "opentelemetry.sdk"}
+EXTRAS = {
+    "server": "uvicorn",
+    "postgres": "psycopg",
+    "nats": "nats",
+    "client": "httpx2",
+    "checkpoints": "cryptography",
+    "parquet": "duckdb",
+    "otel": "opentelemetry.sdk",
+}
 LAG_MAX = 5 * MINUTE
 FREE_MIN = 256 * 1024 * 1024
 AHEAD_MAX = 2 * SECOND
