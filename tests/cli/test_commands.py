@@ -9,10 +9,13 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from overspill.cli.main import cli
 from overspill.cli.schema import NAMES
 from support.texts import DSL
 
@@ -356,3 +359,39 @@ def test_a_failure_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
 def test_help_and_version_are_quick_and_short(tmp_path: Path) -> None:
     assert "overspill demo" in run("--help", cwd=tmp_path).out
     assert run("--version", cwd=tmp_path).out.startswith("overspill ")
+
+
+def _all(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=name)
+        for part in command.list_commands(context):
+            found = command.get_command(context, part)
+            assert found is not None
+            yield from _all(found, f"{name} {part}")
+
+
+EVERY = dict(_all(cli, "overspill"))
+OWN_FORM = {f"overspill {one}" for one in ("serve", "hooks run", "checkpoint key", "checkpoint sign", "export")}
+"""They print nothing, a key, or a signed note; `--format` of an export is that of its tables."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_explains_itself_and_its_options_and_prints_json(name: str) -> None:
+    command = EVERY[name]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    assert command.help
+    assert [one.opts for one in options if not one.help] == []
+    if not isinstance(command, click.Group) and name not in OWN_FORM:
+        [format_] = [one for one in options if "--format" in one.opts]
+        assert isinstance(format_.type, click.Choice) and "json" in format_.type.choices
+
+
+GROUPS = [name for name, command in EVERY.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_help_of_a_group_says_whole_sentences(tmp_path: Path, name: str) -> None:
+    commands = run(*name.split()[1:], "--help", cwd=tmp_path).out.partition("Commands:\n")[2]
+    assert commands
+    assert "..." not in commands

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import report, report_json
 from overspill.cli.streams import prepare_streams
 from overspill.words.diagnostics import did_you_mean
@@ -54,7 +55,7 @@ _COMMANDS = {
 """Command → the module of `overspill.cli` that has it, in the order of the help."""
 
 
-class _Commands(click.Group):
+class _Commands(Commands):
     """Imports a command's module when the command is used, so that `--help` and `--version` stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
