@@ -254,6 +254,7 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
         (["db", "status", "--db", ""], 3, "no file is named"),
         (["explain", "dec_x", "--db", ""], 3, "no file is named"),
         (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
+        (["replay", "--records", "9-7", "--db", "."], 2, "`9-7` is no range of records"),
         (["chek"], 2, "check"),
         (["check", "x" * 5000], 2, "File name too long"),
         (["check", "no\x1b[31m"], 2, "there is no policy `no<U+001B>[31m`"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +103,23 @@ ILL: dict[str, tuple[Callable[[Path], list[object]], str, str]] = {
     "a policy with faults": (_bad_policy, "policy", ""),
     "a service that is not there": (lambda _: ["--url", "http://127.0.0.1:9"], "service", "start it, or name another"),
 }
+
+
+@pytest.mark.parametrize("greeting", [b"INFO {}\r\n", b"", b"\x00" * 99], ids=["another protocol", "nothing", "zeros"])
+def test_a_server_that_speaks_no_http_is_no_service(capsys: pytest.CaptureFixture[str], greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(greeting)
+
+        other = threading.Thread(target=greet)
+        other.start()
+        code, found = _asked(capsys, "--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+        other.join()
+    assert (code, found["service"]["ok"], found["service"]["help"]) == (1, False, "start it, or name another")
 
 
 @pytest.mark.parametrize("make, name, help", ILL.values(), ids=ILL)

@@ -6,9 +6,10 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import click
@@ -185,11 +186,13 @@ def _service(url: str) -> Iterator[Found]:
     try:
         with urlopen(f"{url.rstrip('/')}/readyz", timeout=SECONDS) as answer:
             body = answer.read()
-    except URLError as error:
-        body = error.read() if hasattr(error, "read") else b""
+    except (OSError, HTTPException) as error:
+        body = error.read() if isinstance(error, HTTPError) else b""
         if not body:
-            detail = f"{url} does not answer: {error.reason}"
-            yield Found(name="service", ok=False, detail=detail, help="start it, or name another")
+            why = error.reason if isinstance(error, URLError) else "it speaks no HTTP, or says nothing"
+            yield Found(
+                name="service", ok=False, detail=f"{url} does not answer: {why}", help="start it, or name another"
+            )
             return
     try:
         checks = _readiness(body).checks
