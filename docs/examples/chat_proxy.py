@@ -3,8 +3,8 @@
     OVERSPILL_URL=http://127.0.0.1:8080 OVERSPILL_KEY=osk_… UPSTREAM_URL=https://api.openai.com UPSTREAM_KEY=sk-… \
         uvicorn --factory chat_proxy:app
 
-Before the model is asked, as much is held as the prompt and the longest answer may cost; who has that no more is told so in the API's own
-form. The API is asked for `stream_options.include_usage`, so that the last chunk has the tokens of all of it. Until that
+Before the model is asked, as much is held as the prompt and the longest answer may cost; who has that no more, or asks for a model
+that the policy has no price for, is told so in the API's own form. The API is asked for `stream_options.include_usage`, so that the last chunk has the tokens of all of it. Until that
 has come each piece of text counts as one token, and is captured in parts; who hangs up in the middle, or whose stream
 breaks, pays what had gone out by then.
 
@@ -27,7 +27,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from overspill import Request
-from overspill.client import AsyncClient, HoldJournal
+from overspill.client import AsyncClient, HoldJournal, ServiceFailure
 from overspill.client.aio import AsyncHold
 from overspill.client.answers import Answer
 from overspill.client.denials import denial_of
@@ -67,27 +67,40 @@ class Chat:
         self.client, self.journal, self.upstream = client, journal, upstream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = await Call(scope, receive).json()
-        async with self.client.holding(estimate(scope, asked), journal=self.journal, if_away="deny") as hold:
-            if not hold.allowed:
-                await denied(hold.answer)(scope, receive, send)
+        asked, hold = await asked_of(Call(scope, receive)), None
+        if asked is None:
+            await refused("the body is no JSON object with a model", "invalid_body")(scope, receive, send)
+            return
+        try:
+            async with self.client.holding(estimate(scope, asked), journal=self.journal, if_away="deny") as hold:
+                await self._answered(asked, hold, scope, receive, send)
+        except ServiceFailure as failure:
+            if hold is not None or failure.status != 422:  # not the caller's fault, or it is too late to tell
+                raise
+            await refused(str(failure), failure.code)(scope, receive, send)
+
+    async def _answered(
+        self, asked: dict[str, Any], hold: AsyncHold, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if not hold.allowed:
+            await denied(hold.answer)(scope, receive, send)
+            return
+        body = {**asked, "stream_options": {"include_usage": True}} if asked.get("stream") else asked
+        async with self.upstream.stream("POST", PATH, json=body) as reply:
+            if asked.get("stream") and reply.status_code == 200:
+                stream = Stream(reply, hold, asked)
+                try:
+                    response: Response = StreamingResponse(stream.events(), media_type="text/event-stream")
+                    await response(scope, receive, send)
+                finally:
+                    stream.ended()
                 return
-            body = {**asked, "stream_options": {"include_usage": True}} if asked.get("stream") else asked
-            async with self.upstream.stream("POST", PATH, json=body) as reply:
-                if asked.get("stream") and reply.status_code == 200:
-                    stream = Stream(reply, hold, asked)
-                    try:
-                        response: Response = StreamingResponse(stream.events(), media_type="text/event-stream")
-                        await response(scope, receive, send)
-                    finally:
-                        stream.ended()
-                    return
-                data = await reply.aread()
-            response = Response(data, reply.status_code, media_type=reply.headers.get("content-type"))
-            usage = json.loads(data).get("usage") if reply.status_code == 200 else None
-            if usage:  # an error has none, and costs nothing
-                hold.total(**meters_of(usage))
-            await response(scope, receive, send)
+            data = await reply.aread()
+        response = Response(data, reply.status_code, media_type=reply.headers.get("content-type"))
+        usage = json.loads(data).get("usage") if reply.status_code == 200 else None
+        if usage:  # an error has none, and costs nothing
+            hold.total(**meters_of(usage))
+        await response(scope, receive, send)
 
 
 class Stream:
@@ -133,6 +146,15 @@ def has_text(chunk: dict[str, Any]) -> bool:
     return any(choice.get("delta", {}).get("content") for choice in chunk.get("choices", ()))
 
 
+async def asked_of(call: Call) -> dict[str, Any] | None:
+    """What the caller asks the API for; None: nothing that could be held for."""
+    try:
+        asked = await call.json()
+    except ValueError:
+        return None
+    return asked if isinstance(asked, dict) and isinstance(asked.get("model"), str) else None
+
+
 def meters_of(usage: dict[str, Any]) -> dict[str, int]:
     """The API's count of tokens as the policy's meters."""
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
@@ -172,3 +194,8 @@ def denied(answer: Answer) -> Response:
     error = {"message": told["title"], "type": "insufficient_quota", "code": told.get("reason"), "overspill": told}
     headers = {"retry-after": dict(denial.headers).get(b"retry-after", b"").decode()}
     return JSONResponse({"error": error}, denial.status, {name: text for name, text in headers.items() if text})
+
+
+def refused(message: str, code: str) -> Response:
+    """As the API tells that a request is wrong."""
+    return JSONResponse({"error": {"message": message, "type": "invalid_request_error", "code": code}}, 400)

@@ -6,12 +6,16 @@ import contextlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from overspill.cli.main import cli
 from overspill.cli.schema import NAMES
 from support.texts import DSL
 
@@ -207,7 +211,10 @@ def test_a_wrong_option_is_told_in_the_format_that_was_asked_for(
 
 
 def test_the_shipped_tests_pass_and_a_failing_one_is_shown(tmp_path: Path) -> None:
-    assert run("test", cwd=tmp_path).code == 0
+    shipped = run("test", cwd=tmp_path)
+    assert shipped.code == 0
+    named = run("test", "codex_sora", cwd=tmp_path)
+    assert (named.code, named.err) == (0, shipped.err)
     (tmp_path / "t.spill").write_text(DSL)
     (tmp_path / "t.test.yaml").write_text(
         "cases:\n  - name: too much\n    given: {attributes: {plan: plus}}\n    steps:\n"
@@ -238,13 +245,23 @@ def test_schemas_are_printed(tmp_path: Path, name: str) -> None:
         (["decide", "--preview", "--db", "x.db"], 3, "there is no database x.db"),
         (["decide", "--set", "plan=plus", "--db", "x.db"], 2, "with --db, `overspill account set`"),
         (["explain", "dec_x", "--db", "nowhere/x.db"], 3, "no folder"),
+        (["decide", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["account", "show", "u", "--db", "sqlite:///x.db"], 3, "sqlite://… names no database"),
+        (["keys", "create", "--db", "postgresql+psycopg://me:pw@host/db"], 3, "postgresql+psycopg://… names no"),
+        (["serve", "--port", "0", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "status", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "restore", "b.db", "--db", "mysql://me:pw@host/db"], 3, "mysql://… names no database"),
+        (["db", "status", "--db", ""], 3, "no file is named"),
+        (["explain", "dec_x", "--db", ""], 3, "no file is named"),
         (["grant", "u", "credits", "5", "--db", "x.db"], 2, "--id"),
+        (["replay", "--records", "9-7", "--db", "."], 2, "`9-7` is no range of records"),
         (["chek"], 2, "check"),
         (["check", "x" * 5000], 2, "File name too long"),
         (["check", "no\x1b[31m"], 2, "there is no policy `no<U+001B>[31m`"),
         (["explain", "\x1b[31m", "--db", "x.db"], 3, "no database"),
         (["check"], 2, "name a policy file"),
         (["check", "nowhere.spill"], 2, "there is no policy"),
+        (["test", "nowhere"], 2, "name a file, a folder, or a shipped policy: codex_sora"),
         (["account", "set", "u", "plan", "--id", "x", "--db", "x.db"], 2, "NAME=VALUE"),
         (["demo", "--db", "."], 2, "exists already"),
     ],
@@ -254,6 +271,7 @@ def test_what_cannot_be_done_is_said_in_one_place(tmp_path: Path, arguments: lis
     assert done.code == code
     assert said in done.err
     assert done.out == ""
+    assert "pw" not in done.err
     assert code != 3 or list(tmp_path.iterdir()) == []
 
 
@@ -276,6 +294,56 @@ def test_an_output_without_room_is_said_once(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 2
 
 
+LOCALES = {
+    "of ASCII": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    "of Latin-1": {"PYTHONIOENCODING": "latin-1"},
+}
+
+
+TELLING = [
+    ("demo", ""),
+    ("decide --set plan=plus --format text", json.dumps(REQUEST)),
+    ("check -", "policy größe version 1;"),
+    ("fmt -", "policy a version 1; // größe"),
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES.values(), ids=LOCALES)
+@pytest.mark.parametrize(("command", "stdin"), TELLING, ids=[one[0] for one in TELLING])
+def test_what_is_written_is_the_same_utf_8_in_every_locale(
+    tmp_path: Path, command: str, stdin: str, locale: dict[str, str]
+) -> None:
+    whole = [sys.executable, "-m", "overspill", *command.split()]
+
+    def written(environment: dict[str, str]) -> tuple[int, str]:
+        done = subprocess.run(
+            whole, cwd=tmp_path, input=stdin.encode(), capture_output=True, env=environment, check=False
+        )
+        return done.returncode, re.sub(r"[0-9-]{10}T[0-9:.]+Z", "AT", (done.stdout + done.stderr).decode())
+
+    assert written({**os.environ, **locale}) == written({**os.environ, "PYTHONUTF8": "1"})
+
+
+CLOSED = [
+    ("rule", ">&-", 2, "error[not_possible]: the output: Bad file descriptor"),
+    ("demo", ">&-", 2, "error[not_possible]: the output: Bad file descriptor"),
+    ("decide --db x.db", "<&-", 0, ""),
+    ("check -", "<&-", 1, "error[OSP"),
+    ("keys create --db x.db", "2>&-", 0, "osk_"),
+    ("init usage", ">&- 2>&-", 2, ""),
+]
+
+
+@pytest.mark.parametrize(("command", "closed", "code", "told"), CLOSED, ids=[f"{one[0]} {one[1]}" for one in CLOSED])
+def test_a_stream_that_was_closed_is_an_end_or_one_clear_failure(
+    tmp_path: Path, command: str, closed: str, code: int, told: str
+) -> None:
+    line = f"{sys.executable} -m overspill {command} {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, (done.stdout + done.stderr)[: len(told)]) == (code, told)
+    assert "internal_error" not in done.stderr
+
+
 @pytest.mark.parametrize("value", ["²", "٣", "--5", "5.0", "9" * 20])
 def test_a_whole_number_is_written_in_digits(tmp_path: Path, value: str) -> None:
     (tmp_path / "t.spill").write_text(DSL.replace("account user {", "account user {\n  level: int = 0;"))
@@ -292,3 +360,39 @@ def test_a_failure_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
 def test_help_and_version_are_quick_and_short(tmp_path: Path) -> None:
     assert "overspill demo" in run("--help", cwd=tmp_path).out
     assert run("--version", cwd=tmp_path).out.startswith("overspill ")
+
+
+def _all(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=name)
+        for part in command.list_commands(context):
+            found = command.get_command(context, part)
+            assert found is not None
+            yield from _all(found, f"{name} {part}")
+
+
+EVERY = dict(_all(cli, "overspill"))
+OWN_FORM = {f"overspill {one}" for one in ("serve", "hooks run", "checkpoint key", "checkpoint sign", "export")}
+"""They print nothing, a key, or a signed note; `--format` of an export is that of its tables."""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_command_explains_itself_and_its_options_and_prints_json(name: str) -> None:
+    command = EVERY[name]
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    assert command.help
+    assert [one.opts for one in options if not one.help] == []
+    if not isinstance(command, click.Group) and name not in OWN_FORM:
+        [format_] = [one for one in options if "--format" in one.opts]
+        assert isinstance(format_.type, click.Choice) and "json" in format_.type.choices
+
+
+GROUPS = [name for name, command in EVERY.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_help_of_a_group_says_whole_sentences(tmp_path: Path, name: str) -> None:
+    commands = run(*name.split()[1:], "--help", cwd=tmp_path).out.partition("Commands:\n")[2]
+    assert commands
+    assert "..." not in commands

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
+import threading
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from overspill import Engine
+from overspill.cli.doctor import EXTRAS
 from overspill.cli.main import run
 from overspill.runtime.clock import SystemClock
 from support.serving import serving
@@ -48,6 +52,15 @@ def test_what_is_well_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         "disk": True,
         "keys": None,
     }
+
+
+DEVELOPERS = {"dev", "differential", "fuzz", "prove"}
+"""Extras that no installation wants."""
+
+
+def test_every_extra_is_looked_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - DEVELOPERS
 
 
 def _ahead(folder: Path) -> list[object]:
@@ -90,6 +103,23 @@ ILL: dict[str, tuple[Callable[[Path], list[object]], str, str]] = {
     "a policy with faults": (_bad_policy, "policy", ""),
     "a service that is not there": (lambda _: ["--url", "http://127.0.0.1:9"], "service", "start it, or name another"),
 }
+
+
+@pytest.mark.parametrize("greeting", [b"INFO {}\r\n", b"", b"\x00" * 99], ids=["another protocol", "nothing", "zeros"])
+def test_a_server_that_speaks_no_http_is_no_service(capsys: pytest.CaptureFixture[str], greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(greeting)
+
+        other = threading.Thread(target=greet)
+        other.start()
+        code, found = _asked(capsys, "--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+        other.join()
+    assert (code, found["service"]["ok"], found["service"]["help"]) == (1, False, "start it, or name another")
 
 
 @pytest.mark.parametrize("make, name, help", ILL.values(), ids=ILL)

@@ -235,3 +235,30 @@ def test_who_has_nothing_left_is_told_so_in_the_apis_form_and_the_model_is_not_a
     assert (answer.status_code, error["type"], error["code"]) == (402, "insufficient_quota", "usage_exhausted")
     assert [offer["offer"] for offer in error["overspill"]["offers"]] == ["add_credits", "upgrade"]
     assert upstream.asked == []
+
+
+WRONG: list[tuple[Any, str]] = [
+    ({**ASKED, "model": "gpt-0"}, "unknown_model"),
+    ({"messages": []}, "invalid_body"),
+    ([], "invalid_body"),
+]
+
+
+@pytest.mark.parametrize(("asked", "code"), WRONG)
+def test_a_wrong_request_is_refused_in_the_apis_form_and_the_model_is_not_asked(
+    proxied: Any, asked: Any, code: str
+) -> None:
+    upstream, server = proxied
+    answer = chat(server, asked)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (400, "invalid_request_error", code)
+    assert upstream.asked == []
+
+
+def test_a_credential_that_is_not_good_is_no_fault_of_the_caller(proxied: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSPILL_KEY", "osk_wrong")
+    with Listening(example("chat_proxy").app()) as server:
+        answer = httpx2.post(f"{server.url}/v1/chat/completions", json=ASKED, headers=ANA, timeout=30)
+        assert answer.status_code == 500
+        server.quiet()
+    assert proxied[0].asked == []

@@ -129,3 +129,17 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: object, capsys: pyte
     missing = f"{tmp_path}/none.db"
     assert run(["hooks", "run", "--once", "--db", missing]) == 3
     assert "no_such_database" in capsys.readouterr().err
+
+
+def test_what_was_done_is_told_to_programs_too(file: str, shell: Shell) -> None:
+    with bench_on(file) as bench:
+        hook = bench.hook("https://example.com/hooks").id
+        done = (
+            (("disable", hook), {"disabled": hook}),
+            (("enable", hook), {"enabled": hook}),
+            (("change", hook, "--type", "decision.made"), {"changed": hook}),
+            (("redeliver", hook), {"redelivered": 0}),
+            (("drop", hook, "--all"), {"dropped": 0}),
+            (("delete", hook), {"deleted": hook}),
+        )
+        assert [json.loads(*shell(*asked, "--format", "json")) for asked, _ in done] == [told for _, told in done]

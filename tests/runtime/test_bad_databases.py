@@ -69,6 +69,15 @@ def test_a_read_only_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         Engine.open(db=path)
 
 
+def test_a_read_only_folder_is_named_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.db"
+    Engine.open(db=path).close()
+    monkeypatch.setattr(os, "access", lambda asked, _: Path(asked) == path)
+    with pytest.raises(StoreFailure, match=f"the folder {tmp_path} is read-only") as error:
+        Engine.open(db=path)
+    assert "make it writable" in str(error.value.help)
+
+
 def _request(id: str) -> Request:
     return Request(
         id=id,

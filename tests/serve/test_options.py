@@ -20,6 +20,8 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
         ("--gateway", "meter.yaml"),
         "meter.yaml:1:9: the policy declares no meter `generation`",
     ),
+    "a host that is not this one": (("--host", "203.0.113.7"), "name an address of this machine with --host"),
+    "a host that nobody knows": (("--host", "nowhere.invalid"), "name an address of this machine with --host"),
     "an address without TLS": (("--url", "http://pdp.example.com"), "the service's address is no plain https URL"),
     "an address with a slash behind": (("--url", "https://pdp.example.com/"), "no plain https URL"),
     "an address with a query": (("--url", "https://pdp.example.com?a=1"), "no plain https URL"),

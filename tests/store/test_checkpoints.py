@@ -47,11 +47,11 @@ class Kept:
         told = self._capsys.readouterr()
         return code, told.out + told.err
 
-    def check(self, db: str, *names: str) -> tuple[int, str]:
+    def check(self, db: str, *names: str, format_: str = "text") -> tuple[int, str]:
         """(exit code, what was printed)."""
         notes = [part for name in names for part in ("--checkpoint", str(self.file(name)))]
         self._capsys.readouterr()
-        code = run(["checkpoint", "check", "--db", db, *notes, "--public-key", self.public])
+        code = run(["checkpoint", "check", "--db", db, *notes, "--public-key", self.public, "--format", format_])
         return code, self._capsys.readouterr().out
 
 
@@ -83,6 +83,8 @@ def test_a_journal_agrees_with_what_was_signed_of_it(shared: Place, kept: Kept, 
     assert (first.origin, first.size, first.hash) == (NAME, 3, store.hash_at(3))
     assert (second.size, second.hash) == (6, store.hash_at(6))
     store.close()
+    shown = json.loads(kept.check(shared.db, "a", "b", format_="json")[1])
+    assert [(one["origin"], one["records"], one["matches"]) for one in shown] == [(NAME, 3, True), (NAME, 6, True)]
     code, told = kept.check(shared.db, "a", "b")
     assert (code, told.count(f"as {NAME} signed it: ")) == (0, 2)
     code, told = kept.reconcile(["--db", shared.db], "a", "b")
@@ -134,6 +136,8 @@ def test_another_journal_of_the_same_length_is_found_too(kept: Kept, tmp_path: P
     assert (code, "another hash at record 5" in told) == (1, True)
     code, said = kept.sign(db, "b", after="a")
     assert (code, "other_history" in said) == (3, True)
+    [shown] = json.loads(kept.check(db, "a", format_="json")[1])
+    assert (shown["matches"], shown["code"]) == (False, "other_history")
     code, told = kept.check(db, "a")
     assert (code, told.startswith("other_history: ")) == (1, True)
 

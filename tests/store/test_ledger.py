@@ -368,17 +368,24 @@ def test_an_engine_that_is_closed_has_settled_what_it_decided(shared: Place) -> 
         assert engine.settlement().waiting == 0
 
 
-@pytest.mark.parametrize(("format_", "told"), [("text", "41 records settled, through 41\n"), ("json", '"settled":41')])
+WORKED = [
+    ("text", 0, "1 record settled, through 1\n"),
+    ("text", 40, "41 records settled, through 41\n"),
+    ("json", 40, '"settled":41'),
+]
+
+
+@pytest.mark.parametrize(("format_", "requests", "told"), WORKED)
 def test_a_worker_settles_what_engines_leave(
-    shared: Place, capsys: pytest.CaptureFixture[str], format_: str, told: str
+    shared: Place, capsys: pytest.CaptureFixture[str], format_: str, requests: int, told: str
 ) -> None:
     with Engine.open(POLICY, db=shared.db, settle=False) as engine:
         engine.grant(ANA, "money", "100", id="C1")
-        _asked(engine, 0, 40)
+        _asked(engine, 0, requests)
     assert run(["worker", "--db", str(shared.db), "--once", "--format", format_]) == 0
     assert told in capsys.readouterr().out
     store = shared.open()
-    assert len(settled(store)) == 41
+    assert len(settled(store)) == requests + 1
     store.close()
 
 

@@ -68,6 +68,9 @@ def test_the_permissions_of_the_manual_suffice_for_a_relay(guarded: Server, file
     done = overspill("relay", "--db", file, "--once", OVERSPILL_NATS_URL=guarded.url(f"relay:{QUOTED}"))
     assert (done.stdout, done.returncode) == ("25 messages published\n", 0)
     assert f"into the stream overspill of nats://127.0.0.1:{guarded.port}" in done.stderr
+    relayed = ("relay", "--db", file, "--once", "--format", "json")
+    again = overspill(*relayed, OVERSPILL_NATS_URL=guarded.url(f"relay:{QUOTED}"))
+    assert again.stdout == '{"published":0}\n'
 
 
 def test_the_permissions_of_the_manual_suffice_for_a_worker(guarded: Server, file: str, tmp_path: Path) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 import click
 
 from overspill.audit.checkpoints import verified
-from overspill.cli.io import anchor_option, existing_db_option, out, read_input, say, write_file
+from overspill.cli.groups import Commands
+from overspill.cli.io import (
+    anchor_option,
+    existing_db_option,
+    format_option,
+    out,
+    out_json,
+    read_input,
+    say,
+    write_file,
+)
 from overspill.ports.store import Head, Store
 from overspill.records.checkpoints import Checkpoint, text_of
 from overspill.records.notes import KEY_BYTES, note, private_key, private_key_from, public_key_from
@@ -20,7 +30,7 @@ from overspill.words.failures import Failure, StoreFailure
 from overspill.words.instants import instant_text
 
 
-@click.group()
+@click.group(cls=Commands)
 def checkpoint() -> None:
     """Sign how far a journal is. Kept elsewhere, it shows later that nothing of it was cut off or changed."""
 
@@ -93,7 +103,8 @@ def sign(db: str, anchor: str | None, key_file: str, after: str | None, target: 
 @existing_db_option
 @click.option("--checkpoint", "files", multiple=True, required=True, help="More than one may be named.")
 @click.option("--public-key", required=True, help="The file of the public key that they are signed by.")
-def check(db: str, files: tuple[str, ...], public_key: str) -> int:
+@format_option("text", "json")
+def check(db: str, files: tuple[str, ...], public_key: str, format_: str) -> int:
     """See at once whether the journal is the one that was signed, before it is served. Exit 1: it is not.
 
     This believes the hashes that are stored; `overspill reconcile --checkpoint` makes them anew from every byte.
@@ -106,9 +117,17 @@ def check(db: str, files: tuple[str, ...], public_key: str) -> int:
     with closing(looked_into(db)) as store:
         head = store.head()
         found = [(one, _differs(store, head, one)) for one in signed]
-    for one, differs in found:
-        out(f"as {one.origin} signed it: {_words(one)}" if differs is None else f"{differs.code}: {differs}")
+    if format_ == "json":
+        out_json([_object(one, differs) for one, differs in found])
+    else:
+        for one, differs in found:
+            out(f"as {one.origin} signed it: {_words(one)}" if differs is None else f"{differs.code}: {differs}")
     return 0 if all(differs is None for _, differs in found) else 1
+
+
+def _object(signed: Checkpoint, differs: StoreFailure | None) -> dict[str, object]:
+    told = {"origin": signed.origin, "records": signed.size, "at": instant_text(signed.at), "matches": differs is None}
+    return told if differs is None else {**told, "code": differs.code, "message": str(differs)}
 
 
 def _words(checkpoint: Checkpoint) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import anchor_option, existing_db_option, format_option, needed_db_option, out, out_json, say
 from overspill.store.opened import looked_into, named, opened
 from overspill.words.failures import StoreFailure
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from overspill.store.described import Described
 
 
-@click.group()
+@click.group(cls=Commands)
 def db() -> None:
     """Look after a database: status, migrations, backups, restores, what may go."""
 

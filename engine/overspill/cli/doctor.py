@@ -6,9 +6,10 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import click
@@ -25,7 +26,15 @@ from overspill.words.codec import Struct, json_decoder
 from overspill.words.failures import Failure
 from overspill.words.instants import MINUTE, SECOND, instant_text
 
-EXTRAS = {"server": "uvicorn", "postgres": "psycopg", "nats": "nats", "parquet": "duckdb", "otel": "opentelemetry.sdk"}
+EXTRAS = {
+    "server": "uvicorn",
+    "postgres": "psycopg",
+    "nats": "nats",
+    "client": "httpx2",
+    "checkpoints": "cryptography",
+    "parquet": "duckdb",
+    "otel": "opentelemetry.sdk",
+}
 LAG_MAX = 5 * MINUTE
 FREE_MIN = 256 * 1024 * 1024
 AHEAD_MAX = 2 * SECOND
@@ -177,11 +186,13 @@ def _service(url: str) -> Iterator[Found]:
     try:
         with urlopen(f"{url.rstrip('/')}/readyz", timeout=SECONDS) as answer:
             body = answer.read()
-    except URLError as error:
-        body = error.read() if hasattr(error, "read") else b""
+    except (OSError, HTTPException) as error:
+        body = error.read() if isinstance(error, HTTPError) else b""
         if not body:
-            detail = f"{url} does not answer: {error.reason}"
-            yield Found(name="service", ok=False, detail=detail, help="start it, or name another")
+            why = error.reason if isinstance(error, URLError) else "it speaks no HTTP, or says nothing"
+            yield Found(
+                name="service", ok=False, detail=f"{url} does not answer: {why}", help="start it, or name another"
+            )
             return
     try:
         checks = _readiness(body).checks

@@ -9,6 +9,7 @@ from types import FrameType
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import existing_db_option, format_option, out, out_json, say
 from overspill.events.cloud_event import TYPES
 from overspill.hooks.delivering import Delivering
@@ -23,7 +24,7 @@ from overspill.words.instants import instant_text
 LETTERS_MAX = 1000
 
 
-@click.group()
+@click.group(cls=Commands)
 def hooks() -> None:
     """Tell endpoints of what happens, and see what could not be delivered."""
 
@@ -115,6 +116,7 @@ def list_(tenant: str | None, db: str, format_: str) -> int:
 @_tenant
 @allow_option
 @existing_db_option
+@format_option("text", "json")
 def change(
     hook_id: str,
     url: str | None,
@@ -123,6 +125,7 @@ def change(
     tenant: str,
     allowed: tuple[str, ...],
     db: str,
+    format_: str,
 ) -> int:
     """Give a hook another URL, other types of events or other marks. Its secret is changed by `rotate`."""
     if url is None and not types and not percents:
@@ -130,7 +133,7 @@ def change(
     with _kept(db) as kept:
         hook = found(kept, tenant, hook_id)
         changed(kept, Reach(networks(allowed)), hook, url=url, types=types or None, percents=percents or None)
-    out(f"{hook_id} is changed")
+    _done("changed", hook_id, format_)
     return 0
 
 
@@ -138,11 +141,12 @@ def change(
 @_hook
 @_tenant
 @existing_db_option
-def delete(hook_id: str, tenant: str, db: str) -> int:
+@format_option("text", "json")
+def delete(hook_id: str, tenant: str, db: str, format_: str) -> int:
     """Delete a hook with its secrets, what waits and its dead letters, for good. Its key makes no other."""
     with _kept(db) as kept:
         deleted(kept, tenant, hook_id, SystemClock().now())
-    out(f"{hook_id} is deleted")
+    _done("deleted", hook_id, format_)
     return 0
 
 
@@ -150,11 +154,12 @@ def delete(hook_id: str, tenant: str, db: str) -> int:
 @_hook
 @_tenant
 @existing_db_option
-def disable(hook_id: str, tenant: str, db: str) -> int:
+@format_option("text", "json")
+def disable(hook_id: str, tenant: str, db: str, format_: str) -> int:
     """Tell a hook nothing until it is enabled again."""
     with _kept(db) as kept:
         kept.disable(found(kept, tenant, hook_id).id, SystemClock().now(), "operator")
-    out(f"{hook_id} is disabled")
+    _done("disabled", hook_id, format_)
     return 0
 
 
@@ -162,11 +167,12 @@ def disable(hook_id: str, tenant: str, db: str) -> int:
 @_hook
 @_tenant
 @existing_db_option
-def enable(hook_id: str, tenant: str, db: str) -> int:
+@format_option("text", "json")
+def enable(hook_id: str, tenant: str, db: str, format_: str) -> int:
     """Tell a hook on from where it was."""
     with _kept(db) as kept:
         kept.enable(found(kept, tenant, hook_id).id)
-    out(f"{hook_id} is enabled")
+    _done("enabled", hook_id, format_)
     return 0
 
 
@@ -207,12 +213,16 @@ def dead_letters(hook_id: str, tenant: str, db: str, format_: str) -> int:
 @_events
 @_tenant
 @existing_db_option
-def redeliver(hook_id: str, events: tuple[str, ...], tenant: str, db: str) -> int:
+@format_option("text", "json")
+def redeliver(hook_id: str, events: tuple[str, ...], tenant: str, db: str, format_: str) -> int:
     """Attempt dead letters anew: those named, or all."""
     with _kept(db) as kept:
         hook = found(kept, tenant, hook_id)
         count = kept.redeliver(hook.id, events or None, SystemClock().now())
-    out(f"{count} {'letter' if count == 1 else 'letters'} to be redelivered")
+    if format_ == "json":
+        out_json({"redelivered": count})
+    else:
+        out(f"{count} {'letter' if count == 1 else 'letters'} to be redelivered")
     return 0
 
 
@@ -222,13 +232,17 @@ def redeliver(hook_id: str, events: tuple[str, ...], tenant: str, db: str) -> in
 @click.option("--all", "all_", is_flag=True, help="All of them.")
 @_tenant
 @existing_db_option
-def drop(hook_id: str, events: tuple[str, ...], all_: bool, tenant: str, db: str) -> int:
+@format_option("text", "json")
+def drop(hook_id: str, events: tuple[str, ...], all_: bool, tenant: str, db: str, format_: str) -> int:
     """Forget dead letters: those named, or all."""
     if bool(events) == all_:
         raise click.UsageError("name the events, or say --all")
     with _kept(db) as kept:
         count = kept.drop(found(kept, tenant, hook_id).id, None if all_ else events)
-    out(f"{count} {'letter' if count == 1 else 'letters'} dropped")
+    if format_ == "json":
+        out_json({"dropped": count})
+    else:
+        out(f"{count} {'letter' if count == 1 else 'letters'} dropped")
     return 0
 
 
@@ -247,6 +261,10 @@ def run(db: str, once: bool, allowed: tuple[str, ...]) -> int:
         say(f"delivering what {named(db)} tells")
         one.run(once=once)
     return 0
+
+
+def _done(what: str, hook_id: str, format_: str) -> None:
+    out_json({what: hook_id}) if format_ == "json" else out(f"{hook_id} is {what}")
 
 
 @contextlib.contextmanager

@@ -32,7 +32,11 @@ needed_db_option = click.option("--db", type=click.Path(), required=True, help=_
 
 def there(path: str) -> str:
     """A mistyped name must not become an empty database, of which there is nothing to tell."""
-    if not os.path.lexists(path) and Path(path).parent.is_dir():
+    from overspill.store.opened import is_url
+
+    if not path:
+        raise StoreFailure("not_a_database", "no file is named", help="name one, or the URL of a database")
+    if not is_url(path) and not os.path.lexists(path) and Path(path).parent.is_dir():
         help = "name the one that was decided with; `decide`, `reserve`, `grant` and `account set` make one"
         raise StoreFailure("no_such_database", f"there is no database {path}", help=help)
     return path

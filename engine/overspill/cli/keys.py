@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import existing_db_option, format_option, needed_db_option, out, out_json, say
 from overspill.ports.registry import ApiKey, Registry
 from overspill.runtime.clock import SystemClock
@@ -18,7 +19,7 @@ from overspill.words.instants import DAY, instant_text
 from overspill.words.names import shown
 
 
-@click.group()
+@click.group(cls=Commands)
 def keys() -> None:
     """Make, list, rotate and revoke the keys of the service."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from errno import ENOSPC
+from errno import EBADF, ENOSPC
 from importlib import import_module
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import report, report_json
+from overspill.cli.streams import prepare_streams
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure, PolicyFaults, StoreFailure, StreamFailure
 
@@ -53,7 +55,7 @@ _COMMANDS = {
 """Command → the module of `overspill.cli` that has it, in the order of the help."""
 
 
-class _Commands(click.Group):
+class _Commands(Commands):
     """Imports a command's module when the command is used, so that `--help` and `--version` stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -87,6 +89,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -137,7 +140,7 @@ def run(arguments: list[str]) -> int:
         _no_more_output()
         return 2
     except OSError as error:
-        if error.errno == ENOSPC:
+        if error.errno in (EBADF, ENOSPC):
             _no_more_output()
         show(_refused_by_the_system(error))
         return 2

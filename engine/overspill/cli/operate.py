@@ -7,6 +7,7 @@ import re
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import (
     account_of,
     existing_db_option,
@@ -40,7 +41,9 @@ from overspill.words.failures import Failure
 @click.option("--expires", help="RFC 3339 in UTC; otherwise as the pool says.")
 @click.option("--cost", help='What was paid for it: "9.99 usd".')
 @click.option("--priority", type=int, default=0, show_default=True, help="Low is drawn first.")
-@click.option("--category", type=click.Choice(CATEGORIES), default="paid", show_default=True)
+@click.option(
+    "--category", type=click.Choice(CATEGORIES), default="paid", show_default=True, help="What kind of credit it is."
+)
 @click.option("--actor", default="operator", show_default=True, help="Who grants.")
 @first_operation
 def grant(
@@ -90,7 +93,7 @@ def sweep(policy: str, db: str, format_: str) -> int:
     return 0
 
 
-@click.group()
+@click.group(cls=Commands)
 def account() -> None:
     """Look at an account, or set its attributes."""
 

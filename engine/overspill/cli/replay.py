@@ -71,7 +71,10 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[i
     first, dash, last = (text or "-").partition("-")
     if not all(part == "" or (part.isascii() and part.isdecimal()) for part in (first, last)) or text == "":
         raise click.BadParameter(f"`{text}` is no range of records such as 7, 7-9, 7- or -9")
-    return int(first or 1), int(last or NEVER) if dash else int(first)
+    begin, end = int(first or 1), int(last or NEVER) if dash else int(first)
+    if begin > end:
+        raise click.BadParameter(f"`{text}` is no range of records: it ends before it begins")
+    return begin, end
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from overspill.cli.groups import Commands
 from overspill.cli.io import account_of
 from overspill.cli.operation import first_operation, operation
 from overspill.records.answers import Receipt
@@ -11,7 +12,7 @@ from overspill.runtime.engine import Engine
 from overspill.words.anchors import ANCHORS, KEEP_ANCHOR
 
 
-@click.group()
+@click.group(cls=Commands)
 def reset() -> None:
     """Reset a limit's windows for an account, grant it such a reset, or redeem one."""
 

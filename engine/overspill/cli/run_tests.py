@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -72,7 +73,7 @@ def test(
 ) -> int:
     """Run *.test.yaml files: cases of requests against a policy. Exit 1 when one does not hold.
 
-    Without PATH the shipped policies' own tests are run. docs/testing.md shows how tests are written.
+    PATH is a file, a folder, or a shipped policy; without one the shipped policies' own tests are run. docs/testing.md shows how tests are written.
 
     \b
     overspill test policies/ --coverage
@@ -143,14 +144,23 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _bundles(paths: tuple[str, ...], wanted: _Wanted, update: bool) -> Iterator[_Bundle]:
     """Every bundle with its suites run; without paths, the shipped ones."""
-    if not paths:
-        for name in shipped_policies():
-            with as_file(files("overspill_policies") / name) as folder:
-                yield from _bundles((str(folder),), wanted, update)
-        return
-    found = [file for path in paths for file in _test_files(Path(path))]
+    with ExitStack() as stack:
+        yield from _bundles_in([_place(path, stack) for path in paths or shipped_policies()], wanted, update)
+
+
+def _place(path: str, stack: ExitStack) -> Path:
+    """A file or a folder, else a shipped policy of that name: as `check` and `diff` take them."""
+    if not Path(path).exists() and path in shipped_policies():
+        return stack.enter_context(as_file(files("overspill_policies") / path))
+    return Path(path)
+
+
+def _bundles_in(paths: Sequence[Path], wanted: _Wanted, update: bool) -> Iterator[_Bundle]:
+    found = [file for path in paths for file in _test_files(path)]
     if not found:
-        raise Failure("no_tests", f"no {ENDING} file in {', '.join(paths)}", help="put tests beside the policy")
+        raise Failure(
+            "no_tests", f"no {ENDING} file in {', '.join(map(str, paths))}", help="put tests beside the policy"
+        )
     bundles: dict[str, _Bundle] = {}
     read = _read([file for file in found if _matches(wanted.file, str(file))], bundles)
     for file, suite, bundle in read:
@@ -164,7 +174,8 @@ def _test_files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(path.rglob(f"*{ENDING}"))
     if not path.is_file():
-        raise Failure("unreadable", f"there is no file {path}", help="check the path")
+        help = f"name a file, a folder, or a shipped policy: {', '.join(shipped_policies())}"
+        raise Failure("unreadable", f"there is no file {path}", help=help)
     return [path]
 
 

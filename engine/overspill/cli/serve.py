@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import socket
@@ -63,7 +64,7 @@ GRACE_SECONDS = 30
     type=click.Choice(["changes", "calls"]),
     default="changes",
     show_default=True,
-    help="Which calls have a line on standard error: those that change accounts, and failures; or all.",
+    help="Which calls have a line on standard error: those that change accounts otherwise than by a decision, and failures; or all.",
 )
 @click.option("--at-once", type=click.IntRange(1), default=256, show_default=True, help="Calls of a tenant at once.")
 @click.option("--total", type=click.IntRange(1), default=1024, show_default=True, help="Calls of all tenants at once.")
@@ -112,7 +113,7 @@ def serve(
         raise click.UsageError("name a database with --db, or try it with --dev")
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        what = f"the service needs {', '.join(missing)}, which is not installed"
+        what = f"the service needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
         raise Failure("missing_extra", what, help='pip install "overspill[server]"')
     from overspill.serve.observing import Lines
     from overspill.serve.service import Limits
@@ -192,7 +193,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             what = f"{host}:{port} cannot be listened on: {error.strerror}"
-            raise Failure("no_port", what, help="name another with --port; 0 is any that is free") from None
+            remedy = "name another with --port; 0 is any that is free"
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                remedy = "name an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0"
+            raise Failure("no_port", what, help=remedy) from None
         yield listener
 
 

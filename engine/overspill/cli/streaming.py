@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from overspill.cli.io import anchor_option, existing_db_option, out, say
+from overspill.cli.io import anchor_option, existing_db_option, format_option, out, out_json, say
 from overspill.runtime.clock import SystemClock
 from overspill.store.known import refuse_restored
 from overspill.store.opened import named, opened
@@ -92,7 +92,10 @@ async def _stepped(work: Work, step: Callable[[], Awaitable[bool]], once: bool) 
     "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Of the stream, where it is made."
 )
 @click.option("--once", is_flag=True, help="End when everything that is there is published.")
-def relay(db: str, anchor: str | None, url: str, stream: str, begin: int | None, replicas: int, once: bool) -> int:
+@format_option("text", "json")
+def relay(
+    db: str, anchor: str | None, url: str, stream: str, begin: int | None, replicas: int, once: bool, format_: str
+) -> int:
     """Publish what is to be settled to a stream of NATS JetStream, as it comes, until stopped.
 
     \b
@@ -115,5 +118,8 @@ def relay(db: str, anchor: str | None, url: str, stream: str, begin: int | None,
                 await broker.close()
 
     count = until_stopped(relayed)
-    out(f"{count} {'message' if count == 1 else 'messages'} published")
+    if format_ == "json":
+        out_json({"published": count})
+    else:
+        out(f"{count} {'message' if count == 1 else 'messages'} published")
     return 0

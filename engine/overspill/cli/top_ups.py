@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from overspill.account.purchases import ABANDONED, DECLINED, PENDING, SUCCEEDED
+from overspill.cli.groups import Commands
 from overspill.cli.io import account_of, existing_db_option, format_option, out, out_json, policy_option
 from overspill.cli.operation import first_operation, operation
 from overspill.records.answers import Receipt
 from overspill.runtime.engine import Engine
 
 
-@click.group("top-up")
+@click.group("top-up", cls=Commands)
 def top_up() -> None:
     """Agree to buy by itself, see what is being bought, say what became of it."""
 

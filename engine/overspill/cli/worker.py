@@ -57,7 +57,7 @@ def worker(
     if format_ == "json":
         out_json({"settled": count, "through": last.through, "waiting": last.waiting, "parked": last.parked})
     else:
-        out(f"{count} records settled, through {last.through}{_rest(last)}")
+        out(f"{count} record{'' if count == 1 else 's'} settled, through {last.through}{_rest(last)}")
     return 1 if last.parked else 0
 
 

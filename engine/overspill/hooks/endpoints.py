@@ -107,7 +107,9 @@ def found(hooks: Hooks, tenant: str, id: str) -> Hook:
 
 
 def _unknown(id: str) -> Failure:
-    return Failure("unknown_hook", f"there is no hook {shown(id)}", help="see `GET /v1/hooks`")
+    return Failure(
+        "unknown_hook", f"there is no hook {shown(id)}", help="see `GET /v1/hooks` or `overspill hooks list`"
+    )
 
 
 def secrets_of(hook: Hook, now: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from overspill.store.sqlite import SqliteStore
 
 SCHEMES = ("postgresql://", "postgres://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def opened(db: str | os.PathLike[str] | None, *, anchor: str | os.PathLike[str] | None = None) -> Store:
@@ -53,4 +55,11 @@ def named(db: str | os.PathLike[str]) -> str:
 
 
 def is_url(db: str | os.PathLike[str]) -> bool:
-    return os.fspath(db).startswith(SCHEMES)
+    """Of a PostgreSQL database; else it is a file. The URL of anything else is neither (`bad_url`), and may hold a password."""
+    text = os.fspath(db)
+    if text.startswith(SCHEMES):
+        return True
+    if scheme := _SCHEME.match(text):
+        what = f"{scheme[0]}… names no database that there is here"
+        raise StoreFailure("bad_url", what, help="write the path of a file, or postgresql://user@host:5432/database")
+    return False

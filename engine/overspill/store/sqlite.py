@@ -115,7 +115,8 @@ class SqliteStore:
         if os.path.exists(path) and not os.access(path, os.W_OK):
             raise StoreFailure("read_only", f"{path} is read-only", help="make it writable, or name another file")
         if not os.access(folder, os.W_OK):
-            raise StoreFailure("read_only", f"{folder} is read-only", help="the log is kept beside the file")
+            help = "make it writable, since the log is kept beside the file, or name a file in another"
+            raise StoreFailure("read_only", f"the folder {folder} is read-only", help=help)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         sqlite_schema.check(connection, self.path)
