@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -172,6 +172,27 @@ def test_what_is_seen_of_a_call_is_the_same() -> None:
     assert first == again
 
 
+def test_whoever_fails_at_what_is_seen_of_a_call_holds_up_nobody() -> None:
+    def fail(done: Done) -> None:
+        raise ValueError(done.name)
+
+    with known() as (one, said):
+        lane = Watched(App(one.service, seen=(fail,)))
+
+        async def together() -> list[bytes]:
+            answers = []
+            for calls in ([said.call(id="r1"), said.call(id="r2")], [_many(said, "a b"), said.call(Expect="")]):
+                connections = [Connection(lane.app, partial(LaneProtocol, lane)) for _ in calls]
+                answers += await asyncio.gather(
+                    *[one.said([call], 1) for one, call in zip(connections, calls, strict=True)]
+                )
+            return answers
+
+        answers = asyncio.run(together())
+        assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * 4
+        assert (lane.taken, one.service.under_way) == (3, 0)
+
+
 def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for() -> None:
     with known() as (one, said):
 
@@ -206,38 +227,57 @@ class Timers:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        self._set: list[asyncio.TimerHandle] = []
 
     def time(self) -> float:
         return self.now
 
+    def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(coroutine)
+
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        at = self.now + seconds
-        self.waiting.append((at, call))
-        return asyncio.TimerHandle(at, call, (), asyncio.get_running_loop())
+        self._set.append(asyncio.TimerHandle(self.now + seconds, call, (), asyncio.get_running_loop()))
+        return self._set[-1]
+
+    @property
+    def waiting(self) -> list[asyncio.TimerHandle]:
+        return [one for one in self._set if not one.cancelled()]
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
-        due, self.waiting = (
-            [one for one in self.waiting if one[0] <= self.now],
-            [one for one in self.waiting if one[0] > self.now],
-        )
-        for _, call in due:
-            call()
+        due = [one for one in self.waiting if one.when() <= self.now]
+        self._set = [one for one in self.waiting if one.when() > self.now]
+        for one in due:
+            one._run()
 
 
-def test_a_connection_ends_when_nothing_was_asked_for_long_enough() -> None:
+KEPT: dict[str, tuple[list[tuple[str, int]], list[bool]]] = {
+    "calls of the lane": ([("lane", -1), ("lane", -1), ("", 2), ("", 0)], [False, False, True, True]),
+    "a call of the application behind one": ([("lane", -1), ("application", -1), ("", 2)], [False, False, True]),
+    "a call of the lane behind one of the application": (
+        [("application", -1), ("lane", -1), ("", 2)],
+        [False, False, True],
+    ),
+}
+"""What is asked, and how many seconds pass then, from the most on; whether the connection has ended by then."""
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_connection_ends_when_nothing_was_asked_for_long_enough(name: str) -> None:
+    steps, expected = KEPT[name]
     with known() as (one, said):
 
         async def idle() -> tuple[list[bool], int]:
             connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
             timers = connection.protocol.loop = Timers()
             keep, closed = connection.protocol.timeout_keep_alive, []
-            for number, wait in enumerate((keep - 1, keep - 1, 2, keep)):
-                if number < 2:
-                    await connection.said([said.call(id=f"r{number}")], number + 1)
-                timers.pass_by(wait)
+            for number, (asked, more) in enumerate(steps):
+                calls = {"lane": [said.call(id=f"r{number}")], "application": [said.call(line="GET /livez HTTP/1.1")]}
+                if asked:
+                    await connection.said(calls[asked], number + 1)
+                    await asyncio.gather(*connection.state.tasks)
+                timers.pass_by(keep + more if more <= 0 else more)
                 closed.append(connection.out.closed)
             return closed, len(timers.waiting)
 
-        assert asyncio.run(idle()) == ([False, False, True, True], 0)
+        assert asyncio.run(idle()) == (expected, 0)

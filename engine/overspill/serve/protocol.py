@@ -88,6 +88,11 @@ class LaneProtocol(HttpToolsProtocol):
         if self._idle_timer is None:
             self._watch(self.timeout_keep_alive)
 
+    def on_response_complete(self) -> None:
+        """Behind a call of the application: its answer ends the pause too."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
     def _watch(self, seconds: float) -> None:
         self._idle_timer = self.loop.call_later(seconds, self._look)
 
