@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +17,7 @@ from overspill.serve.app import App
 from overspill.serve.lane import Answer, Headers, Lane
 from overspill.serve.lane import Connection as Remembering
 from overspill.serve.observing import Done
-from overspill.serve.protocol import LaneProtocol
+from overspill.serve.protocol import HEAD_MAX, LaneProtocol
 from overspill.serve.service import Limits
 from support.connections import Connection
 from support.services import TURN, Served, served, with_ana
@@ -249,6 +250,49 @@ class Timers:
         self._set = [one for one in self.waiting if one.when() > self.now]
         for one in due:
             one._run()
+
+
+MUCH, LIVE = HEAD_MAX // 4, b"GET /livez HTTP/1.1\r\n\r\n"
+LONG: dict[str, tuple[Callable[[Said], list[bytes]], list[bytes]]] = {
+    "a field without an end": (lambda say: [say.call()[:50], *[b"x" * MUCH] * 4], [b"400"]),
+    "fields without an end": (lambda say: [say.head({})[:-2], *[b"X-Y: z\r\n" * (MUCH // 8)] * 5], [b"400"]),
+    "a path without an end": (lambda say: [b"POST /", *[b"x" * MUCH] * 4], [b"400"]),
+    "a call, then a field without an end": (lambda say: [LIVE, LIVE[:-2], *[b"x" * MUCH] * 4], [b"200", b"400"]),
+    "trailers without an end": (lambda say: [_chunked(say)[:-2], *[b"X-Y: z\r\n" * (MUCH // 8)] * 5], [b"400"]),
+    "a long field": (lambda say: [say.call(X_Y="z" * 3 * MUCH)], [b"200"]),
+    "a long field in parts": (lambda say: _in_parts(say.call(X_Y="z" * 3 * MUCH)), [b"200"]),
+    "long fields of calls": (lambda say: _in_parts(say.call(X_Y="z" * 3 * MUCH)) * 3, [b"200"] * 3),
+    "a body that is longer than may be": (
+        lambda say: [*_in_parts(say.call(bytes(8 * MUCH))), say.call()],
+        [b"413", b"200"],
+    ),
+}
+"""What is sent, and the statuses of what is answered; whoever is answered 400 hears no more."""
+
+
+def _in_parts(data: bytes) -> list[bytes]:
+    return [data[start : start + MUCH] for start in range(0, len(data), MUCH)]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_head_that_does_not_end_ends_its_connection(name: str) -> None:
+    parts, statuses = LONG[name]
+    with known() as (one, said):
+
+        async def send() -> tuple[bytes, bool]:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            for part in parts(said):
+                if not connection.out.closed:
+                    connection.protocol.data_received(part)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            found = await connection.said([], len(statuses)), connection.out.closed
+            connection.protocol.connection_lost(None)
+            await asyncio.gather(*connection.state.tasks)
+            return found
+
+        sent, closed = asyncio.run(send())
+    assert (re.findall(rb"HTTP/1.1 (\d+)", sent), closed) == (statuses, b"400" in statuses)
 
 
 KEPT: dict[str, tuple[list[tuple[str, int]], list[bool]]] = {

@@ -1,8 +1,8 @@
 """The RateLimit fields of a decision (draft-ietf-httpapi-ratelimit-headers-10): what is left of the asking account's windows.
 
 A window of the asking user's own that a layer counts in is told; what several share is nobody's to see, and a balance is
-no window. Our windows are calendar or anchored: their length is not fixed, so there is no `w`, and `t` says when there
-is more. Amounts that are no whole numbers are rounded down.
+no window. A month's length is not fixed, so there is no `w`, and `t` says when there is more. Amounts that are no whole
+numbers are rounded down.
 
 Where an answer is a form and its values, the windows are found in the form once, and of each answer only what they tell is
 read.
