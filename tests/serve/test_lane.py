@@ -173,6 +173,21 @@ def test_what_is_seen_of_a_call_is_the_same() -> None:
     assert first == again
 
 
+@pytest.mark.parametrize("length", [1, 10_000], ids=["byte by byte", "at once"])
+def test_what_comes_behind_a_body_is_no_part_of_the_head(length: int) -> None:
+    with known() as (one, said):
+        data = json.dumps(TURN).encode()
+        head = said.call(b"", Content_Length=None, Transfer_Encoding="chunked", Authorization="Bearer osk_x")
+        trailer = f"Authorization: Bearer {said.key}\r\n".encode()
+        whole = head + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(data), data, trailer)
+
+        async def say() -> bytes:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            return await connection.said([whole[at : at + length] for at in range(0, len(whole), length)], 1)
+
+        assert asyncio.run(say()).startswith(b"HTTP/1.1 401 ")
+
+
 def test_whoever_fails_at_what_is_seen_of_a_call_holds_up_nobody() -> None:
     def fail(done: Done) -> None:
         raise ValueError(done.name)

@@ -136,6 +136,7 @@ class LaneProtocol(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
+        self.headers = []  # what comes behind the body is no part of the head (RFC 9110 section 6.5.1)
 
 
 class _LaneCycle:
