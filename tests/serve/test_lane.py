@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from overspill import Failure
 from overspill.serve.app import App
 from overspill.serve.lane import Answer, Headers, Lane
 from overspill.serve.lane import Connection as Remembering
@@ -157,6 +159,39 @@ def test_both_ways_say_the_same(name: str) -> None:
         assert one.service.under_way == other.service.under_way == 0
     assert (found, lane.taken) == (expected, taken)
     assert found[0].count(b"HTTP/1.1 ") == answers
+
+
+@contextmanager
+def garbage() -> Iterator[list[Any]]:
+    """What only a search for cycles finds of what is done meanwhile."""
+    found: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("way", [LaneProtocol, HttpToolsProtocol])
+@pytest.mark.parametrize("name", CALLS)
+def test_no_failure_is_left_in_a_cycle(name: str, way: type[HttpToolsProtocol]) -> None:
+    """Whoever is refused again and again would have the service search for what he left, while all others wait."""
+    calls, answers, _ = CALLS[name]
+    with known() as (one, said):
+        protocol = partial(way, Lane(one.app)) if way is LaneProtocol else way
+
+        async def say() -> None:
+            await Connection(one.app, protocol).said(calls(said), answers)
+
+        with garbage() as found:
+            asyncio.run(say())
+    assert [failure.code for failure in found if issubclass(type(failure), Failure)] == []
 
 
 def test_what_is_seen_of_a_call_is_the_same() -> None:
