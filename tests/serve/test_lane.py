@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from overspill import Failure
 from overspill.serve.app import App
 from overspill.serve.lane import Answer, Headers, Lane
 from overspill.serve.lane import Connection as Remembering
 from overspill.serve.observing import Done
-from overspill.serve.protocol import LaneProtocol
+from overspill.serve.protocol import HEAD_MAX, LaneProtocol
 from overspill.serve.service import Limits
 from support.connections import Connection
 from support.services import TURN, Served, served, with_ana
@@ -158,6 +161,39 @@ def test_both_ways_say_the_same(name: str) -> None:
     assert found[0].count(b"HTTP/1.1 ") == answers
 
 
+@contextmanager
+def garbage() -> Iterator[list[Any]]:
+    """What only a search for cycles finds of what is done meanwhile."""
+    found: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("way", [LaneProtocol, HttpToolsProtocol])
+@pytest.mark.parametrize("name", CALLS)
+def test_no_failure_is_left_in_a_cycle(name: str, way: type[HttpToolsProtocol]) -> None:
+    """Whoever is refused again and again would have the service search for what he left, while all others wait."""
+    calls, answers, _ = CALLS[name]
+    with known() as (one, said):
+        protocol = partial(way, Lane(one.app)) if way is LaneProtocol else way
+
+        async def say() -> None:
+            await Connection(one.app, protocol).said(calls(said), answers)
+
+        with garbage() as found:
+            asyncio.run(say())
+    assert [failure.code for failure in found if issubclass(type(failure), Failure)] == []
+
+
 def test_what_is_seen_of_a_call_is_the_same() -> None:
     seen: list[Done] = []
     with known() as (one, said):
@@ -170,6 +206,42 @@ def test_what_is_seen_of_a_call_is_the_same() -> None:
         asyncio.run(both())
     first, again = ((one.name, one.caller, one.method, one.headers, one.request_id, one.reply.status) for one in seen)
     assert first == again
+
+
+@pytest.mark.parametrize("length", [1, 10_000], ids=["byte by byte", "at once"])
+def test_what_comes_behind_a_body_is_no_part_of_the_head(length: int) -> None:
+    with known() as (one, said):
+        data = json.dumps(TURN).encode()
+        head = said.call(b"", Content_Length=None, Transfer_Encoding="chunked", Authorization="Bearer osk_x")
+        trailer = f"Authorization: Bearer {said.key}\r\n".encode()
+        whole = head + b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(data), data, trailer)
+
+        async def say() -> bytes:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            return await connection.said([whole[at : at + length] for at in range(0, len(whole), length)], 1)
+
+        assert asyncio.run(say()).startswith(b"HTTP/1.1 401 ")
+
+
+def test_whoever_fails_at_what_is_seen_of_a_call_holds_up_nobody() -> None:
+    def fail(done: Done) -> None:
+        raise ValueError(done.name)
+
+    with known() as (one, said):
+        lane = Watched(App(one.service, seen=(fail,)))
+
+        async def together() -> list[bytes]:
+            answers = []
+            for calls in ([said.call(id="r1"), said.call(id="r2")], [_many(said, "a b"), said.call(Expect="")]):
+                connections = [Connection(lane.app, partial(LaneProtocol, lane)) for _ in calls]
+                answers += await asyncio.gather(
+                    *[one.said([call], 1) for one, call in zip(connections, calls, strict=True)]
+                )
+            return answers
+
+        answers = asyncio.run(together())
+        assert [answer[:13] for answer in answers] == [b"HTTP/1.1 200 "] * 4
+        assert (lane.taken, one.service.under_way) == (3, 0)
 
 
 def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for() -> None:
@@ -206,38 +278,100 @@ class Timers:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        self._set: list[asyncio.TimerHandle] = []
 
     def time(self) -> float:
         return self.now
 
+    def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(coroutine)
+
     def call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        at = self.now + seconds
-        self.waiting.append((at, call))
-        return asyncio.TimerHandle(at, call, (), asyncio.get_running_loop())
+        self._set.append(asyncio.TimerHandle(self.now + seconds, call, (), asyncio.get_running_loop()))
+        return self._set[-1]
+
+    @property
+    def waiting(self) -> list[asyncio.TimerHandle]:
+        return [one for one in self._set if not one.cancelled()]
 
     def pass_by(self, seconds: float) -> None:
         self.now += seconds
-        due, self.waiting = (
-            [one for one in self.waiting if one[0] <= self.now],
-            [one for one in self.waiting if one[0] > self.now],
-        )
-        for _, call in due:
-            call()
+        due = [one for one in self.waiting if one.when() <= self.now]
+        self._set = [one for one in self.waiting if one.when() > self.now]
+        for one in due:
+            one._run()
 
 
-def test_a_connection_ends_when_nothing_was_asked_for_long_enough() -> None:
+MUCH, LIVE = HEAD_MAX // 4, b"GET /livez HTTP/1.1\r\n\r\n"
+LONG: dict[str, tuple[Callable[[Said], list[bytes]], list[bytes]]] = {
+    "a field without an end": (lambda say: [say.call()[:50], *[b"x" * MUCH] * 4], [b"400"]),
+    "fields without an end": (lambda say: [say.head({})[:-2], *[b"X-Y: z\r\n" * (MUCH // 8)] * 5], [b"400"]),
+    "a path without an end": (lambda say: [b"POST /", *[b"x" * MUCH] * 4], [b"400"]),
+    "a call, then a field without an end": (lambda say: [LIVE, LIVE[:-2], *[b"x" * MUCH] * 4], [b"200", b"400"]),
+    "trailers without an end": (lambda say: [_chunked(say)[:-2], *[b"X-Y: z\r\n" * (MUCH // 8)] * 5], [b"400"]),
+    "a long field": (lambda say: [say.call(X_Y="z" * 3 * MUCH)], [b"200"]),
+    "a long field in parts": (lambda say: _in_parts(say.call(X_Y="z" * 3 * MUCH)), [b"200"]),
+    "long fields of calls": (lambda say: _in_parts(say.call(X_Y="z" * 3 * MUCH)) * 3, [b"200"] * 3),
+    "a body that is longer than may be": (
+        lambda say: [*_in_parts(say.call(bytes(8 * MUCH))), say.call()],
+        [b"413", b"200"],
+    ),
+}
+"""What is sent, and the statuses of what is answered; whoever is answered 400 hears no more."""
+
+
+def _in_parts(data: bytes) -> list[bytes]:
+    return [data[start : start + MUCH] for start in range(0, len(data), MUCH)]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_head_that_does_not_end_ends_its_connection(name: str) -> None:
+    parts, statuses = LONG[name]
+    with known() as (one, said):
+
+        async def send() -> tuple[bytes, bool]:
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            for part in parts(said):
+                if not connection.out.closed:
+                    connection.protocol.data_received(part)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            found = await connection.said([], len(statuses)), connection.out.closed
+            connection.protocol.connection_lost(None)
+            await asyncio.gather(*connection.state.tasks)
+            return found
+
+        sent, closed = asyncio.run(send())
+    assert (re.findall(rb"HTTP/1.1 (\d+)", sent), closed) == (statuses, b"400" in statuses)
+
+
+KEPT: dict[str, tuple[list[tuple[str, int]], list[bool]]] = {
+    "calls of the lane": ([("lane", -1), ("lane", -1), ("", 2), ("", 0)], [False, False, True, True]),
+    "a call of the application behind one": ([("lane", -1), ("application", -1), ("", 2)], [False, False, True]),
+    "a call of the lane behind one of the application": (
+        [("application", -1), ("lane", -1), ("", 2)],
+        [False, False, True],
+    ),
+}
+"""What is asked, and how many seconds pass then, from the most on; whether the connection has ended by then."""
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_connection_ends_when_nothing_was_asked_for_long_enough(name: str) -> None:
+    steps, expected = KEPT[name]
     with known() as (one, said):
 
         async def idle() -> tuple[list[bool], int]:
             connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
             timers = connection.protocol.loop = Timers()
             keep, closed = connection.protocol.timeout_keep_alive, []
-            for number, wait in enumerate((keep - 1, keep - 1, 2, keep)):
-                if number < 2:
-                    await connection.said([said.call(id=f"r{number}")], number + 1)
-                timers.pass_by(wait)
+            for number, (asked, more) in enumerate(steps):
+                calls = {"lane": [said.call(id=f"r{number}")], "application": [said.call(line="GET /livez HTTP/1.1")]}
+                if asked:
+                    await connection.said(calls[asked], number + 1)
+                    await asyncio.gather(*connection.state.tasks)
+                timers.pass_by(keep + more if more <= 0 else more)
                 closed.append(connection.out.closed)
             return closed, len(timers.waiting)
 
-        assert asyncio.run(idle()) == ([False, False, True, True], 0)
+        assert asyncio.run(idle()) == (expected, 0)

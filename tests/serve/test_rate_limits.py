@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.resources import files
+
+import pytest
 from hypothesis import Phase, find, given, settings
 
 from overspill.decide.render import render
@@ -9,6 +13,7 @@ from overspill.records.answers import Decision
 from overspill.records.written import Written
 from overspill.serve.call import Header
 from overspill.serve.rate_limits import rate_limits
+from support.services import ANA, served
 from support.worlds import World, decided_of, worlds
 
 
@@ -35,3 +40,45 @@ def test_there_are_forms_that_tell_of_several_windows() -> None:
         return len(of_form) == 2 and of_form[1][1].count(b";r=") > 1
 
     find(worlds(), tells, settings=settings(phases=[Phase.generate], derandomize=True))
+
+
+SHIPPED = (files("overspill_policies") / "starter" / "usage.spill").read_bytes()
+END = 12 * 3600 * 1_000_000
+"""From noon to the end of the day, in microseconds."""
+LEFT: dict[str, tuple[str, Sequence[int], str]] = {
+    "whole numbers": ("5", [1000], '"day";r=4;t=43200'),
+    "a fraction is used of a whole limit": ("5", [250], '"day";r=4;t=43200'),
+    "fractions of which whole ones are left": ("5.5", [500], '"day";r=5;t=43200'),
+    "a greater fraction than the limit's": ("5.5", [750], '"day";r=4;t=43200'),
+    "a smaller fraction, with fewer digits": ("5.25", [200], '"day";r=5;t=43200'),
+    "one is left": ("5.5", [4000, 500], '"day";r=1;t=43200'),
+    "less than one is left": ("5.5", [4750], '"day";r=0;t=43200'),
+    "nothing is left": ("5.5", [5500], '"day";r=0;t=43200'),
+    "more than the field can tell": ("2000000000000000", [1000], '"day";r=999999999999999;t=43200'),
+}
+"""The limit, the thousandths that are used one after the other, what is told of the last."""
+
+
+def _turn(thousandths: int) -> dict[str, object]:
+    return {"account": ANA, "fields": {"product": "assistant", "model": "large"}, "meters": {"tokens": thousandths}}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_is_left_is_rounded_down_once(name: str) -> None:
+    limit, used, told = LEFT[name]
+    policy = {"usage.spill": SHIPPED.replace(b"default: day 5 credits", f"default: day {limit} credits".encode())}
+    with served(policy=policy) as one:
+        for number, each in enumerate(used):
+            last = str(number), _turn(each)
+            answer = one.all.post("/v1/decisions", last[1], last[0])
+        again = one.all.post("/v1/decisions", last[1], last[0])
+    assert [one.headers["ratelimit"] for one in (answer, again)] == [told, told]
+
+
+@pytest.mark.parametrize("passed, seconds", [(0, 43200), (1, 43200), (END - 1, 1), (END, 0), (END + 5_000_000, 0)])
+def test_there_is_more_as_soon_as_a_window_is_over_and_no_second_before(passed: int, seconds: int) -> None:
+    with served(policy={"usage.spill": SHIPPED}) as one:
+        one.all.post("/v1/decisions", _turn(1000), "r1")
+        one.clock.advance(passed)
+        answer = one.all.post("/v1/decisions", _turn(1000), "r1")
+    assert answer.headers["ratelimit"] == f'"day";r=4;t={seconds}'

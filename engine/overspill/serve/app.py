@@ -17,6 +17,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from overspill.ports.registry import AdminEntry
+from overspill.runtime.alarms import alarm
 from overspill.serve.call import Call, Header, Method, Operation, Reply
 from overspill.serve.credentials import Caller, Remembered
 from overspill.serve.fields import ALLOW, REQUEST_ID
@@ -93,7 +94,10 @@ class App:
         if self._seen:
             done = Done(operation, caller, method, headers, request_id, reply, began, perf_counter_ns() - ticks)
             for tell in self._seen:
-                tell(done)
+                try:
+                    tell(done)
+                except Exception as error:  # the call is answered; whoever comes behind it in its batch is not yet
+                    alarm("call_not_told", error=type(error).__name__, request=request_id)
 
     def direct(self, method: Method, path: str) -> Operation:
         """The operation of a path without places."""

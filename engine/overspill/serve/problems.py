@@ -136,7 +136,7 @@ def told(error: Exception, request_id: str) -> Failure:
         help = "ask again, with the same key: it is answered once and for all"
         return StoreFailure(error.code, "the store cannot serve now", help=help)
     if isinstance(error, Failure):
-        return error
+        return error.with_traceback(None)  # whose frames hold the call, which holds the failure: a cycle each
     alarm("internal_error", error=type(error).__name__, request=request_id)
     help = "ask again, with the same key: it is answered once and for all; report it with its X-Request-ID"
     return Failure("internal_error", "the service failed inside", help=help)

@@ -7,12 +7,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from overspill.serve.call import Header, Reply
 from overspill.serve.joined import KEPT_MAX, Joined
 from overspill.serve.lane import METHOD, PATH, Known, Lane
 
+HEAD_MAX = 64 * 1024
+"""Bytes of a head that has no end yet. Each part of one is copied behind all that came before it, and whoever connects may send it."""
 _METHOD, _URL = METHOD.encode(), PATH.encode()
 
 
@@ -23,6 +26,8 @@ class LaneProtocol(HttpToolsProtocol):
     def __init__(self, lane: Lane, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._lane = lane
+        self._unfinished = 0
+        """Bytes that came behind the last whole head, or part of a body."""
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self.known: Known | None = None
@@ -35,6 +40,24 @@ class LaneProtocol(HttpToolsProtocol):
             self._idle_timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """What uvicorn does, with a bound on heads; to call its method from here would cost each call six times as much as the bound."""
+        self._unfinished += len(data)
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self._refuse("Invalid HTTP request received.")
+        except HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        if self._unfinished > HEAD_MAX and not self.transport.is_closing():
+            self._refuse(f"A head has {HEAD_MAX} bytes at most.")
+
+    def _refuse(self, what: str) -> None:
+        self.logger.warning(what)
+        self.send_400_response(what)
+
     # ---- what the parser finds
 
     def on_message_begin(self) -> None:
@@ -44,6 +67,7 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        self._unfinished = 0
         if self.url == _URL and self._is_free() and self.parser.get_method() == _METHOD:
             headers = dict(self.headers)
             length = headers.get(b"content-length")
@@ -59,6 +83,7 @@ class LaneProtocol(HttpToolsProtocol):
         return is_first and parser.get_http_version() == "1.1" and not parser.should_upgrade()
 
     def on_body(self, body: bytes) -> None:
+        self._unfinished = 0
         cycle: object = self.cycle
         if isinstance(cycle, _LaneCycle):
             cycle.body += body
@@ -88,6 +113,11 @@ class LaneProtocol(HttpToolsProtocol):
         if self._idle_timer is None:
             self._watch(self.timeout_keep_alive)
 
+    def on_response_complete(self) -> None:
+        """Behind a call of the application: its answer ends the pause too."""
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
     def _watch(self, seconds: float) -> None:
         self._idle_timer = self.loop.call_later(seconds, self._look)
 
@@ -106,6 +136,7 @@ class LaneProtocol(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
+        self.headers = []  # what comes behind the body is no part of the head (RFC 9110 section 6.5.1)
 
 
 class _LaneCycle:

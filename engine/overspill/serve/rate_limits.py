@@ -1,8 +1,8 @@
 """The RateLimit fields of a decision (draft-ietf-httpapi-ratelimit-headers-10): what is left of the asking account's windows.
 
 A window of the asking user's own that a layer counts in is told; what several share is nobody's to see, and a balance is
-no window. Our windows are calendar or anchored: their length is not fixed, so there is no `w`, and `t` says when there
-is more. Amounts that are no whole numbers are rounded down.
+no window. A month's length is not fixed, so there is no `w`, and `t` says when there is more. Amounts that are no whole
+numbers are rounded down.
 
 Where an answer is a form and its values, the windows are found in the form once, and of each answer only what they tell is
 read.
@@ -71,6 +71,10 @@ def _fields(policies: Header, states: Iterable[str]) -> tuple[Header, ...]:
     return policies, (_STATE, ", ".join(states).encode())
 
 
+def _told_as(whole: int) -> int:
+    return min(max(whole, 0), INTEGER_MAX)
+
+
 def _until(ends_at: int, now: int) -> str:
     """When there is more, where there ever is."""
     if ends_at == NEVER:
@@ -108,19 +112,21 @@ def _in_text(decision: bytes, units: dict[str, str], now: int) -> tuple[Header, 
     for step in _told(decision).trace:
         for one in (step.windows or ()) if step.layer in units else ():
             if one.limit is not None and one.limit != "unlimited":
-                limit, ends_at = _whole(one.limit), NEVER if one.ends_at is None else instant_from_text(one.ends_at)
-                limits[one.window] = limit, units[step.layer]
-                states[one.window] = f'"{one.window}";r={max(limit - _whole_up(one.after), 0)}{_until(ends_at, now)}'
+                ends_at = NEVER if one.ends_at is None else instant_from_text(one.ends_at)
+                limits[one.window] = _whole(one.limit), units[step.layer]
+                states[one.window] = f'"{one.window}";r={_left(one.limit, one.after)}{_until(ends_at, now)}'
     return _fields(_policies(limits), states.values()) if limits else ()
 
 
 def _whole(amount: str) -> int:
-    return min(int(amount.partition(".")[0]), INTEGER_MAX)
+    return _told_as(int(amount.partition(".")[0]))
 
 
-def _whole_up(amount: str) -> int:
-    whole, point, _ = amount.partition(".")
-    return int(whole) + bool(point)
+def _left(limit: str, after: str) -> int:
+    """Both are as short as they can be, so that of two fractions the greater one is the greater text."""
+    whole, _, part = limit.partition(".")
+    used, _, used_part = after.partition(".")
+    return _told_as(int(whole) - int(used) - (used_part > part))
 
 
 # ---- in a form's values
@@ -162,23 +168,25 @@ def _read_at(places: Sequence[Place]) -> Read:
 
     @kept
     def told(capacities: tuple[int, ...]) -> tuple[Header, list[tuple[str, int, int, int, int]]]:
-        """The policies, and of each window what its state begins with, its limit in whole units and their steps, where its use
-        and its end stand."""
+        """The policies, and of each window what its state begins with, its limit, the steps of a whole one, where its use and
+        its end stand."""
         found = {
-            window: (min(capacity // steps, INTEGER_MAX), unit, steps, after, end)
+            window: (min(capacity // steps, INTEGER_MAX), unit, capacity, steps, after, end)
             for capacity, (window, unit, steps, _, after, end) in zip(capacities, places, strict=True)
             if capacity != UNLIMITED
         }
         return _policies({window: one[:2] for window, one in found.items()}), [
-            (f'"{window}";r=', limit, steps, after, end) for window, (limit, _, steps, after, end) in found.items()
+            (f'"{window}";r=', *one[2:]) for window, one in found.items()
         ]
 
     def read(values: Sequence[Any], now: int) -> tuple[Header, ...]:
         policies, windows = told(capacities(values))
         states = []
-        for head, limit, steps, after, end in windows:
-            left = limit + -values[after] // steps
-            states.append(f"{head}{digits(left) if left > 0 else '0'}{_until(values[end], now)}")
+        for head, capacity, steps, after, end in windows:
+            left = (capacity - values[after]) // steps
+            if not 0 <= left <= INTEGER_MAX:
+                left = _told_as(left)
+            states.append(f"{head}{digits(left)}{_until(values[end], now)}")
         return _fields(policies, states) if states else ()
 
     return read

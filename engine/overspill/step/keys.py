@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from overspill.records.request import Request
@@ -154,10 +155,9 @@ def identified(command: Command) -> Identified:
 
 def identified_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
     """`identified` for many requests of one tenant: each as a command, or what is wrong with it."""
-    try:
+    with suppress(Failure, AttributeError, OverflowError, TypeError, ValueError):
         return _identify_all(kind, tenant, requests)
-    except (Failure, AttributeError, OverflowError, TypeError, ValueError):  # one by one, each says what it is
-        return [_identified_or_failure(kind(tenant=tenant, request=request)) for request in requests]
+    return [_identified_or_failure(kind(tenant=tenant, request=request)) for request in requests]
 
 
 def _identify_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
@@ -181,7 +181,7 @@ def _identified_or_failure(command: Command) -> Identified | Failure:
     try:
         return identified(command)
     except Failure as failure:
-        return failure
+        return failure.with_traceback(None)  # whose frames hold all the requests
 
 
 def payload_of(command: Command) -> Struct:

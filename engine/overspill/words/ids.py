@@ -25,9 +25,9 @@ _PLACE = 32
 _FIRST = ((2**80 - 1 << 176, 48), (2**80 - 1 << 96, 96))
 """A digest's first and next 80 bits, and how far each goes down to stand at the end of half of its 32 bytes. Then parts of
 8, 4, 2 and 1 digits go up in theirs, until each of the 32 has a byte of its own."""
-TOGETHER, ROUND = 4, 16
-"""From so many on ids are made together, and then in multiples of so many: what is kept for a number of them (`_parts_of`) is
-kept for few numbers."""
+TOGETHER, ROUND, AT_ONCE = 4, 16, 256
+"""From so many on ids are made together, and then in multiples of so many, and no more at once: what is kept for a number of
+them (`_parts_of`) is kept for few numbers, none of them great."""
 _is_derived = re.compile("[a-z]{1,8}_[a-z2-7]{26}").fullmatch
 
 
@@ -48,6 +48,9 @@ def derived_ids(keys: Sequence[str], kind: str) -> list[str]:
     digits take their places at once."""
     if len(keys) < TOGETHER:
         return [derived_id(key, kind) for key in keys]
+    if len(keys) > AT_ONCE:
+        shares = (keys[start : start + AT_ONCE] for start in range(0, len(keys), AT_ONCE))
+        return [id for share in shares for id in derived_ids(share, kind)]
     ending = f"\0{kind}\0000"
     digests = b"".join([sha256((key + ending).encode()).digest() for key in keys])
     count = -(-len(keys) // ROUND) * ROUND
@@ -107,7 +110,7 @@ def _parts_of(count: int) -> list[tuple[int, int]]:
 
 def _in_each(part: int, width: int, count: int) -> int:
     """`part` in each of `count` places of `width` bits."""
-    return sum([part << width * place for place in range(count)])
+    return _from_bytes(part.to_bytes(width // 8, "big") * count, "big")
 
 
 def id_number(id: str) -> int:
