@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -462,6 +463,32 @@ def test_a_closed_engine_says_so() -> None:
             await engine.adecide(_request("r2"))
 
     asyncio.run(asked())
+
+
+ASKED_TOO_LATE: dict[str, Callable[[Engine], Any]] = {
+    "decide": lambda engine: engine.decide(_request("r2")),
+    "decide, awaited": lambda engine: asyncio.run(engine.adecide(_request("r2"))),
+    "grant": lambda engine: engine.grant(ANA, "credits", "1", id="C2"),
+    "account": lambda engine: engine.account(ANA),
+    "find": lambda engine: engine.find("dec_" + "a" * 26),
+    "records": lambda engine: engine.records(),
+    "settle": lambda engine: engine.settle(),
+    "sweep": lambda engine: engine.sweep(),
+    "another tenant's": lambda engine: engine.of_tenant("acme"),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED_TOO_LATE.values(), ids=ASKED_TOO_LATE)
+def test_whatever_is_asked_of_a_closed_engine_is_told_so(tmp_path: Path, ask: Callable[[Engine], Any]) -> None:
+    engine, _ = _engine(tmp_path / "x.db")
+    engine.close()
+    before = threading.active_count()
+    with pytest.raises(Failure) as error:
+        ask(engine)
+    assert (error.value.code, threading.active_count()) == ("engine_closed", before)
+    [late] = engine.decide_all([_request("r3")])
+    assert isinstance(late, Failure)
+    assert late.code == "engine_closed"
 
 
 def test_a_window_and_a_hold_that_outlast_the_calendar_are_shown_without_an_end() -> None:

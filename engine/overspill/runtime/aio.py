@@ -13,7 +13,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from overspill.runtime.combiner import Combiner
+from overspill.runtime.combiner import Combiner, engine_closed
 from overspill.runtime.turns import Then, Turns
 from overspill.runtime.waiting import Waiting
 from overspill.words.failures import Failure
@@ -129,7 +129,7 @@ class _Gathering:
         batch = _Batch(self, *self._turns.take())
         if not self._front.put(batch):
             for waiting in batch.commands:
-                waiting.failure = Failure("engine_closed", "the engine is closed", help="open it again")
+                waiting.failure = engine_closed()
             batch.deliver()
 
 

@@ -58,6 +58,7 @@ class Combiner:
         """Ids of commands whose commit may have succeeded, until the store can be asked."""
         self._queue: deque[Waiting] = deque()
         self._writer = threading.Lock()
+        self.is_closed = False
         self.announce: Callable[[], None] | None = None
         """Called when something was committed that is to be settled."""
         self._to_settle = False
@@ -99,7 +100,7 @@ class Combiner:
         head = self.states.head
         if len(batch) > BATCH_MAX or not self._store.is_at_hand or not head.hash or self._outage or self._unknown:
             return None
-        if not self._writer.acquire(blocking=False):
+        if self.is_closed or not self._writer.acquire(blocking=False):
             return None
         try:
             decided = self._decide(batch, head)
@@ -151,9 +152,20 @@ class Combiner:
         """Runs something on the store while nobody decides; again, where the store gave up its transaction."""
         try:
             with self._writer:
+                self._expect_open()
                 return self._retries.run(action)
         finally:
             self._wake_next()
+
+    def close(self) -> None:
+        """Behind whoever decides just now; from then on nothing is asked of the store any more."""
+        with self._writer:
+            self.is_closed = True
+        self._wake_next()
+
+    def _expect_open(self) -> None:
+        if self.is_closed:
+            raise engine_closed()
 
     def aside(self) -> Batch:
         """A batch on the states as they are, of which nothing will be committed; to be asked for while nobody decides."""
@@ -173,6 +185,7 @@ class Combiner:
     def _batch(self, batch: list[Waiting], decided: Decided | None = None) -> None:
         """Decides, commits, and only then lets states and answers be seen."""
         try:
+            self._expect_open()
             try:
                 done = self._committed(batch, self.states.head, decided)
             except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
@@ -385,6 +398,10 @@ class Combiner:
             raise
         self.states.advance(head, new.records, work.accounts)
         return len(new.records)
+
+
+def engine_closed() -> Failure:
+    return Failure("engine_closed", "the engine is closed", help="open it again")
 
 
 def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:

@@ -18,7 +18,7 @@ from overspill.records.answers import Receipt
 from overspill.records.journal import Record, records_of
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
-from overspill.runtime.combiner import DRIFT_MAX, Combiner
+from overspill.runtime.combiner import DRIFT_MAX, Combiner, engine_closed
 from overspill.runtime.deciding import Deciding
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
@@ -160,6 +160,7 @@ class Engine(Deciding, Operations, Looks):
                 self.settle_the_rest()
             self._combiner.exclusively(self._combiner.snapshots.write_all)
         finally:
+            self._combiner.close()
             self._store.close()
 
     # ---- settlement
@@ -353,6 +354,8 @@ class Engine(Deciding, Operations, Looks):
         from overspill.runtime.aio import AsyncFront  # whoever awaits has asyncio loaded
 
         with self._opening:
+            if self._combiner.is_closed:
+                raise engine_closed()
             self._front = self._front or AsyncFront(self._combiner)
         return self._front
 

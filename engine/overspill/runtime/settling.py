@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 from overspill.runtime.alarms import alarm
-from overspill.words.failures import StoreFailure
+from overspill.words.failures import Failure
 
 AGAIN = 1
-"""Seconds after which a store that could not serve is asked again."""
+"""Seconds after which what could not be settled is tried again."""
 
 
 class Settling:
@@ -48,11 +48,21 @@ class Settling:
                 while not self._over.is_set() and self._step():
                     pass
                 self._failed = ""
-            except StoreFailure as failure:
-                if failure.code != self._failed:  # told once, not every second
-                    self._failed = failure.code
-                    self._alarm("not_settled", code=failure.code, what=str(failure), help=failure.help or "")
+            except (
+                Exception
+            ) as error:  # the thread outlasts a defect: decisions go on, and what they leave is tried again
+                self._tell(error if isinstance(error, Failure) else _defect(error))
                 self._over.wait(AGAIN)
                 self._work.set()
             if self._over.is_set():
                 return
+
+    def _tell(self, failure: Failure) -> None:
+        """Once, not every second."""
+        if failure.code != self._failed:
+            self._failed = failure.code
+            self._alarm("not_settled", code=failure.code, what=str(failure), help=failure.help or "")
+
+
+def _defect(error: Exception) -> Failure:
+    return Failure("internal_error", f"settling failed inside ({type(error).__name__})", help="report it")
