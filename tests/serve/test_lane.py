@@ -120,6 +120,7 @@ CALLS: dict[str, tuple[Any, int, int]] = {
     "JSON in a character set": (lambda say: [say.call(Content_Type="application/json; charset=utf-8")], 1, 1),
     "no key": (lambda say: [say.call(Idempotency_Key=None)], 1, 0),
     "a key that is none": (lambda say: [say.call(id="a b")], 1, 0),
+    "two keys": (lambda say: [say.call(id="r1\r\nIdempotency-Key: r2", X_Request_ID="a")], 1, 0),
     "no credential": (lambda say: [say.call(Authorization=None)], 1, 0),
     "another credential": (lambda say: [say.call(Authorization="Bearer osk_x")], 1, 0),
     "no credential for it": (lambda say: [say.call(Authorization=f"Bearer {say.auditor}")], 1, 0),
@@ -159,6 +160,21 @@ def test_both_ways_say_the_same(name: str) -> None:
         assert one.service.under_way == other.service.under_way == 0
     assert (found, lane.taken) == (expected, taken)
     assert found[0].count(b"HTTP/1.1 ") == answers
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Content-Type", "Idempotency-Key"])
+@pytest.mark.parametrize("line", ["POST /v1/decisions HTTP/1.1", "POST /v1/reversals HTTP/1.1"])
+def test_a_field_that_says_one_thing_stands_there_once(line: str, name: str) -> None:
+    with known() as (one, said):
+        again = said.call(line=line).replace(b"Host:", f"{name}: x\r\nHost:".encode())
+
+        async def say() -> bytes:
+            return await Connection(one.app, partial(LaneProtocol, Lane(one.app))).said([again], 1)
+
+        head, _, body = asyncio.run(say()).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert (head[:13], problem["code"]) == (b"HTTP/1.1 400 ", "invalid_header")
+    assert f"`{name}`".lower() in problem["detail"]
 
 
 @contextmanager

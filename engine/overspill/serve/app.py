@@ -21,7 +21,7 @@ from overspill.runtime.alarms import alarm
 from overspill.serve.call import Call, Header, Method, Operation, Reply
 from overspill.serve.credentials import Caller, Remembered
 from overspill.serve.fields import ALLOW, REQUEST_ID
-from overspill.serve.heads import Headers, RequestIds, bearer, is_json, key_of
+from overspill.serve.heads import Headers, RequestIds, bearer, expect_once, is_json, key_of
 from overspill.serve.observing import Done, Seen
 from overspill.serve.operations import OPERATIONS
 from overspill.serve.problems import MEDIA_TYPE, fields_of, problem_bytes, status_of, told
@@ -63,6 +63,8 @@ class App:
         operation, caller = None, NOBODY
         try:
             operation, path = self._direct.get((scope["method"], scope["path"])) or self._routed(scope)
+            if len(headers) < len(scope["headers"]):
+                expect_once(scope["headers"])
             if operation.scope is not None:
                 remembered = self.remembered(headers)
                 caller = await self._looked_up(headers) if remembered is None else remembered.caller

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 
-from overspill.serve.call import Operation
+from overspill.serve.call import Header, Operation
 from overspill.serve.credentials import unauthenticated
 from overspill.words.failures import Failure
 from overspill.words.names import IDENTIFIER, shown
@@ -14,6 +14,17 @@ from overspill.words.names import IDENTIFIER, shown
 Headers = Mapping[bytes, bytes]
 """By lower-case name."""
 _REQUEST_ID_MAX = 256
+_SAID_ONCE = (b"authorization", b"content-type", b"idempotency-key")
+
+
+def expect_once(sent: Sequence[Header]) -> None:
+    """Raises Failure for a head in which a field that says one thing stands more than once: who reads the first and who reads the
+    last would not agree on what was asked."""
+    names = [name for name, _ in sent]
+    for name in _SAID_ONCE:
+        if (count := names.count(name)) > 1:
+            what = f"the header `{name.decode()}` stands there {count} times"
+            raise Failure("invalid_header", what, help="send it once")
 
 
 def bearer(headers: Headers) -> bytes:

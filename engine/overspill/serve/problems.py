@@ -23,6 +23,7 @@ STATUSES = {
     "missing_id": 400,
     "missing_account": 400,
     "missing_header": 400,
+    "invalid_header": 400,
     "invalid_path": 400,
     "missing_idempotency_key": 400,
     "unauthenticated": 401,

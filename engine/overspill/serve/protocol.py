@@ -71,7 +71,8 @@ class LaneProtocol(HttpToolsProtocol):
         if self.url == _URL and self._is_free() and self.parser.get_method() == _METHOD:
             headers = dict(self.headers)
             length = headers.get(b"content-length")
-            if length is not None and b"expect" not in headers and int(length) <= self._lane.app.service.limits.body:
+            is_plain = b"expect" not in headers and len(headers) == len(self.headers)
+            if is_plain and length is not None and int(length) <= self._lane.app.service.limits.body:
                 self.cycle = _LaneCycle(self, headers)  # type: ignore[assignment]
                 return
         self._to_application()
