@@ -44,6 +44,6 @@ def _failure(text: str, shape: type[Struct]) -> Failure:
         return Failure("unknown_key", f"there is no `{key}` here", help=help, pointer=f"{pointer}/{key}")
     if missing := _MISSING.search(text):
         what = f"`{missing[1]}` is missing"
-        return Failure("invalid_request", what, help="send it", pointer=f"{pointer}/{missing[1]}")
+        return Failure("invalid_request", what, help="add it", pointer=f"{pointer}/{missing[1]}")
     message = text[: at.start()] if at else text
     return Failure("invalid_request", message[:1].lower() + message[1:], help=HELP, pointer=pointer)

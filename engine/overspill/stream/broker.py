@@ -351,6 +351,8 @@ def _refused_in(error: Exception) -> bool:
 
 def _plain(error: Exception) -> str:
     """What nats-py says, in a line."""
+    if isinstance(error, TimeoutError) and not str(error):
+        return "it took too long"
     return str(error).removeprefix("nats: ").strip() or type(error).__name__
 
 
