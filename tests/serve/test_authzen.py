@@ -248,7 +248,7 @@ def test_an_item_that_cannot_be_decided_says_why(one: Served) -> None:
     }
     _, lacks, unknown = one.all.post(MANY_PATH, body).json["evaluations"]
     assert lacks["context"] == {
-        "error": {"status": 400, "message": "`resource` is missing", "code": "invalid_request", "help": "send it"}
+        "error": {"status": 400, "message": "`resource` is missing", "code": "invalid_request", "help": "add it"}
     }
     assert (unknown["context"]["error"]["status"], unknown["context"]["error"]["code"]) == (400, "unknown_action")
 
