@@ -190,7 +190,11 @@ import os, signal, sys
 os.killpg(os.getpgid(os.getppid()), signal.SIGINT)  # as a terminal does to all that run in front of it
 sys.stdin.buffer.read()
 """
-BY_ITSELF = "import sys; sys.executable = {share!r}; from overspill.cli.main import main; main()"
+BY_ITSELF = """import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background of a shell does not have
+sys.executable = {share!r}
+from overspill.cli.main import main
+main()"""
 
 
 def test_who_interrupts_it_by_the_keyboard_sees_nothing_of_the_others(good: Path, tmp_path: Path) -> None:
