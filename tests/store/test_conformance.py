@@ -223,6 +223,9 @@ def test_a_later_snapshot_takes_the_place_of_an_earlier(store: Store) -> None:
     _snapshots(store, [Snapshot("a", 9, b"later", 10), Snapshot("b", 9, b"x", 20)], 9)
     assert store.snapshot("a") == Snapshot("a", 9, b"later", 10)
     assert store.snapshot(ODD) == Snapshot(ODD, 2, b"", NEVER)
+    found = {one.key: one for one in store.snapshots(["nobody", ODD, "a"])}
+    assert found == {"a": store.snapshot("a"), ODD: store.snapshot(ODD)}
+    assert list(store.snapshots([])) == []
     assert store.snapshots_through() == 9
 
 

@@ -186,6 +186,37 @@ def test_a_state_that_another_engine_has_written_down_meanwhile_is_not_counted_t
     assert _left(late) == GRANTED - 8
 
 
+@pytest.mark.parametrize("times", [1, combiner.ROUNDS])
+def test_who_is_far_behind_holds_up_nobody_while_it_folds(
+    shared: Place, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """And asks for accounts together: a server may be far away."""
+    monkeypatch.setattr(combiner, "FAR", 3)
+    writer, late = _funded(shared), _open(shared)
+    store: Any = late._store
+    segments, meanwhile = store.segments, [0]
+
+    def goes_on() -> None:
+        for _ in range(5):
+            meanwhile[0] += 1
+            writer.decide(_request(f"m{meanwhile[0]}"))
+
+    def folding(after: int) -> Any:
+        found = list(segments(after))
+        if meanwhile[0] <= 5 * times:
+            goes_on()
+        return iter(found)
+
+    def one_by_one(_: str) -> Any:
+        raise AssertionError("asked for one account alone")
+
+    goes_on()
+    monkeypatch.setattr(store, "segments", folding)
+    monkeypatch.setattr(store, "snapshot", one_by_one)
+    assert late.decide(_request("r")).outcome == "allow"
+    assert (meanwhile, _left(late), _left(writer)) == ([5 + 5 * times], *[GRANTED - 6 - 5 * times] * 2)
+
+
 def test_who_stores_nothing_sees_what_another_engine_has_stored(shared: Place) -> None:
     """A preview, and what is refused, commit nothing that would tell that the journal has gone on."""
     writer, looker = _funded(shared), _open(shared)

@@ -118,6 +118,9 @@ class SimulatedStore:
     def snapshot(self, key: str) -> Snapshot | None:
         return self._disk.accounts.get(key)
 
+    def snapshots(self, keys: Sequence[str]) -> Iterable[Snapshot]:
+        return [self._disk.accounts[key] for key in keys if key in self._disk.accounts]
+
     def due(self, now: int, most: int) -> Sequence[str]:
         found = [state for state in self._disk.accounts.values() if state.due_at <= now and state.due_at != NEVER]
         return [state.key for state in sorted(found, key=lambda state: (state.due_at, state.key))[:most]]

@@ -140,6 +140,10 @@ class Store(Protocol):
 
     def snapshot(self, key: str) -> Snapshot | None: ...
 
+    def snapshots(self, keys: Sequence[str]) -> Iterable[Snapshot]:
+        """Those of the accounts that have one, in any order."""
+        ...
+
     def due(self, now: int, most: int) -> Sequence[str]:
         """Keys of up to `most` accounts by whose snapshots something has ended at `now`, the earliest first."""
         ...

@@ -36,6 +36,9 @@ T = TypeVar("T")
 BATCH_MAX = 256
 SPARED = ("disk_full", "corrupt")
 """The failures of a store that may be those of a part of a snapshot, and then are not its batch's."""
+FAR, ROUNDS = 1024, 4
+"""So many records of other processes are folded in the writer's place; of more, those that are there are folded before it is taken,
+and so often, since others go on meanwhile."""
 DRIFT_MAX = 2_000_000
 """Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
 
@@ -220,9 +223,8 @@ class Combiner:
         if self._outage is not None:
             self.come_back()
             at = None
-        self._store.begin(at)
+        head = self._begun(at)
         try:
-            head = self.states.catch_up()
             self._unknown.clear()
             if decided is None or decided.head != head:
                 decided = self._decide(batch, head)
@@ -245,6 +247,28 @@ class Combiner:
                 return self._committed(batch)  # decided on a journal that had gone on, of which no commit was to tell
             return Committed(decided.answers, head, (), work.accounts, forms)
         return Committed(decided.answers, head, decided.appending.records, work.accounts, forms)
+
+    def _begun(self, at: Head | None = None) -> Head:
+        """Takes the writer's place, the journal's end being `at` as far as is known, and says where it ends. Whoever is far behind
+        folds before he has the place: as long as he has it, all other processes wait."""
+        for _ in range(ROUNDS):
+            self._store.begin(at)
+            try:
+                head = self.states.catch_up(FAR)
+                if head.seq == self.states.head.seq:
+                    return head
+            except BaseException:
+                self._store.rollback()
+                raise
+            self._store.rollback()
+            self.states.catch_up()
+            at = None
+        self._store.begin()
+        try:
+            return self.states.catch_up()
+        except BaseException:
+            self._store.rollback()
+            raise
 
     def _decide(self, batch: list[Waiting], head: Head) -> Decided:
         ids = [waiting.command.id for waiting in batch]
@@ -318,9 +342,8 @@ class Combiner:
         outage = self._outage
         if outage is None:
             return
-        self._store.begin()
+        head = self._begun()
         try:
-            head = self.states.catch_up()
             kept, accounts = outage.journalled(head.seq)
             new = self._appending(kept, head) if kept else None
             if new is None:
@@ -380,9 +403,8 @@ class Combiner:
     def sweep(self) -> int:
         """Writes down what has ended by itself, of as many accounts as fit into a batch: how many records that makes."""
         self.come_back()
-        self._store.begin()
+        head = self._begun()
         try:
-            head = self.states.catch_up()
             now = self._instant()
             work = Batch(self._plans, self.states.of, now, head.seq + 1, self.record_of)
             for key in self.states.due(now, BATCH_MAX):

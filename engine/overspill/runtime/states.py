@@ -11,6 +11,7 @@ from overspill.records.journal import Record, Segment, segment_hash
 from overspill.runtime.ids import Ids
 from overspill.words.codec import Light, json_decoder
 from overspill.words.failures import StoreFailure
+from overspill.words.instants import NEVER
 
 KEPT_MAX = 200_000
 LIVE_MAX = 2048
@@ -63,14 +64,19 @@ class States:
                 break
         return last_at
 
-    def catch_up(self) -> Head:
-        """Folds what another process, or this one before a crash, has added to the journal."""
+    def catch_up(self, most: int = NEVER) -> Head:
+        """Folds what another process, or this one before a crash, has added to the journal; nothing, where that are more than
+        `most` records. Where the journal ends."""
         head = self._store.head()
         if head.seq != self.head.seq:
+            if head.seq - self.head.seq > most:
+                return head
             for segment in self._store.segments(self.head.seq):
                 self._verify(segment)
-                for record in _folded_in(segment.body):
-                    self._fold(record)
+                records = _folded_in(segment.body)
+                stored = self._stored({key for record in records for key in record.effects})
+                for record in records:
+                    self._fold(record, stored)
                 self.head = Head(segment.last_seq, segment.hash)
         elif not self.head.hash:
             self.head = head
@@ -85,30 +91,38 @@ class States:
                 help="restore the file from a backup; nothing has been decided on it",
             )
 
-    def _fold(self, record: Folded) -> None:
+    def _stored(self, keys: Iterable[str]) -> Mapping[str, Snapshot]:
+        """What the store knows of those accounts that are not here: one question, since the store may be far away."""
+        missing = [key for key in keys if key not in self._live and key not in self._packed]
+        return {one.key: one for one in self._store.snapshots(missing)} if missing else {}
+
+    def _fold(self, record: Folded, stored: Mapping[str, Snapshot]) -> None:
         self.last_at = max(self.last_at, record.at)
         self.policy = record.policy or self.policy
         self.ids.note((record,))
         for key, effects in record.effects.items():
-            known = key in self._live or key in self._packed
-            snapshot = None if known else self._store.snapshot(key)
-            if snapshot is not None and snapshot.seq >= record.seq:
-                continue
-            self.put({key: apply(self.of(key), effects, record.at)})
+            account = self._live.get(key) or self._unpacked(key)
+            if account is None:
+                snapshot = stored.get(key)
+                if snapshot is not None and snapshot.seq >= record.seq:
+                    continue
+                account = EMPTY if snapshot is None else unpack(snapshot.state)
+            self.put({key: apply(account, effects, record.at)})
+
+    def _unpacked(self, key: str) -> Account | None:
+        packed = self._packed.get(key)
+        return None if packed is None else unpack(packed)
 
     def of(self, key: str) -> Account:
         """The account's state; EMPTY for one never met."""
-        account = self._live.get(key)
+        account = self._live.get(key) or self._unpacked(key)
         if account is None:
-            packed = self._packed.get(key)
-            if packed is None:
-                snapshot = self._store.snapshot(key)
-                if snapshot is None:
-                    return EMPTY
-                if snapshot.seq > self.head.seq:  # another process is ahead: the fold of its tail comes first
-                    return unpack(snapshot.state)
-                packed = self._packed[key] = snapshot.state
-            account = unpack(packed)
+            snapshot = self._store.snapshot(key)
+            if snapshot is None:
+                return EMPTY
+            account = unpack(snapshot.state)
+            if snapshot.seq <= self.head.seq:  # else another process is ahead: the fold of its tail comes first
+                self._packed[key] = snapshot.state
         return account
 
     def put(self, accounts: Mapping[str, Account]) -> None:

@@ -363,6 +363,10 @@ class PostgresStore:
         rows = self._read("SELECT key, seq, state, due_at FROM overspill.accounts WHERE key = %s", key)
         return unsealed(self.name, rows[0]) if rows else None
 
+    def snapshots(self, keys: Sequence[str]) -> Iterable[Snapshot]:
+        rows = self._read("SELECT key, seq, state, due_at FROM overspill.accounts WHERE key = ANY(%s)", list(keys))
+        return [unsealed(self.name, row) for row in rows]
+
     def due(self, now: int, most: int) -> Sequence[str]:
         query = "SELECT key FROM overspill.accounts WHERE due_at <= %s AND due_at < %s ORDER BY due_at, key LIMIT %s"
         return [key for (key,) in self._read(query, now, NEVER, most)]

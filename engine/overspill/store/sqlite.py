@@ -287,6 +287,11 @@ class SqliteStore:
         row = self._do(self._execute, "SELECT key, seq, state, due_at FROM accounts WHERE key = ?", (key,)).fetchone()
         return None if row is None else unsealed(self.path, row)
 
+    def snapshots(self, keys: Sequence[str]) -> Iterable[Snapshot]:
+        query = "SELECT key, seq, state, due_at FROM accounts WHERE key IN (SELECT value FROM json_each(?))"
+        rows = self._do(self._execute, query, (json_bytes(keys).decode(),)).fetchall()
+        return [unsealed(self.path, row) for row in rows]
+
     def due(self, now: int, most: int) -> Sequence[str]:
         query = "SELECT key FROM accounts WHERE due_at <= ? AND due_at < 9223372036854775807 ORDER BY due_at LIMIT ?"
         return [key for (key,) in self._do(self._execute, query, (now, most))]
