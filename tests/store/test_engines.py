@@ -217,6 +217,24 @@ def test_who_is_far_behind_holds_up_nobody_while_it_folds(
     assert (meanwhile, _left(late), _left(writer)) == ([5 + 5 * times], *[GRANTED - 6 - 5 * times] * 2)
 
 
+def test_who_closes_far_behind_holds_up_nobody_while_it_folds(shared: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, late = _funded(shared), _open(shared)
+    late.decide(_request("own"))  # and has that to write down
+    writer.decide(_request("r1"))
+    store: Any = late._store
+    segments, meanwhile = store.segments, ["r2"]
+
+    def folding(after: int) -> Any:
+        found = list(segments(after))
+        if meanwhile:
+            writer.decide(_request(meanwhile.pop()))
+        return iter(found)
+
+    monkeypatch.setattr(store, "segments", folding)
+    late.close()
+    assert (meanwhile, _left(writer), _left(_open(shared))) == ([], GRANTED - 3, GRANTED - 3)
+
+
 def test_who_stores_nothing_sees_what_another_engine_has_stored(shared: Place) -> None:
     """A preview, and what is refused, commit nothing that would tell that the journal has gone on."""
     writer, looker = _funded(shared), _open(shared)

@@ -250,7 +250,7 @@ class Combiner:
 
     def _begun(self, at: Head | None = None) -> Head:
         """Takes the writer's place, the journal's end being `at` as far as is known, and says where it ends. Whoever is far behind
-        folds before he has the place: as long as he has it, all other processes wait."""
+        folds before he has the place: as long as he has it, all other processes wait. Raises StoreFailure, and has no place then."""
         for _ in range(ROUNDS):
             self._store.begin(at)
             try:
@@ -423,6 +423,7 @@ class Combiner:
 
 
 def engine_closed() -> Failure:
+    """What is asked of a closed engine comes to this, and to nothing else."""
     return Failure("engine_closed", "the engine is closed", help="open it again")
 
 

@@ -79,6 +79,7 @@ class Snapshots:
         """All that has changed, for who comes next, in a transaction of its own. A failure is no matter."""
         with suppress(StoreFailure):
             while self._pass is not None or self._states.ids:
+                self._states.catch_up()  # whoever is far behind: all other processes wait for who has the place
                 self._store.begin()
                 try:
                     self._states.catch_up()

@@ -11,7 +11,6 @@ from overspill.records.journal import Record, Segment, segment_hash
 from overspill.runtime.ids import Ids
 from overspill.words.codec import Light, json_decoder
 from overspill.words.failures import StoreFailure
-from overspill.words.instants import NEVER
 
 KEPT_MAX = 200_000
 LIVE_MAX = 2048
@@ -64,12 +63,12 @@ class States:
                 break
         return last_at
 
-    def catch_up(self, most: int = NEVER) -> Head:
-        """Folds what another process, or this one before a crash, has added to the journal; nothing, where that are more than
-        `most` records. Where the journal ends."""
+    def catch_up(self, most: int | None = None) -> Head:
+        """Folds what another process, or this one before a crash, has added to the journal; nothing of it, where that is more than
+        `most` records. Where the journal ends then. Raises StoreFailure."""
         head = self._store.head()
         if head.seq != self.head.seq:
-            if head.seq - self.head.seq > most:
+            if most is not None and head.seq - self.head.seq > most:
                 return head
             for segment in self._store.segments(self.head.seq):
                 self._verify(segment)
