@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -65,14 +66,21 @@ def _spins(text: str) -> str:
         text += ""
 
 
+def _spins_on(text: str) -> str:
+    """As what a collector's callback does with what is raised in it."""
+    with suppress(BaseException):
+        _spins(text)
+    return _spins(text)
+
+
 def _hoards(text: str) -> str:
     return text[:0] + bytearray(300 * 2**20).decode()[:0]
 
 
 @pytest.mark.parametrize(
     ("target", "kind"),
-    [(_raises, "ZeroDivisionError"), (_spins, "Slow"), (_hoards, "Large")],
-    ids=["raises", "spins", "hoards"],
+    [(_raises, "ZeroDivisionError"), (_spins, "Slow"), (_spins_on, "Slow"), (_hoards, "Large")],
+    ids=["raises", "spins", "spins on", "hoards"],
 )
 def test_the_watch_finds_its_canaries(target: object, kind: str) -> None:
     found = watched(target, "x", seconds=0.05 if kind == "Slow" else 10)  # type: ignore[arg-type]
