@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from asyncio import new_event_loop
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,17 +68,75 @@ BETWEEN: dict[str, tuple[type[Consume] | type[Preview], Callable[[Path], None], 
 }
 
 
+@pytest.mark.parametrize(
+    "is_known_late", [False, True], ids=["before it is decided", "behind it, the place being taken"]
+)
 @pytest.mark.parametrize("name", BETWEEN)
-def test_what_happens_between_decision_and_commit_is_met(name: str, engine: Engine, tmp_path: Path) -> None:
+def test_what_happens_behind_the_end_that_is_known_is_met(
+    name: str, is_known_late: bool, engine: Engine, tmp_path: Path
+) -> None:
     kind, happens, expected, records = BETWEEN[name]
+    db = tmp_path / "x.db"
     waiting = Waiting(identified(kind(tenant="default", request=_request("own"))))
-    commit = engine._combiner.ahead([waiting])
+    if is_known_late:
+        with _taken(db):
+            commit = engine._combiner.ahead([waiting])
+        happens(db)
+    else:
+        happens(db)
+        commit = engine._combiner.ahead([waiting])
     assert commit is not None
-    happens(tmp_path / "x.db")
     commit()
     assert (_outcome(waiting), waiting.replayed) == expected
     assert kind is Preview or engine.decide(_request("own")).json == waiting.result().json
     assert len(list(engine.records())) == records
+
+
+@contextmanager
+def _taken(db: Path) -> Iterator[None]:
+    """The writer's place is another process's."""
+    connection = sqlite3.connect(db, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.close()
+
+
+def test_what_is_decided_holds_the_place_until_the_commit(engine: Engine, tmp_path: Path) -> None:
+    commit = engine._combiner.ahead([Waiting(identified(Consume(tenant="default", request=_request("own"))))])
+    assert commit is not None
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite3.connect(tmp_path / "x.db", timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+    commit()
+    with _taken(tmp_path / "x.db"):
+        pass
+
+
+def test_what_cannot_be_written_at_once_is_written_at_the_commit(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting(identified(Consume(tenant="default", request=_request("own"))))
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._store, "append", _full)
+        assert engine._combiner.ahead([waiting]) is None
+    engine._combiner.run_all([waiting])
+    assert _outcome(waiting) == "allow"
+
+
+def test_who_is_interrupted_takes_no_answer_from_others(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    async def asks() -> str:
+        return (await engine.adecide(_request("own"))).outcome
+
+    loop = new_event_loop()
+    asked = loop.create_task(asks())
+    monkeypatch.setattr(engine._store, "append", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asked)
+    assert loop.run_until_complete(asked) == "allow"
+    loop.close()
 
 
 def _outcome(waiting: Waiting) -> str:
@@ -97,13 +158,14 @@ def test_what_fails_at_the_commit_has_changed_nothing(engine: Engine, monkeypatc
     assert commit is not None
     before = engine._combiner.states.head
 
-    def full() -> None:
-        raise StoreFailure("disk_full", "there is no space", help="make some")
-
     with monkeypatch.context() as patch:
-        patch.setattr(engine._store, "commit", full)
+        patch.setattr(engine._store, "commit", _full)
         commit()
     with pytest.raises(Failure, match="no space"):
         waiting.result()
     assert engine._combiner.states.head == before
     assert engine.decide(_request("r1")).outcome == "allow"
+
+
+def _full(*_: object, **__: object) -> None:
+    raise StoreFailure("disk_full", "there is no space", help="make some")

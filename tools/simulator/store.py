@@ -44,6 +44,13 @@ class SimulatedStore:
             raise StoreFailure("busy", "another process has it locked")
         self._open = Transaction()
 
+    def begin_at_once(self) -> bool:
+        try:
+            self.begin()
+        except StoreFailure:
+            return False
+        return True
+
     def commit(self) -> None:
         """Written, then synced; between these and behind them the process or the power may go."""
         done, self._open = self._open, None

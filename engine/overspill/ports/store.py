@@ -88,6 +88,10 @@ class Store(Protocol):
         another process has written meanwhile.
         """
 
+    def begin_at_once(self) -> bool:
+        """Takes the writer's place where that waits for nobody, for no other process and no server. Whether it is taken."""
+        ...
+
     def commit(self) -> None: ...
 
     def rollback(self) -> None: ...

@@ -68,10 +68,12 @@ class AsyncFront:
         any more."""
         with self._lock:
             if self._is_open:
-                if not self._unfinished:  # else what is before it would wait for the place that it takes
-                    batch.commit = self._combiner.ahead(batch.commands)
-                self._unfinished += 1
-                self._batches.put(batch)
+                try:
+                    if not self._unfinished:  # else what is before it would wait for the place that it takes
+                        batch.commit = self._combiner.ahead(batch.commands)
+                finally:  # whoever interrupts the loop takes no answer from those who wait
+                    self._unfinished += 1
+                    self._batches.put(batch)
             return self._is_open
 
     def _run(self) -> None:

@@ -22,7 +22,7 @@ from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE,
 from overspill.runtime.retries import Retries
 from overspill.runtime.snapshots import Snapshots
 from overspill.runtime.states import States
-from overspill.runtime.waiting import Appending, Committed, Decided, Waiting
+from overspill.runtime.waiting import Appending, Committed, Decided, Waiting, WrittenBatch
 from overspill.step.commands import Consume, Preview
 from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
@@ -97,9 +97,9 @@ class Combiner:
             self._wake_next()
 
     def ahead(self, batch: list[Waiting]) -> Callable[[], None] | None:
-        """Decides a batch at once, on the journal's end as it is known here; what is given back commits it, and may be called in
-        another thread. Until then nobody else decides. None where this would wait for somebody: for a server, for whoever
-        decides just now, for a store that is away."""
+        """Decides a batch at once, on the journal's end as it is known here, and writes it, where the writer's place is free and the
+        journal still ends there; what is given back commits it, and may be called in another thread. Until then nobody else decides.
+        None where this would wait for somebody: for a server, for whoever decides just now, for a store that is away."""
         head = self.states.head
         if len(batch) > BATCH_MAX or not self._store.is_at_hand or not head.hash or self._outage or self._unknown:
             return None
@@ -107,17 +107,30 @@ class Combiner:
             return None
         try:
             decided = self._decide(batch, head)
-        except BaseException:  # it is decided once more, where it is known what to do then
+            written = None if decided.appending is None else self._written_at_once(decided)
+        except BaseException as error:
+            self._store.rollback()
             self._leave()
-            return None
+            if not isinstance(error, Exception):
+                raise
+            return None  # it is decided once more, where it is known what to do then
 
         def commit() -> None:
             try:
-                self._batch(batch, decided)
+                self._batch(batch, decided, written)
             finally:
                 self._leave()
 
         return commit
+
+    def _written_at_once(self, decided: Decided) -> WrittenBatch | None:
+        """None, and no transaction, where this would wait for somebody, or the journal has gone on. Raises StoreFailure."""
+        if not self._store.begin_at_once():
+            return None
+        if self._store.head() == decided.head:
+            return self._written(decided)
+        self._store.rollback()
+        return None
 
     def _leave(self) -> None:
         self._writer.release()
@@ -185,12 +198,12 @@ class Combiner:
 
     # ---- one batch
 
-    def _batch(self, batch: list[Waiting], decided: Decided | None = None) -> None:
-        """Decides, commits, and only then lets states and answers be seen."""
+    def _batch(self, batch: list[Waiting], decided: Decided | None = None, written: WrittenBatch | None = None) -> None:
+        """Decides, commits, and only then lets states and answers be seen. What stands already, of both, is not done again."""
         try:
             self._expect_open()
             try:
-                done = self._committed(batch, self.states.head, decided)
+                done = self._committed(batch, self.states.head, decided, written)
             except StoreFailure as passing:  # nothing has happened; a new connection may be there at once
                 is_interrupted = passing.code in AT_ONCE or isinstance(passing, Interrupted)
                 if not is_interrupted and not (passing.code in SPARED and self.snapshots.rest()):
@@ -217,36 +230,49 @@ class Combiner:
                 waiting.failure = answer
             waiting.done = True
 
-    def _committed(self, batch: list[Waiting], at: Head | None = None, decided: Decided | None = None) -> Committed:
-        """Decides on the journal's end, which is taken to be `at`, and commits; what is `decided` on that end already stands.
-        Raises StoreFailure."""
-        if self._outage is not None:
-            self.come_back()
-            at = None
-        head = self._begun(at)
+    def _committed(
+        self,
+        batch: list[Waiting],
+        at: Head | None = None,
+        decided: Decided | None = None,
+        written: WrittenBatch | None = None,
+    ) -> Committed:
+        """Decides on the journal's end, which is taken to be `at`, and commits; what is `decided` on that end already stands, and
+        what is `written` is in the open transaction. Raises StoreFailure."""
         try:
-            self._unknown.clear()
-            if decided is None or decided.head != head:
-                decided = self._decide(batch, head)
-            work = decided.work
-            forms = {id: form for id, form in work.forms.items() if id not in self._forms}
-            if decided.appending is None:
+            if written is None:
+                if self._outage is not None:
+                    self.come_back()
+                    at = None
+                head = self._begun(at)
+                self._unknown.clear()
+                if decided is None or decided.head != head:
+                    decided = self._decide(batch, head)
+                written = self._written(decided)
+            if written.decided.appending is None:
                 self._store.rollback()
             else:
-                part = self.snapshots.put_part()
-                head = self._append(decided.appending, forms)
                 self._commit()
-                if part is not None:
-                    self.snapshots.done(part)
+                if written.part is not None:
+                    self.snapshots.done(written.part)
         except BaseException:
             self._store.rollback()
             raise
+        decided = written.decided
         if decided.appending is None:
             is_new = not all(waiting.replayed for waiting in batch)  # what was given before stays so
-            if is_new and at is not None and self._store.head() != head:
+            if is_new and at is not None and self._store.head() != decided.head:
                 return self._committed(batch)  # decided on a journal that had gone on, of which no commit was to tell
-            return Committed(decided.answers, head, (), work.accounts, forms)
-        return Committed(decided.answers, head, decided.appending.records, work.accounts, forms)
+        records = () if decided.appending is None else decided.appending.records
+        return Committed(decided.answers, written.head, records, decided.work.accounts, written.forms)
+
+    def _written(self, decided: Decided) -> WrittenBatch:
+        """What is decided, in the transaction that is open on the journal's end that it was decided on. Raises StoreFailure."""
+        forms = {id: form for id, form in decided.work.forms.items() if id not in self._forms}
+        if decided.appending is None:
+            return WrittenBatch(decided, decided.head, forms, None)
+        part = self.snapshots.put_part()
+        return WrittenBatch(decided, self._append(decided.appending, forms), forms, part)
 
     def _begun(self, at: Head | None = None) -> Head:
         """Takes the writer's place, the journal's end being `at` as far as is known, and says where it ends. Whoever is far behind

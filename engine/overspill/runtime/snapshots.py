@@ -32,23 +32,27 @@ class Part(Struct, frozen=True):
 
 
 class _Pass(Struct):
-    """What is left of what is under way: the accounts that had changed up to the record `through`, and the ids."""
+    """What is under way: the accounts that had changed up to the record `through`, and the ids, of which so many stand in the store
+    already."""
 
     through: int
     keys: Sequence[str]
     ids: Sequence[tuple[int, int]]
+    keys_put: int = 0
+    ids_put: int = 0
 
     def part(self, most: int) -> Part:
         """The next one, of so many ids at most, and as large a share of the accounts."""
-        if len(self.ids) <= most:
-            return Part(self.keys, self.ids, self.through)
-        return Part(self.keys[: len(self.keys) * most // len(self.ids)], self.ids[:most], None)
+        ids = self.ids[self.ids_put : self.ids_put + most]
+        if self.ids_put + most >= len(self.ids):
+            return Part(self.keys[self.keys_put :], ids, self.through)
+        share = (len(self.keys) - self.keys_put) * most // (len(self.ids) - self.ids_put)
+        return Part(self.keys[self.keys_put : self.keys_put + share], ids, None)
 
-    def behind(self, part: Part) -> _Pass | None:
-        """What is left behind it; None where that was the last one."""
-        if part.through is not None:
-            return None
-        return _Pass(self.through, self.keys[len(part.keys) :], self.ids[len(part.ids) :])
+    def done(self, part: Part) -> None:
+        """It stands in the store, and is not the last one."""
+        self.keys_put += len(part.keys)
+        self.ids_put += len(part.ids)
 
 
 class Snapshots:
@@ -103,6 +107,8 @@ class Snapshots:
         """It stands in the store."""
         assert self._pass is not None
         self._states.snapshotted(part.keys)
-        self._pass = self._pass.behind(part)
-        if self._pass is None:
+        if part.through is None:
+            self._pass.done(part)
+        else:
+            self._pass = None
             self._states.ids.indexed()

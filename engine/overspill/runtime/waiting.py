@@ -10,6 +10,7 @@ from overspill.account.state import Account
 from overspill.ports.store import Head
 from overspill.records.journal import Record, Segment
 from overspill.records.written import Form, Written
+from overspill.runtime.snapshots import Part
 from overspill.step.keys import Identified
 from overspill.step.step import Batch
 from overspill.words.codec import Struct
@@ -55,6 +56,16 @@ class Decided(Struct, eq=False):
     work: Batch
     answers: list[Written | Failure]
     appending: Appending | None
+
+
+class WrittenBatch(Struct, eq=False):
+    """A batch that is decided, and stands in an open transaction if it adds anything: the journal's end behind it, the forms that are
+    new, and the part of a snapshot that goes with it."""
+
+    decided: Decided
+    head: Head
+    forms: Mapping[str, Form]
+    part: Part | None
 
 
 class Committed(Struct, eq=False):

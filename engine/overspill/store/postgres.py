@@ -147,6 +147,9 @@ class PostgresStore:
             )
         self._seen = self._head
 
+    def begin_at_once(self) -> bool:
+        return False
+
     def _begin_settling(self) -> int:
         """The settler's place, which leaves the writer's to others; the number of the last record that is settled."""
         [(through,)] = self._writer.once_more(_begun_settling)

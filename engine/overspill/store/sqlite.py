@@ -140,28 +140,38 @@ class SqliteStore:
     # ---- transactions
 
     def begin(self, at: Head | None = None) -> None:
+        self._begin(LOCK_SECONDS)
+
+    def begin_at_once(self) -> bool:
+        try:
+            self._begin(0)
+        except StoreFailure:  # whoever waits learns what it is
+            return False
+        return True
+
+    def _begin(self, seconds: float) -> None:
+        """Waits so long for another process. SQLite's own handler looks again after 1, 2, 5, 10, 15 … ms, where a settler beside has
+        the place for two or three."""
         if self._poisoned is not None:
             raise StoreFailure("store_stopped", f"{self.path} had a disk error: {self._poisoned}", help="open it again")
         self._do(self._execute, "PRAGMA busy_timeout=0")
         try:
-            self._begin()
-        finally:
-            self._do(self._execute, f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
-
-    def _begin(self) -> None:
-        """SQLite's own handler looks again after 1, 2, 5, 10, 15 … ms, where a settler beside has the place for two or three."""
-        pause, waited = FIRST_PAUSE, 0.0
-        while True:
-            try:
-                self._execute("BEGIN IMMEDIATE")
-            except sqlite3.Error as error:
-                if "locked" not in str(error) or waited >= LOCK_SECONDS:
-                    raise self._failure(error) from None
+            pause, waited = FIRST_PAUSE, 0.0
+            while not self._has_begun(waits=waited < seconds):
                 sleep(pause)
                 waited += pause
                 pause = min(pause * 5 / 4, LONGEST_PAUSE)
-            else:
-                return
+        finally:
+            self._do(self._execute, f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+
+    def _has_begun(self, *, waits: bool) -> bool:
+        try:
+            self._execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if waits and "locked" in str(error):
+                return False
+            raise self._failure(error) from None
+        return True
 
     def commit(self) -> None:
         appended, self._appended = self._appended, None
