@@ -59,6 +59,7 @@ def test_two_recent_ids_of_one_number_are_told_apart(monkeypatch: pytest.MonkeyP
     ids = Ids(store)
     ids.note(records.values())
     assert ids.find(["dec_2", "dec_3", "dec_1"]) == {"dec_1": records[1], "dec_2": records[2]}
-    assert ids.leave() == [(5, 1), (5, 2)]
+    assert ids.leave() == [5]
+    assert ids.leaving([5]) == [(5, 1), (5, 2)]
     assert ids.find(["dec_2", "dec_3", "dec_1"]) == {"dec_1": records[1], "dec_2": records[2]}
     store.close()

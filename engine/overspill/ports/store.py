@@ -159,12 +159,12 @@ class Store(Protocol):
     def write_snapshots(
         self,
         snapshots: Iterable[Snapshot],
-        ids: Iterable[tuple[int, int]],
+        ids: Sequence[tuple[int, int]],
         topped_up: Iterable[str],
         through: int | None,
     ) -> None:
-        """Stores states, the numbers of ids with those of their records, and which accounts buy by themselves; what is there
-        already is no matter. Where this is the last part of a snapshot, what all of them leave out stands in the journal after
+        """Stores states, the numbers of ids with those of their records, best in order, and which accounts buy by themselves; what is
+        there already is no matter. Where this is the last part of a snapshot, what all of them leave out stands in the journal after
         `through`, or after what was said before, where that is later."""
 
     def snapshots_through(self) -> int: ...

@@ -380,7 +380,7 @@ class PostgresStore:
     def write_snapshots(
         self,
         snapshots: Iterable[Snapshot],
-        ids: Iterable[tuple[int, int]],
+        ids: Sequence[tuple[int, int]],
         topped_up: Iterable[str],
         through: int | None,
     ) -> None:
