@@ -78,18 +78,24 @@ class AsyncFront:
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
-            try:
-                if batch.commit is None:
-                    self._combiner.run_all(batch.commands)
-                else:
-                    batch.commit()
-            except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
-                for waiting in batch.commands:
-                    waiting.failure = waiting.failure if waiting.done else _unanswered(error)
-            with self._lock:
-                self._unfinished -= 1
+            self._carry_out(batch)
+            loop, deliver = batch.gathering.loop, batch.deliver
+            batch = None  # what it is made of is let go in the loop, whose processor has it in its cache
             with suppress(RuntimeError):  # a loop that is closed has nobody who waits
-                batch.gathering.loop.call_soon_threadsafe(batch.deliver)
+                loop.call_soon_threadsafe(deliver)
+            del deliver
+
+    def _carry_out(self, batch: _Batch) -> None:
+        try:
+            if batch.commit is None:
+                self._combiner.run_all(batch.commands)
+            else:
+                batch.commit()
+        except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
+            for waiting in batch.commands:
+                waiting.failure = waiting.failure if waiting.done else _unanswered(error)
+        with self._lock:
+            self._unfinished -= 1
 
     def close(self) -> None:
         """Behind what was put."""
