@@ -210,9 +210,9 @@ class Combiner:
                     raise
                 done = self._retries.again(lambda: self._committed(batch), passing)
         except Exception as error:
-            failure = error if isinstance(error, Failure) else _internal(error)
+            failure = _alone(error if isinstance(error, Failure) else _internal(error))
             if failure.code in PASSING:
-                failure = self._seen_from_away(failure)
+                failure = _alone(self._seen_from_away(failure))
             if failure.code in PASSING:
                 self._while_away(batch, failure)
                 return
@@ -315,9 +315,9 @@ class Combiner:
             except Interrupted:  # the whole transaction is
                 raise
             except Failure as failure:
-                answers.append(failure.with_traceback(None))  # whose frames hold this batch
+                answers.append(_alone(failure))
             except Exception as error:  # must deny this command and leave the others alone
-                answers.append(_named(error, command))
+                answers.append(_alone(_named(error, command)))
             else:
                 answers.append(written)
                 if repeated:
@@ -476,6 +476,12 @@ def replayed(command: Identified, first: bytes, written: Written) -> Written:
     if first != command.payload:
         raise conflict(command, first)
     return written
+
+
+def _alone(failure: Failure) -> Failure:
+    """Without the frames that it and what led to it have passed: they hold the batch, and so itself."""
+    failure.__context__ = None
+    return failure.with_traceback(None)
 
 
 def _named(error: Exception, command: Identified) -> Failure:

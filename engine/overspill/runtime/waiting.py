@@ -36,8 +36,13 @@ class Waiting(Struct, eq=False):
                 self.lock.release()
 
     def result(self) -> Written:
-        if self.failure is not None:
-            raise self.failure
+        """Raises its failure once, and lets go of it: the frames that it passes hold this."""
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
         assert self.written is not None
         return self.written
 
