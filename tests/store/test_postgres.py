@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from overspill import Engine
+from overspill import Engine, Request
 from overspill.ports.store import Snapshot
+from overspill.records.answers import Decision
 from overspill.records.written import Hole, form_of
 from overspill.runtime.states import States
 from overspill.store import migrations, opened
@@ -523,3 +524,24 @@ def test_states_are_the_same_from_either_kind_of_store(url: str) -> None:
         lots = States(engine._store).of("default/user/u_ana").pools["money"]
         states.append([(lot[0], lot[1]) for lot in lots])
     assert states[0] == states[1] == [("C1", 5)]
+
+
+def test_accounts_that_are_not_here_are_asked_for_together(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the server knows them or not: a batch has one question for all that it decides on."""
+    with Engine.open(POLICY, db=url, settle=False) as before:
+        for number in range(8):
+            before.grant({"user": f"u_{number}"}, "money", "5", id="C1")
+    asked: list[str] = []
+    with Engine.open(POLICY, db=url, settle=False) as engine:
+        execute = engine._store._session.execute
+
+        def counted(query: str, values: Any = None) -> Any:
+            asked.append(query)
+            return execute(query, values)
+
+        monkeypatch.setattr(engine._store._session, "execute", counted)
+        requests = [Request(id="r1", account={"user": f"u_{number}"}, meters={"credits": 1}) for number in range(16)]
+        decided = engine.decide_all(requests)
+        outcomes = [decision.outcome for decision in decided if isinstance(decision, Decision)]
+    assert len([query for query in asked if query.startswith("SELECT") and "accounts" in query]) == 1
+    assert outcomes == ["allow"] * 8 + ["deny"] * 8

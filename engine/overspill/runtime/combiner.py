@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -300,7 +300,8 @@ class Combiner:
         ids = [waiting.command.id for waiting in batch]
         known = self.states.ids.find(ids)
         repeated = len(set(ids)) < len(ids)
-        work = Batch(self._plans, self.states.of, self._instant(), head.seq + 1, self.record_of)
+        account_of = self.states.of if self._store.is_at_hand else self.states.together(_owners(batch))
+        work = Batch(self._plans, account_of, self._instant(), head.seq + 1, self.record_of)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[bytes, Written]] = {}
         for waiting in batch:
@@ -476,6 +477,14 @@ def replayed(command: Identified, first: bytes, written: Written) -> Written:
     if first != command.payload:
         raise conflict(command, first)
     return written
+
+
+def _owners(batch: Sequence[Waiting]) -> Iterator[str]:
+    """The keys of the accounts that the commands are of; a hold's account is not known from its key."""
+    for waiting in batch:
+        tenant, owner, _, _ = waiting.command.key
+        if "/" in owner:
+            yield f"{tenant}/{owner}"
 
 
 def _alone(failure: Failure) -> Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack, unpack
@@ -123,6 +123,17 @@ class States:
             if snapshot.seq <= self.head.seq:  # else another process is ahead: the fold of its tail comes first
                 self._packed[key] = snapshot.state
         return account
+
+    def together(self, keys: Iterable[str]) -> Callable[[str], Account]:
+        """`of` for commands on these accounts: those of them that are not here are asked for in one question, as the store may be far
+        away."""
+        missing = {key for key in keys if key not in self._live and key not in self._packed}
+        if len(missing) < 2:
+            return self.of
+        found = {one.key: one for one in self._store.snapshots(sorted(missing))}
+        self._packed.update((key, one.state) for key, one in found.items() if one.seq <= self.head.seq)
+        nowhere = missing - found.keys()
+        return lambda key: EMPTY if key in nowhere else self.of(key)
 
     def put(self, accounts: Mapping[str, Account]) -> None:
         """Their states after the last record."""
