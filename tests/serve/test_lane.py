@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from overspill import Failure
 from overspill.serve.app import App
-from overspill.serve.lane import Answer, Headers, Lane
 from overspill.serve.lane import Connection as Remembering
+from overspill.serve.lane import Lane
 from overspill.serve.observing import Done
 from overspill.serve.protocol import HEAD_MAX, LaneProtocol
 from overspill.serve.service import Limits
@@ -34,8 +34,8 @@ class Watched(Lane):
 
     taken = 0
 
-    def takes(self, connection: Remembering, headers: Headers, body: bytes, answer: Answer) -> bool:
-        took = super().takes(connection, headers, body, answer)
+    def takes(self, connection: Remembering, *call: Any) -> bool:
+        took = super().takes(connection, *call)
         self.taken += took
         return took
 
