@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns, time_ns
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from overspill.records.answers import Decision
 from overspill.serve.app import App, problem_reply
@@ -22,6 +22,9 @@ from overspill.serve.heads import Headers, is_json, key_of
 from overspill.serve.problems import told
 from overspill.words.codec import Light, Struct
 from overspill.words.failures import Failure
+
+if TYPE_CHECKING:
+    from overspill.runtime.engine import Engine
 
 METHOD: Method = "POST"
 PATH = "/v1/decisions"
@@ -67,13 +70,15 @@ class Lane:
                 return False
             if key is None:
                 key = key_of(self.operation, headers)
-            asked = plain_from(body, key, self.app.service.limits.batch)
+            service = self.app.service
+            asked = plain_from(body, key, service.limits.batch)
+            engine = service.engine_of(known.caller.tenant)
         except Failure:
             return False
         if asked is None:
             return False
         id = self.app.request_ids.of(headers)
-        _Call(self, known.caller, headers, answer, began, ticks, id, asked, key).ask()
+        _Call(self, known.caller, engine, headers, answer, began, ticks, id, asked, key).ask()
         return True
 
     def _known(self, headers: Headers, ticks: int) -> Known | None:
@@ -88,6 +93,7 @@ class _Call(Struct, eq=False):
 
     lane: Lane
     caller: Caller
+    engine: Engine
     headers: Headers
     answer: Answer
     began: int
@@ -117,11 +123,10 @@ class _Call(Struct, eq=False):
             requests: Sequence[Any] = asked.requests  # no failures: what is plain is as it should be
             if asked.mode == "reserve":
                 expect_room(service, asked.mode, tenant, len(requests))
-            engine, kind = service.engine_of(tenant), KINDS[asked.mode]
             if asked.is_batch:
-                engine.soon_all(kind, requests, self._decided)
+                self.engine.soon_all(KINDS[asked.mode], requests, self._decided)
             else:
-                engine.soon(kind, requests[0], self._decided)
+                self.engine.soon(KINDS[asked.mode], requests[0], self._decided)
         except Exception as error:
             self._decided(error)
 
@@ -140,7 +145,7 @@ class _Call(Struct, eq=False):
             if isinstance(outcome, Decision):
                 if asked.mode == "reserve":
                     note(app.service, asked.mode, tenant, (outcome,))
-                reply = reply_of(outcome, app.service.engine_of(tenant))
+                reply = reply_of(outcome, self.engine)
             else:
                 note(app.service, asked.mode, tenant, outcome)
                 reply = reply_of_all(asked, outcome, self.id)
