@@ -22,8 +22,8 @@ KEY = b"idempotency-key"
 OWN = (LENGTH, KEY, b"x-request-id", b"traceparent", b"tracestate")
 """Fields that each call has its own value of."""
 _END = b"\r\n\r\n"
-_VALUE = re.compile(rb"[!-~]+").fullmatch
-"""What every parser reads alike: visible ASCII."""
+_VALUE = re.compile(rb"[!-~]+(?: [!-~]+)*").fullmatch
+"""What every parser reads alike: words of visible ASCII."""
 
 
 class LastHead:
