@@ -178,15 +178,13 @@ def _keys(sent: _Sent) -> int:
         count += 1 + len(meters)
     if sent.max_charge is not None:
         count += 1 + len(sent.max_charge)
-    if sent.id is not None:
-        count += 1
-    if sent.initiator is not None:
-        count += 1
-    if sent.only is not None:
-        count += 1
-    if sent.at_least is not None:
-        count += 1
-    return count
+    return (
+        count
+        + (sent.id is not None)
+        + (sent.initiator is not None)
+        + (sent.only is not None)
+        + (sent.at_least is not None)
+    )
 
 
 def _request(sent: _Sent, id: str) -> Request:

@@ -58,7 +58,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         if self._last is not None:
-            if self._is_taken_whole(self._last, data):
+            if self._takes_whole(self._last, data):
                 self._parsed = 0
                 return
             self._last = None
@@ -76,7 +76,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self._unfinished > HEAD_MAX and not self.transport.is_closing():
             self._refuse(f"A head has {HEAD_MAX} bytes at most.")
 
-    def _is_taken_whole(self, last: LastHead, data: bytes) -> bool:
+    def _takes_whole(self, last: LastHead, data: bytes) -> bool:
         """Whether a packet is a call like the last one, and the lane has taken it. Else nothing has happened yet."""
         if not self.cycle.response_complete or (call := last.call_in(data)) is None:
             return False
@@ -180,16 +180,13 @@ class LaneProtocol(HttpToolsProtocol):
 class _LaneCycle:
     """A call of the lane on its connection, and others behind it one by one. The rest is what uvicorn asks a cycle for, and tells it."""
 
-    __slots__ = ("_protocol", "body", "disconnected", "headers", "keep_alive", "response_complete")
+    __slots__ = ("_protocol", "body", "disconnected", "headers", "keep_alive", "message_event", "response_complete")
 
     def __init__(self, protocol: LaneProtocol, headers: dict[bytes, bytes], is_kept: bool) -> None:
         self._protocol, self.headers, self.body = protocol, headers, b""
         self.keep_alive = is_kept
         self.response_complete = self.disconnected = False
-
-    @property
-    def message_event(self) -> _NobodyWaits:
-        return _NOBODY_WAITS
+        self.message_event = _NOBODY_WAITS
 
     def answer(self, reply: Reply, request_id: str) -> None:
         self.response_complete = True
