@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from overspill import Failure
 from overspill.serve.app import App
-from overspill.serve.lane import Answer, Headers, Lane
 from overspill.serve.lane import Connection as Remembering
+from overspill.serve.lane import Lane
 from overspill.serve.observing import Done
 from overspill.serve.protocol import HEAD_MAX, LaneProtocol
 from overspill.serve.service import Limits
@@ -34,8 +34,8 @@ class Watched(Lane):
 
     taken = 0
 
-    def takes(self, connection: Remembering, headers: Headers, body: bytes, answer: Answer) -> bool:
-        took = super().takes(connection, headers, body, answer)
+    def takes(self, connection: Remembering, *call: Any) -> bool:
+        took = super().takes(connection, *call)
         self.taken += took
         return took
 
@@ -83,10 +83,32 @@ def _in_pieces(say: Said) -> list[bytes]:
     return [whole[start : start + 50] for start in range(0, len(whole), 50)]
 
 
+def _kinds(say: Said) -> list[bytes]:
+    """With one head but for their keys; two are not plain."""
+    bodies = [TURN, TURN, HUGE, RESERVE, {**TURN, "mode": "preview"}, b"{", TURN, TURN, {"requests": [TURN]}]
+    return [*[say.call(body, id=f"r{number}") for number, body in enumerate(bodies)], say.call(HUGE, id="r0")]
+
+
 OLD = "POST /v1/decisions HTTP/1.0"
 CALLS: dict[str, tuple[Any, int, int]] = {
     "one": (lambda say: [say.call()], 1, 1),
     "one again": (lambda say: [say.call(), say.call()], 2, 2),
+    "one behind the other": (lambda say: [say.call(id=f"r{number}") for number in range(5)], 5, 5),
+    "one of each kind behind the other": (_kinds, 10, 8),
+    "another credential behind others": (
+        lambda say: [
+            *[say.call(id=id) for id in ("r1", "r2", "r3")],
+            say.call(Authorization="Bearer osk_x"),
+            say.call(),
+        ],
+        5,
+        4,
+    ),
+    "an end behind others": (
+        lambda say: [*[say.call(id=id) for id in ("r1", "r2", "r3")], say.call(Connection="close")],
+        4,
+        4,
+    ),
     "another payload under its key": (lambda say: [say.call(), say.call(HUGE)], 2, 2),
     "a denial": (lambda say: [say.call(HUGE)], 1, 1),
     "a preview without a key": (lambda say: [say.call({**TURN, "mode": "preview"}, Idempotency_Key=None)], 1, 1),
@@ -260,11 +282,17 @@ def test_whoever_fails_at_what_is_seen_of_a_call_holds_up_nobody() -> None:
         assert (lane.taken, one.service.under_way) == (3, 0)
 
 
-def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for() -> None:
+BEHIND = pytest.mark.parametrize("before", [0, 3], ids=["the first call", "a call behind others"])
+
+
+@BEHIND
+def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for(before: int) -> None:
     with known() as (one, said):
 
         async def leave() -> bytes:
             connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            await connection.said([said.call(id=f"b{number}") for number in range(before)], before)
+            connection.out.parts.clear()
             connection.protocol.data_received(said.call())
             connection.out.close()
             connection.protocol.connection_lost(None)
@@ -276,11 +304,14 @@ def test_whoever_leaves_is_told_nothing_and_has_used_what_he_asked_for() -> None
         assert one.all.post("/v1/decisions", TURN, "r1").headers["idempotency-replayed"] == "true"
 
 
-def test_a_service_that_stops_answers_what_is_under_way_and_ends() -> None:
+@BEHIND
+def test_a_service_that_stops_answers_what_is_under_way_and_ends(before: int) -> None:
     with known() as (one, said):
 
         async def stop() -> tuple[bytes, bool]:
             connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
+            await connection.said([said.call(id=f"b{number}") for number in range(before)], before)
+            connection.out.parts.clear()
             connection.protocol.data_received(said.call())
             connection.protocol.shutdown()
             return await connection.said([], 1), connection.out.closed
@@ -363,6 +394,7 @@ def test_a_head_that_does_not_end_ends_its_connection(name: str) -> None:
 
 KEPT: dict[str, tuple[list[tuple[str, int]], list[bool]]] = {
     "calls of the lane": ([("lane", -1), ("lane", -1), ("", 2), ("", 0)], [False, False, True, True]),
+    "many calls of the lane": ([*[("lane", -1)] * 5, ("", 2), ("", 0)], [*[False] * 5, True, True]),
     "a call of the application behind one": ([("lane", -1), ("application", -1), ("", 2)], [False, False, True]),
     "a call of the lane behind one of the application": (
         [("application", -1), ("lane", -1), ("", 2)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 
@@ -14,6 +15,7 @@ from overspill.words.names import IDENTIFIER, shown
 Headers = Mapping[bytes, bytes]
 """By lower-case name."""
 _REQUEST_ID_MAX = 256
+_PLAIN_KEY = re.compile(rb'("?)(%b)\1' % IDENTIFIER.pattern.encode()).fullmatch
 _SAID_ONCE = (b"authorization", b"content-type", b"idempotency-key")
 
 
@@ -46,6 +48,8 @@ def key_of(operation: Operation, headers: Headers) -> str:
             return ""
         help = "send one of your own for each change, and the same when you send it again"
         raise Failure("missing_idempotency_key", "this needs an Idempotency-Key", help=help)
+    if (key := plain_key(sent)) is not None:
+        return key
     text = sent.decode("latin-1").strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
@@ -53,6 +57,12 @@ def key_of(operation: Operation, headers: Headers) -> str:
         what = f"the Idempotency-Key {shown(text)} is no identifier"
         raise Failure("invalid_id", what, help="use letters, digits and _ . : @ -, 128 at most")
     return text
+
+
+def plain_key(sent: bytes) -> str | None:
+    """The key that a value of Idempotency-Key is, in quotes or without, and nothing beside it; None for any other value."""
+    found = _PLAIN_KEY(sent)
+    return None if found is None else found[2].decode()
 
 
 def is_json(headers: Headers) -> bool:

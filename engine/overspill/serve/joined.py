@@ -6,10 +6,24 @@ fifth of a decision does.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 KEPT_MAX = 64 * 1024
 """Of more the transport itself must know, which says when a caller does not keep up."""
+PASSED_ON = (
+    "abort",
+    "get_extra_info",
+    "get_protocol",
+    "get_write_buffer_limits",
+    "get_write_buffer_size",
+    "is_closing",
+    "is_reading",
+    "pause_reading",
+    "resume_reading",
+    "set_protocol",
+    "set_write_buffer_limits",
+)
+"""What else a transport can do, but for what would go ahead of what is kept."""
 
 
 class Joined:
@@ -18,7 +32,10 @@ class Joined:
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._kept = b""
-        self.is_closing = transport.is_closing
+        for name in (
+            PASSED_ON
+        ):  # to write would take half as long again with a `__getattr__`, which each look at an attribute passes
+            setattr(self, name, getattr(transport, name))
 
     def write(self, data: bytes) -> None:
         if not data:
@@ -43,6 +60,6 @@ class Joined:
         self._flush()
         self._transport.close()
 
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else a transport can do."""
-        return getattr(self._transport, name)
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns, time_ns
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from overspill.records.answers import Decision
 from overspill.serve.app import App, problem_reply
@@ -20,8 +20,11 @@ from overspill.serve.deciding import KINDS, expect_room, note
 from overspill.serve.decisions import reply_of, reply_of_all
 from overspill.serve.heads import Headers, is_json, key_of
 from overspill.serve.problems import told
-from overspill.words.codec import Light
+from overspill.words.codec import Light, Struct
 from overspill.words.failures import Failure
+
+if TYPE_CHECKING:
+    from overspill.runtime.engine import Engine
 
 METHOD: Method = "POST"
 PATH = "/v1/decisions"
@@ -53,8 +56,11 @@ class Lane:
         self.app = app
         self.operation = app.direct(METHOD, PATH)
 
-    def takes(self, connection: Connection, headers: Headers, body: bytes, answer: Answer) -> bool:
-        """Whether the call is answered here, now or in a later turn of the loop. Else nothing has happened yet."""
+    def takes(
+        self, connection: Connection, headers: Headers, body: bytes, answer: Answer, key: str | None = None
+    ) -> bool:
+        """Whether the call is answered here, now or in a later turn of the loop. Else nothing has happened yet. `key` is the
+        Idempotency-Key in `headers`, where that has been read."""
         began, ticks = time_ns(), perf_counter_ns()
         try:
             known = connection.known
@@ -62,13 +68,17 @@ class Lane:
                 known = connection.known = self._known(headers, ticks)
             if known is None or SCOPE not in known.caller.scopes or not is_json(headers):
                 return False
-            key = key_of(self.operation, headers)
-            asked = plain_from(body, key, self.app.service.limits.batch)
+            if key is None:
+                key = key_of(self.operation, headers)
+            service = self.app.service
+            asked = plain_from(body, key, service.limits.batch)
+            engine = service.engine_of(known.caller.tenant)
         except Failure:
             return False
         if asked is None:
             return False
-        _Call(self, known.caller, headers, answer, began, ticks).ask(asked, key)
+        id = self.app.request_ids.of(headers)
+        _Call(self, known.caller, engine, headers, answer, began, ticks, id, asked, key).ask()
         return True
 
     def _known(self, headers: Headers, ticks: int) -> Known | None:
@@ -78,20 +88,22 @@ class Lane:
         return Known(headers[b"authorization"], remembered.caller, ticks + remembered.micros * 1000)
 
 
-class _Call:
+class _Call(Struct, eq=False):
     """One that the lane takes, from its head to its answer."""
 
-    __slots__ = ("_answer", "_asked", "_began", "_caller", "_headers", "_id", "_lane", "_place", "_ticks")
+    lane: Lane
+    caller: Caller
+    engine: Engine
+    headers: Headers
+    answer: Answer
+    began: int
+    ticks: int
+    id: str
+    asked: Asked
+    key: str
 
-    def __init__(self, lane: Lane, caller: Caller, headers: Headers, answer: Answer, began: int, ticks: int) -> None:
-        self._lane, self._caller, self._headers, self._answer = lane, caller, headers, answer
-        self._began, self._ticks = began, ticks
-        self._id = lane.app.request_ids.of(headers)
-
-    def ask(self, asked: Asked, key: str) -> None:
-        service, tenant = self._lane.app.service, self._caller.tenant
-        self._asked = asked
-        self._place = (tenant, PATH, key) if key else None
+    def ask(self) -> None:
+        service, tenant, asked = self.lane.app.service, self.caller.tenant, self.asked
         try:
             service.admit(tenant)
         except Failure as failure:
@@ -101,42 +113,43 @@ class _Call:
                 self._reply(failure)
             return
         try:
-            if self._place is not None:
-                service.begin(self._place)
+            if self.key:
+                service.begin((tenant, PATH, self.key))
         except Failure as failure:
             service.leave(tenant)
             self._reply(failure)
             return
         try:
             requests: Sequence[Any] = asked.requests  # no failures: what is plain is as it should be
-            expect_room(service, asked.mode, tenant, len(requests))
-            engine, kind = service.engine_of(tenant), KINDS[asked.mode]
+            if asked.mode == "reserve":
+                expect_room(service, asked.mode, tenant, len(requests))
             if asked.is_batch:
-                engine.soon_all(kind, requests, self._decided)
+                self.engine.soon_all(KINDS[asked.mode], requests, self._decided)
             else:
-                engine.soon(kind, requests[0], self._decided)
+                self.engine.soon(KINDS[asked.mode], requests[0], self._decided)
         except Exception as error:
             self._decided(error)
 
     def _decided(self, outcome: Outcome) -> None:
-        service, tenant = self._lane.app.service, self._caller.tenant
-        if self._place is not None:
-            service.end(self._place)
+        service, tenant = self.lane.app.service, self.caller.tenant
+        if self.key:
+            service.end((tenant, PATH, self.key))
         service.leave(tenant)
         self._reply(outcome)
 
     def _reply(self, outcome: Outcome) -> None:
-        app, tenant, asked = self._lane.app, self._caller.tenant, self._asked
+        app, tenant, asked = self.lane.app, self.caller.tenant, self.asked
         try:
             if isinstance(outcome, Exception):
                 raise outcome
             if isinstance(outcome, Decision):
-                note(app.service, asked.mode, tenant, (outcome,))
-                reply = reply_of(outcome, app.service.engine_of(tenant))
+                if asked.mode == "reserve":
+                    note(app.service, asked.mode, tenant, (outcome,))
+                reply = reply_of(outcome, self.engine)
             else:
                 note(app.service, asked.mode, tenant, outcome)
-                reply = reply_of_all(asked, outcome, self._id)
+                reply = reply_of_all(asked, outcome, self.id)
         except Exception as error:
-            reply = problem_reply(told(error, self._id), self._id, self._lane.operation)
-        self._answer(reply, self._id)
-        app.tell(self._lane.operation, self._caller, METHOD, self._headers, self._id, reply, self._began, self._ticks)
+            reply = problem_reply(told(error, self.id), self.id, self.lane.operation)
+        self.answer(reply, self.id)
+        app.tell(self.lane.operation, self.caller, METHOD, self.headers, self.id, reply, self.began, self.ticks)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import accumulate
+from operator import add
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -17,7 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
 from overspill.serve.call import Call, Operation, Reply
-from overspill.serve.observing import Done
+from overspill.serve.observing import UNKNOWN, Done
 from overspill.words.failures import Failure
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BOUNDS = [round(seconds * 1e9) for seconds in BUCKETS]
+_PLACES = len(BUCKETS) + 2
 _LABELS = [*map(str, BUCKETS), "+Inf"]
 STATES = ("enabled", "failing", "disabled")
 """Of hooks."""
@@ -33,19 +35,37 @@ DECIDE = "decide"
 OUTCOMES = ("allow", "partial", "deny")
 """What is told of decisions from the start, that nothing begins behind its first one."""
 
+_Times = dict[tuple[str, int, str | None], list[int]]
+"""By operation, status, and the outcome of calls with one decision: how many took no longer than each bound, then those that took
+longer, then the sum."""
+
 
 class Metrics:
     """The service's own registry: what it tells does not depend on what else the process holds."""
 
     def __init__(self, service: Service) -> None:
         self._registry = CollectorRegistry()
-        self._counted = _Counted()
-        self._registry.register(self._counted)
+        self._times: _Times = {}
+        self._many = defaultdict[tuple[str, str], int](int)
+        """By operation and outcome: decisions of calls that had several."""
+        self._registry.register(_Counted(self._times, self._many))
         self._registry.register(_Standing(service))
         self._registry.register(_Hooks(service))
 
     def __call__(self, done: Done) -> None:
-        self._counted.add(done.name, done.reply, done.took)
+        """Adds whole numbers in the loop's own thread: `prometheus_client`'s own would take a lock for each."""
+        operation, reply, took = done.operation, done.reply, done.took
+        outcomes = reply.outcomes
+        id = UNKNOWN if operation is None else operation.id
+        kind = id, reply.status, outcomes[0] if len(outcomes) == 1 else None
+        times = self._times.get(kind)
+        if times is None:
+            times = self._times[kind] = [0] * _PLACES
+        times[bisect_left(_BOUNDS, took)] += 1
+        times[-1] += took
+        if len(outcomes) > 1:
+            for outcome in outcomes:
+                self._many[id, outcome] += 1
 
     def text(self) -> bytes:
         """Prometheus' text format."""
@@ -53,31 +73,37 @@ class Metrics:
 
 
 class _Counted(Collector):
-    """What calls add up to. Whole numbers, counted in the loop's own thread: `prometheus_client`'s own would take a lock for each."""
+    """What calls add up to."""
 
-    def __init__(self) -> None:
-        self._calls: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._times: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 2))
-        """By operation: how many calls took no longer than each bound, then those that took longer, then the sum."""
-        self._outcomes = defaultdict[tuple[str, str], int](int, {(DECIDE, one): 0 for one in OUTCOMES})
+    def __init__(self, times: _Times, many: dict[tuple[str, str], int]) -> None:
+        self._times, self._many = times, many
 
-    def add(self, operation: str, reply: Reply, took: int) -> None:
-        self._calls[operation, reply.status] += 1
-        times = self._times[operation]
-        times[bisect_left(_BOUNDS, took)] += 1
-        times[-1] += took
-        for outcome in reply.outcomes:
-            self._outcomes[operation, outcome] += 1
+    def _sums(self) -> tuple[dict[tuple[str, int], int], dict[str, list[int]], dict[tuple[str, str], int]]:
+        """Calls by operation and status; their times by operation; decisions by operation and outcome."""
+        calls = defaultdict[tuple[str, int], int](int)
+        times = defaultdict[str, list[int]](lambda: [0] * _PLACES)
+        outcomes = defaultdict[tuple[str, str], int](int, {(DECIDE, one): 0 for one in OUTCOMES})
+        for (operation, status, outcome), counted in list(self._times.items()):
+            counted = [*counted]  # at once: more are counted meanwhile
+            count = sum(counted[:-1])
+            calls[operation, status] += count
+            times[operation] = list(map(add, times[operation], counted))
+            if outcome is not None:
+                outcomes[operation, outcome] += count
+        for labels, count in list(self._many.items()):
+            outcomes[labels] += count
+        return calls, times, outcomes
 
     def collect(self) -> Iterable[Metric]:
+        counts, times_of, decisions = self._sums()
         calls = CounterMetricFamily(
             "overspill_calls", "Calls, by operation and HTTP status.", labels=("operation", "status")
         )
-        for (operation, status), count in sorted(self._calls.items()):
+        for (operation, status), count in sorted(counts.items()):
             calls.add_metric((operation, str(status)), count)
         yield calls
         seconds = HistogramMetricFamily("overspill_call_seconds", "How long calls took.", labels=("operation",))
-        for operation, times in sorted(self._times.items()):
+        for operation, times in sorted(times_of.items()):
             buckets = list(zip(_LABELS, accumulate(times[:-1]), strict=True))
             seconds.add_metric((operation,), buckets, times[-1] / 1e9)
         yield seconds
@@ -86,7 +112,7 @@ class _Counted(Collector):
             "Decisions that were answered, by what asked for them.",
             labels=("operation", "outcome"),
         )
-        for labels, count in sorted(self._outcomes.items()):
+        for labels, count in sorted(decisions.items()):
             outcomes.add_metric(labels, count)
         yield outcomes
 

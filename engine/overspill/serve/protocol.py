@@ -13,10 +13,17 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from overspill.serve.call import Header, Reply
 from overspill.serve.joined import KEPT_MAX, Joined
 from overspill.serve.lane import METHOD, PATH, Known, Lane
+from overspill.serve.last_head import LastHead, last_head
 
 HEAD_MAX = 64 * 1024
 """Bytes of a head that has no end yet. Each part of one is copied behind all that came before it, and whoever connects may send it."""
+PARSED_MAX = 8
+"""Whose calls differ so many times in a row is not expected to send two that are alike: to know a head costs more than to
+parse it."""
+_KEPT, _CLOSED = b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"
+"""The ends of a head."""
 _METHOD, _URL = METHOD.encode(), PATH.encode()
+_FIRST = b"%b %b HTTP/1.1" % (_METHOD, _URL)
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -26,6 +33,12 @@ class LaneProtocol(HttpToolsProtocol):
     def __init__(self, lane: Lane, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._lane = lane
+        self._last: LastHead | None = None
+        """Of the call behind whose end the parser stands, where the lane took that and what comes next may be like it."""
+        self._parsed = 0
+        """Calls of the lane in a row that needed the parser."""
+        self._is_taken = False
+        """Whether the parser stands behind the end of a call that the lane took."""
         self._unfinished = 0
         """Bytes that came behind the last whole head, or part of a body."""
         self._idle_since = 0.0
@@ -42,17 +55,40 @@ class LaneProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """What uvicorn does, with a bound on heads; to call its method from here would cost each call six times as much as the bound."""
-        self._unfinished += len(data)
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
+        if self._last is not None:
+            if self._takes_whole(self._last, data):
+                self._parsed = 0
+                return
+            self._last = None
+        self._unfinished += len(data)
         try:
             self.parser.feed_data(data)
+            if self._is_taken:
+                self._parsed += 1
+                if 1 < self._parsed <= PARSED_MAX and self.cycle.keep_alive:
+                    self._last = last_head(data, _FIRST, self.headers)
         except HttpParserError:
             self._refuse("Invalid HTTP request received.")
         except HttpParserUpgrade:
             self._unsupported_upgrade_warning()
         if self._unfinished > HEAD_MAX and not self.transport.is_closing():
             self._refuse(f"A head has {HEAD_MAX} bytes at most.")
+
+    def _takes_whole(self, last: LastHead, data: bytes) -> bool:
+        """Whether a packet is a call like the last one, and the lane has taken it. Else nothing has happened yet."""
+        if not self.cycle.response_complete or (call := last.call_in(data)) is None:
+            return False
+        headers, body, key = call
+        if len(body) > self._lane.app.service.limits.body:
+            return False
+        cycle: Any = self.cycle  # that of the last one, whose connection goes on
+        cycle.response_complete = False
+        if self._lane.takes(self, headers, body, cycle.answer, key):
+            return True
+        cycle.response_complete = True
+        return False
 
     def _refuse(self, what: str) -> None:
         self.logger.warning(what)
@@ -61,7 +97,7 @@ class LaneProtocol(HttpToolsProtocol):
     # ---- what the parser finds
 
     def on_message_begin(self) -> None:
-        self.url, self.headers = b"", []
+        self.url, self.headers, self._is_taken = b"", [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -73,7 +109,7 @@ class LaneProtocol(HttpToolsProtocol):
             length = headers.get(b"content-length")
             is_plain = b"expect" not in headers and len(headers) == len(self.headers)
             if is_plain and length is not None and int(length) <= self._lane.app.service.limits.body:
-                self.cycle = _LaneCycle(self, headers)  # type: ignore[assignment]
+                self.cycle = _LaneCycle(self, headers, self.parser.should_keep_alive())  # type: ignore[assignment]
                 return
         self._to_application()
 
@@ -94,7 +130,8 @@ class LaneProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
         if isinstance(cycle, _LaneCycle):
-            if self._lane.takes(self, cycle.headers, cycle.body, cycle.answer):
+            self._is_taken = self._lane.takes(self, cycle.headers, cycle.body, cycle.answer)
+            if self._is_taken:
                 return
             self.cycle = None  # type: ignore[assignment]
             self._to_application()
@@ -141,13 +178,13 @@ class LaneProtocol(HttpToolsProtocol):
 
 
 class _LaneCycle:
-    """One call of the lane on its connection. The rest is what uvicorn asks a cycle for, and tells it."""
+    """A call of the lane on its connection, and others behind it one by one. The rest is what uvicorn asks a cycle for, and tells it."""
 
     __slots__ = ("_protocol", "body", "disconnected", "headers", "keep_alive", "message_event", "response_complete")
 
-    def __init__(self, protocol: LaneProtocol, headers: dict[bytes, bytes]) -> None:
+    def __init__(self, protocol: LaneProtocol, headers: dict[bytes, bytes], is_kept: bool) -> None:
         self._protocol, self.headers, self.body = protocol, headers, b""
-        self.keep_alive = protocol.parser.should_keep_alive()
+        self.keep_alive = is_kept
         self.response_complete = self.disconnected = False
         self.message_event = _NOBODY_WAITS
 
@@ -156,13 +193,15 @@ class _LaneCycle:
         if self.disconnected:
             return
         protocol, body = self._protocol, reply.body
-        head = _head_of(reply.status, reply.media, protocol.server_state.default_headers)
-        fields = b"".join([b"%b: %b\r\n" % one for one in reply.headers])
-        end = b"" if self.keep_alive else b"connection: close\r\n"
+        default = protocol.server_state.default_headers
+        parts = [_head_of(reply.status, reply.media, default), f"{len(body)}\r\nx-request-id: {request_id}".encode()]
+        for name, value in reply.headers:
+            parts += b"\r\n", name, b": ", value
+        parts.append(_KEPT if self.keep_alive else _CLOSED)
         is_small = len(body) <= KEPT_MAX
-        whole = b"%b%d\r\nx-request-id: %b\r\n%b%b\r\n%b"
-        parts = (head, len(body), request_id.encode(), fields, end, body if is_small else b"")
-        protocol.transport.write(whole % parts)
+        if is_small:
+            parts.append(body)
+        protocol.transport.write(b"".join(parts))
         if not is_small:
             protocol.transport.write(body)
         if self.keep_alive:

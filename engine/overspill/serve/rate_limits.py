@@ -167,7 +167,7 @@ def _read_at(places: Sequence[Place]) -> Read:
     capacities = itemgetter(*limits) if len(limits) > 1 else lambda values: (values[limits[0]],)
 
     @kept
-    def told(capacities: tuple[int, ...]) -> tuple[Header, list[tuple[str, int, int, int, int]]]:
+    def told(capacities: tuple[int, ...]) -> tuple[Header, list[tuple[bytes, int, int, int, int]]]:
         """The policies, and of each window what its state begins with, its limit, the steps of a whole one, where its use and
         its end stand."""
         found = {
@@ -176,7 +176,7 @@ def _read_at(places: Sequence[Place]) -> Read:
             if capacity != UNLIMITED
         }
         return _policies({window: one[:2] for window, one in found.items()}), [
-            (f'"{window}";r=', *one[2:]) for window, one in found.items()
+            (f'"{window}";r='.encode(), *one[2:]) for window, one in found.items()
         ]
 
     def read(values: Sequence[Any], now: int) -> tuple[Header, ...]:
@@ -186,7 +186,11 @@ def _read_at(places: Sequence[Place]) -> Read:
             left = (capacity - values[after]) // steps
             if not 0 <= left <= INTEGER_MAX:
                 left = _told_as(left)
-            states.append(f"{head}{digits(left)}{_until(values[end], now)}")
-        return _fields(policies, states) if states else ()
+            ends_at = values[end]
+            if now < ends_at < NEVER:  # as mostly
+                states.append(b"%b%d;t=%d" % (head, left, -((now - ends_at) // SECOND)))
+            else:
+                states.append(b"%b%d%b" % (head, left, _until(ends_at, now).encode()))
+        return (policies, (_STATE, b", ".join(states))) if states else ()
 
     return read
