@@ -59,7 +59,7 @@ def render(
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a
     reservation; `plainly` asks for the plain renderer, which the forms must equal."""
-    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    renderer: _Renderer = decided.program.renderers[decided.at] or _Renderer.made(decided)  # type: ignore[assignment]
     forms = None if plainly else renderer.forms
     if forms is not None and decided.raw[0] == COVERED:
         formed = (forms.first if decided.drawing is FIRST else None) or forms.of(decided.raw[5])
@@ -78,7 +78,7 @@ def render_away(
 ) -> Written:
     """The bytes of a decision that is made while the store is away, marked as such: `before` is what the account has been
     granted in this outage already, in base steps (LANGUAGE.md L13)."""
-    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    renderer: _Renderer = decided.program.renderers[decided.at] or _Renderer.made(decided)  # type: ignore[assignment]
     write = limit_text_of(decided.waterfall.unit.scale)
     mark = (
         f'{{"step":"unavailable","up_to":"{write(decided.waterfall.unavailable)}","before":"{write(before)}",'

@@ -181,6 +181,7 @@ class Batch:
     # ---- preview, consume, reserve
 
     def decision(self, command: Identified, asked: Preview | Consume | Reserve) -> Written:
+        # `type(…) is`: to ask a record's class whether another one's instance is its own takes ten times as long
         program = self._plans.active()
         plan = program.plan
         admitted = admit(plan, asked.request)
@@ -190,12 +191,12 @@ class Batch:
             accounts = (*accounts, *self.members(plan, asked.tenant, accounts))
         decided = decide(program, admitted, accounts, self.now)
         denied = decided.outcome == DENY
-        hold = _hold(command, decided, keys) if isinstance(asked, Reserve) and not denied else None
+        hold = _hold(command, decided, keys) if type(asked) is Reserve and not denied else None
         root = accounts[ROOT]
         assert root is not None
         until = None if hold is None else (hold.id, hold.expires_at)
         written = render(decided, command.id, command.payload.decode(), command.digest, root.version, until)
-        if isinstance(asked, Preview):
+        if type(asked) is Preview:
             return written
         if hold is None:
             return self.record(command, written, effects_of(decided, keys), () if denied else USAGE)
@@ -232,13 +233,16 @@ class Batch:
 
     def meet(self, keys: Sequence[str | None]) -> tuple[Account | None, ...]:
         """The states of the accounts that a command touches; first of all what has ended on them is written down."""
+        changed, unchanged, now = self.accounts, self._met, self.now
         met: list[Account | None] = []
         for key in keys:
             if key is None:
                 met.append(None)
                 continue
-            account = self.accounts.get(key) or self._met.get(key) or self._look_up(key)
-            if account.due_at <= self.now:
+            account = changed.get(key) or unchanged.get(key)
+            if account is None:
+                account = unchanged[key] = self._account_of(key)
+            if account.due_at <= now:
                 self.end_due(keys)
                 return self.meet(keys)
             met.append(account)
