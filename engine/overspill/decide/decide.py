@@ -45,6 +45,12 @@ class Decided(Light, frozen=True):
 
 def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> Decided:
     """The decision on an admitted request at the instant `now`. Raises Failure for invalid input."""
+    index, raw = raw_of(program, admitted, accounts, now)
+    return decided_of(program, admitted, accounts, now, index, raw)
+
+
+def raw_of(program: Program, admitted: Admitted, accounts: Accounts, now: int) -> tuple[int, Raw]:
+    """(index of the waterfall that serves the request, the raw decision). Raises Failure for invalid input."""
     request = admitted.request
     index = program.sole.get(request.fields.get(program.field))  # type: ignore[arg-type]
     if index is None:
@@ -54,11 +60,15 @@ def decide(program: Program, admitted: Admitted, accounts: Accounts, now: int) -
     if admitted.bounds is not None:
         least_of(waterfall, request)  # wrong text is named whatever the outcome
         function = bounded(waterfall, admitted.bounds)
-    raw = function(request.fields, request.meters, admitted.ids, accounts, now)
-    ending, _, base, _, _, steps = raw
-    if ending == COVERED and len(steps) == 1:  # the first layer covers it all, as it mostly does
-        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, base, FIRST)
-    outcome, granted, drawing = outcome_of(waterfall, raw, least_of(waterfall, request))
+    return index, function(request.fields, request.meters, admitted.ids, accounts, now)
+
+
+def decided_of(program: Program, admitted: Admitted, accounts: Accounts, now: int, index: int, raw: Raw) -> Decided:
+    """The decision that a raw one is, of the waterfall at `index`."""
+    waterfall = program.plan.waterfalls[index]
+    if raw[0] == COVERED and len(raw[5]) == 1:  # the first layer covers it all, as it mostly does
+        return Decided(program, index, waterfall, admitted, accounts, now, raw, ALLOW, raw[2], FIRST)
+    outcome, granted, drawing = outcome_of(waterfall, raw, least_of(waterfall, admitted.request))
     return Decided(program, index, waterfall, admitted, accounts, now, raw, outcome, granted, drawing)
 
 

@@ -22,7 +22,7 @@ LayerEffects = Callable[[object, Facts], list[Effect]]
 def effects_of(decided: Decided, keys: Sequence[str | None]) -> dict[str, list[Effect]]:
     """Account key → what the draws change there, in the order drawn: each counter counts its amount, each lot loses its
     part. `keys` are the accounts' by kind."""
-    made: Sequence[LayerEffects | None] = decided.program.effects.get(decided.at) or _made(decided)  # type: ignore[assignment]
+    made: Sequence[LayerEffects | None] = decided.program.effects[decided.at] or _made(decided)  # type: ignore[assignment]
     waterfall, drawing = decided.waterfall, decided.drawing
     _, _, _, _, facts, steps = decided.raw
     layers = waterfall.layers

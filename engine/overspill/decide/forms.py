@@ -13,9 +13,10 @@ reads (`records/written.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from overspill.account.effects import Effect, SetWindow
 from overspill.plan.functions import ABSENT
 from overspill.plan.plan import (
     ROOT,
@@ -118,6 +119,16 @@ class Fixed(NamedTuple):
     not_reached: Sequence[str]
 
 
+class FirstDrawn(NamedTuple):
+    """What a request comes to that the first layer's windows cover: the kind of the account that is drawn, and a function (raw
+    decision, ids, the caller's id, now, decision id, request digest, request JSON, account version, rate card JSON) → the form's
+    values, and what changes in the account (`effects.py`)."""
+
+    form: Form
+    kind: int
+    of: Callable[..., tuple[tuple[Value, ...], list[Effect]]]
+
+
 class Forms:
     """The forms of one waterfall by shape, each made when the first decision has it."""
 
@@ -130,6 +141,8 @@ class Forms:
         first = waterfall.layers[0]
         self.first = self._make((0,)) if isinstance(first, LimitLayer) and self._formed[0] else None
         """What the first layer's windows cover, as they mostly do."""
+        self.drawn = None if self.first is None or waterfall.has_funded else self._drawn(first)  # type: ignore[arg-type]
+        """The same with what it draws, where that is all that changes."""
 
     def of(self, steps: Sequence[Step]) -> tuple[Form, ValuesOf] | None:
         """The form for a covered decision of these steps and the function that gives its values, or None."""
@@ -141,11 +154,36 @@ class Forms:
     def _make(self, shape: Shape) -> tuple[Form, ValuesOf] | None:
         if len(self._made) >= SHAPES_MAX:
             return None
-        form, lines = self._writer.form(shape)
-        names: dict[str, Any] = {"ABSENT": ABSENT, "passed": self._passed, "state_key": state_key}
-        exec(compile("\n ".join(lines), "<form>", "exec"), names)
-        made = self._made[shape] = form, names["values"]
+        form, lines, values = self._writer.form(shape)
+        source = [
+            "def values(decided, id, digest, request, version, hold, card):",
+            "raw = decided.raw",
+            "admitted = decided.admitted; ids = admitted.ids; rid = admitted.request.id; now = decided.now",
+            *lines,
+            f"return {values}",
+        ]
+        made = self._made[shape] = form, self._compiled(source, "values")
         return made
+
+    def _drawn(self, layer: LimitLayer) -> FirstDrawn:
+        form, lines, values = self._writer.form((0,))
+        source = [
+            "def drawn(raw, ids, rid, now, id, digest, request, version, card):",
+            "hold = 'null'",
+            *lines,
+            f"return {values}, [{', '.join(_changes(layer))}]",
+        ]
+        return FirstDrawn(form, layer.account, self._compiled(source, "drawn"))
+
+    def _compiled(self, source: Sequence[str], name: str) -> Callable[..., Any]:
+        names: dict[str, Any] = {
+            "ABSENT": ABSENT,
+            "SetWindow": SetWindow,
+            "passed": self._passed,
+            "state_key": state_key,
+        }
+        exec(compile("\n ".join(source), "<form>", "exec"), names)
+        return names[name]  # type: ignore[no-any-return]
 
 
 def _formed(template: str, scales: dict[str, int]) -> tuple[Form, str]:
@@ -191,8 +229,8 @@ class _Writer:
         units = ((index, slot.input.unit) for index, slot in enumerate(waterfall.slots))
         self.scales |= {f"s{index}": unit.scale for index, unit in units if unit is not None}
 
-    def form(self, shape: Shape) -> tuple[Form, list[str]]:
-        """The form of a shape, and the lines of its function."""
+    def form(self, shape: Shape) -> tuple[Form, list[str], str]:
+        """The form of a shape; lines that name what stands in it, of `raw`; and the tuple of that."""
         waterfall = self.waterfall
         layers = waterfall.layers[: len(shape)]
         last = len(shape) - 1
@@ -206,13 +244,11 @@ class _Writer:
         )
         form, values = _formed(answer, self.scales)
         facts = "".join(f"s{index}, " for index in range(len(waterfall.slots)))
-        return form, [
-            "def values(decided, id, digest, request, version, hold, card):",
-            f"_, _, base, _, ({facts}), ({''.join(f't{index}, ' for index in range(len(shape)))}) = decided.raw",
-            "admitted = decided.admitted; ids = admitted.ids; rid = admitted.request.id; now = decided.now",
+        lines = [
+            f"_, _, base, _, ({facts}), ({''.join(f't{index}, ' for index in range(len(shape)))}) = raw",
             *(line for index, one in enumerate(visited) for line in (one.unpacked, _asked_next(index, shape)) if line),
-            f"return {values}",
         ]
+        return form, lines, values
 
     # ---- one visited layer
 
@@ -227,7 +263,7 @@ class _Writer:
     def limit(self, index: int, layer: LimitLayer, code: int, covers: bool) -> _Visited:
         drew, name, binds = covers or bool(code & 1), code >> 1 & 255, code >> 9
         numbers = range(len(layer.windows))
-        states = "".join(f"(g{index}_{number}, _, n{index}_{number}, u{index}_{number}), " for number in numbers)
+        states = "".join(f"({_state(index, number)}), " for number in numbers)
         capacities = "".join(f"c{index}_{number}, " for number in numbers)
         shown = ",".join(
             _window(index, number, window, drew, bool(binds >> number & 1))
@@ -335,6 +371,19 @@ def _window(index: int, number: int, window: Counter, drew: bool, binds: bool) -
         f'"after":"«amount/{index} {after}»","limit":"«limit/{index} c{name}»","ends_at":«end n{name}»,'
         f'"binds":{"true" if binds else "false"}}}'
     )
+
+
+def _state(index: int, number: int, more: str = "") -> str:
+    """A window's state as locals, with `more` added to its use."""
+    return ", ".join(f"{letter}{index}_{number}" for letter in "gonu") + more
+
+
+def _changes(layer: LimitLayer) -> Iterator[str]:
+    """For each window of the first layer, which covers it all, what changes (`effects.py`)."""
+    values = "".join(f"str(s{slot}), " for slot in layer.per)
+    for number, window in enumerate(layer.windows):
+        key = f"state_key({window.key!r}, ({values}))" if layer.per else repr(window.key)
+        yield f"SetWindow({key}, ({_state(0, number, ' + m0')}))"
 
 
 def _key(name: str, per: tuple[int, ...]) -> str:

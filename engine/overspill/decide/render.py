@@ -23,6 +23,7 @@ from overspill.plan.plan import (
     state_key,
 )
 from overspill.plan.pricing import look_up, price_table
+from overspill.plan.program import Program
 from overspill.plan.raw import (
     BOUNDS,
     COVERED,
@@ -59,14 +60,14 @@ def render(
 ) -> Written:
     """The decision's bytes. `request_digest` is SHA-256 in hex, taken or not; `hold` is (hold id, expires_at) for a
     reservation; `plainly` asks for the plain renderer, which the forms must equal."""
-    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    renderer: Renderer = decided.program.renderers[decided.at] or Renderer.made(decided.program, decided.at)  # type: ignore[assignment]
     forms = None if plainly else renderer.forms
     if forms is not None and decided.raw[0] == COVERED:
         formed = (forms.first if decided.drawing is FIRST else None) or forms.of(decided.raw[5])
         if formed is not None and (hold is None or not decided.waterfall.verify_only):
             card_at, card = renderer.card_at
             if card_at != decided.now:
-                card = renderer.rate_card(decided)
+                card = renderer.rate_card(decided.now)
             held = "null" if hold is None else _hold(hold)
             form, values = formed
             return Written(b"", form, values(decided, id, request_digest, request_json, account_version, held, card))
@@ -78,7 +79,7 @@ def render_away(
 ) -> Written:
     """The bytes of a decision that is made while the store is away, marked as such: `before` is what the account has been
     granted in this outage already, in base steps (LANGUAGE.md L13)."""
-    renderer: _Renderer = decided.program.renderers.get(decided.at) or _Renderer.made(decided)  # type: ignore[assignment]
+    renderer: Renderer = decided.program.renderers[decided.at] or Renderer.made(decided.program, decided.at)  # type: ignore[assignment]
     write = limit_text_of(decided.waterfall.unit.scale)
     mark = (
         f'{{"step":"unavailable","up_to":"{write(decided.waterfall.unavailable)}","before":"{write(before)}",'
@@ -111,7 +112,7 @@ class _LayerText:
         ]
 
 
-class _Renderer:
+class Renderer:
     """The fixed text of one waterfall, and the methods that write decisions with it."""
 
     def __init__(self, plan: Plan, waterfall: Waterfall) -> None:
@@ -133,11 +134,12 @@ class _Renderer:
         """The rate card's version as of the last instant asked about: a batch has one."""
         fixed = Fixed(self.policy, self.not_reached)
         self.forms = Forms(plan, waterfall, fixed, self.passed_over) if has_forms(waterfall) else None
+        self.first_drawn = None if self.forms is None else self.forms.drawn
 
     @classmethod
-    def made(cls, decided: Decided) -> _Renderer:
+    def made(cls, program: Program, at: int) -> Renderer:
         """The waterfall's renderer, made at its first decision and kept with the program."""
-        made = decided.program.renderers[decided.at] = cls(decided.program.plan, decided.waterfall)
+        made = program.renderers[at] = cls(program.plan, program.plan.waterfalls[at])
         return made
 
     # ---- the decision
@@ -170,19 +172,19 @@ class _Renderer:
             f'"draws":[{",".join(self.draws(decided, parts))}],"reason":{self.reason(decided, binds)},'
             f'"offers":[{",".join([self.offer(offer) for offer in offers(decided, until)])}],'
             f'"retry_at":{"null" if until is None else end_json(until)},"hold":{_hold(hold)},'
-            f'"account_version":{account_version},{self.policy}{self.rate_card(decided)}}},'
+            f'"account_version":{account_version},{self.policy}{self.rate_card(decided.now)}}},'
             f'"trace":[{self.inputs(decided, request_json, request_digest)},{mark}{self.steps(decided, parts, binds)}'
             f"{self.ending(decided, id, hold is not None)}]}}"
         )
 
-    def rate_card(self, decided: Decided) -> str:
+    def rate_card(self, now: int) -> str:
         pricing = self.waterfall.base
         if not isinstance(pricing, Pricing):
             return "null"
         at, text = self.card_at
-        if at != decided.now:
-            text = f'"{price_table(pricing, decided.now).version}"'
-            self.card_at = (decided.now, text)
+        if at != now:
+            text = f'"{price_table(pricing, now).version}"'
+            self.card_at = (now, text)
         return text
 
     def charge(self, decided: Decided) -> str:

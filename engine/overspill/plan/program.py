@@ -33,8 +33,8 @@ class Program:
     def __init__(self, plan: Plan, make: Callable[[Waterfall], DecideFunction] = interpreted) -> None:
         self.plan = plan
         self._make = make
-        self.renderers: dict[int, object] = {}
-        self.effects: dict[int, object] = {}
+        self.renderers: list[object] = [None] * len(plan.waterfalls)
+        self.effects: list[object] = [None] * len(plan.waterfalls)
         """What `decide` keeps for each waterfall: how its decisions are written, and what its draws change."""
         dispatch = plan.dispatch
         self.field = dispatch.field

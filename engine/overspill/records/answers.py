@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from overspill.records.written import Form, Written
-from overspill.words.codec import json_decoder
+from overspill.words.codec import Struct, json_decoder
 from overspill.words.kept import kept
 
 
@@ -234,7 +234,7 @@ def _outcome_of(form: Form) -> str:
     return outcome_in("".join(form.pieces).encode())
 
 
-class Decision:
+class Decision(Struct, eq=False, dict=True, weakref=True):
     """How much is allowed, and from where.
 
     `json` are the exact bytes that are stored and sent; `replayed` says that they were given before. Everything else
@@ -242,11 +242,10 @@ class Decision:
     further fields of `DecisionRecord`.
     """
 
-    def __init__(self, written: Written, replayed: bool = False) -> None:
-        self.written = written
-        """The bytes as they are kept: a form and what stands in it, or as they are."""
-        self.replayed = replayed
-        self._json: bytes | None = None
+    written: Written
+    """The bytes as they are kept: a form and what stands in it, or as they are."""
+    replayed: bool = False
+    _json: bytes | None = None
 
     @property
     def json(self) -> bytes:

@@ -16,6 +16,7 @@ from threading import Lock, Thread
 from overspill.runtime.combiner import Combiner, engine_closed
 from overspill.runtime.turns import Then, Turns
 from overspill.runtime.waiting import Waiting
+from overspill.step.keys import name_all
 from overspill.words.failures import Failure
 
 QUIET_TURNS = 3
@@ -135,6 +136,7 @@ class _Gathering:
 
     def _start(self) -> None:
         batch = _Batch(self, *self._turns.take())
+        name_all([waiting.command for waiting in batch.commands])
         if not self._front.put(batch):
             for waiting in batch.commands:
                 waiting.failure = engine_closed()

@@ -11,7 +11,7 @@ from overspill.records.request import Request
 from overspill.runtime.combiner import Combiner
 from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
-from overspill.step.keys import Asking, identified, identified_all
+from overspill.step.keys import Asking, asked, identified_all
 from overspill.words.failures import Failure
 from overspill.words.typed import expect
 
@@ -93,7 +93,7 @@ class Deciding:
     def soon(self, kind: Asking, request: Request, then: Callable[[Decision | Failure], object]) -> None:
         """`decide` and its like for who has a loop and no task of his own: `then`, which raises nothing, is called in the running
         loop with what became of it."""
-        waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
+        waiting = Waiting(asked(kind, self._tenant, request))
         (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
 
     def soon_all(
@@ -110,7 +110,7 @@ class Deciding:
 
     def _begun(self, kind: Asking, request: Request) -> tuple[Waiting, Future[None]]:
         """For who awaits; no coroutine of its own, which each decision would pay for."""
-        waiting = Waiting(identified(kind(tenant=self._tenant, request=request)))
+        waiting = Waiting(asked(kind, self._tenant, request))
         return waiting, (self._front or self._opened_front()).decided((waiting,))
 
     def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:

@@ -55,6 +55,8 @@ class Turns:
     def take(self) -> tuple[list[Waiting], list[Then]]:
         """The next batch: its commands, and whom to tell."""
         most = SHARE if self._is_shared() else BATCH_MAX
+        if self.count <= most:
+            return self._take_all()
         commands: list[Waiting] = []
         thens: list[Then] = []
         for tenant in list(self._waiting):
@@ -72,6 +74,12 @@ class Turns:
                 self._waiting[tenant] = queue  # behind all others
         self.count -= len(commands)
         return commands, thens
+
+    def _take_all(self) -> tuple[list[Waiting], list[Then]]:
+        asked = [one for queue in self._waiting.values() for one in queue]
+        self._waiting.clear()
+        self.count = 0
+        return [command for own, _ in asked for command in own], [then for _, then in asked]
 
 
 def _has_room(commands: Sequence[Waiting], queue: deque[_Asked]) -> bool:

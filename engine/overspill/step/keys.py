@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from overspill.records.request import Request
@@ -33,10 +34,10 @@ from overspill.step.commands import (
     Unpaid,
     Void,
 )
-from overspill.words.codec import Light, Struct, sorted_json_bytes
+from overspill.words.codec import Struct, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.ids import derived_id, derived_ids, key_text
-from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, is_identifier, shown
+from overspill.words.names import IDENTIFIER, IDENTIFIER_HELP, are_identifiers, is_identifier, shown
 from overspill.words.typed import expect, typed
 
 Asking = type[Consume] | type[Preview] | type[Reserve]
@@ -44,11 +45,13 @@ Asking = type[Consume] | type[Preview] | type[Reserve]
 _is_new_identifier = IDENTIFIER.fullmatch
 
 
-class Identified(Light, frozen=True):
-    """A command with its identity. `payload` is canonical JSON, `digest` its fingerprint for who looks at it."""
+class Identified(Struct, gc=False):
+    """A command with its identity. `payload` is canonical JSON, `digest` its fingerprint for who looks at it. Nothing of it
+    changes, but for an id that is still to be given."""
 
     command: Command
     id: str
+    """Empty until `name_all`, where it was `asked` for."""
     key: tuple[str, str, str, str]
     """(tenant, owner, kind of command, the caller's id)."""
     payload: bytes
@@ -99,11 +102,12 @@ def _of_unpaid(command: Unpaid) -> tuple[str, str, Struct]:
     return command.purchase, command.outcome, command
 
 
+DECISION = "dec"
 _IDENTITY: dict[type[Command], tuple[str, str, Callable[[Any], tuple[str, str, Struct]]]] = {
-    Preview: ("preview", "dec", _of_request),
-    Consume: ("consume", "dec", _of_request),
-    ConsumeAway: ("consume", "dec", _of_request),
-    Reserve: ("reserve", "dec", _of_request),
+    Preview: ("preview", DECISION, _of_request),
+    Consume: ("consume", DECISION, _of_request),
+    ConsumeAway: ("consume", DECISION, _of_request),
+    Reserve: ("reserve", DECISION, _of_request),
     Capture: ("capture", "cap", _of_hold),
     Extend: ("extend", "ext", _of_hold),
     Release: ("release", "rel", _of_hold),
@@ -153,6 +157,29 @@ def identified(command: Command) -> Identified:
         return identify(typed(command))
 
 
+def asked(kind: Asking, tenant: str, request: Request) -> Identified:
+    """`identified` for one request of many, which get their ids together: `name_all` before anything is done with it."""
+    try:
+        owner, own = owner_of(request.account), request.id
+        if type(own) is not str or not _is_new_identifier(own):
+            raise _no_identifier(own, "/id")
+        if not is_identifier(tenant):
+            raise _no_identifier(tenant, "/tenant")
+        text = sorted_json_bytes(request)
+        key = tenant, owner, _IDENTITY[kind][0], own
+        return Identified(kind(tenant=tenant, request=request), "", key, text, Fingerprint(text))
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        return identified(kind(tenant=tenant, request=request))
+
+
+def name_all(commands: Sequence[Identified]) -> None:
+    """Gives those that were `asked` for their ids."""
+    unnamed = [command for command in commands if not command.id]
+    ids = derived_ids(["\0".join(command.key) for command in unnamed], DECISION)
+    for command, id in zip(unnamed, ids, strict=True):
+        command.id = id
+
+
 def identified_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
     """`identified` for many requests of one tenant: each as a command, or what is wrong with it."""
     with suppress(Failure, AttributeError, OverflowError, TypeError, ValueError):
@@ -162,19 +189,15 @@ def identified_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> li
 
 def _identify_all(kind: Asking, tenant: str, requests: Sequence[Request]) -> list[Identified | Failure]:
     """Where all are in order: their ids are made together. Raises something where one is not."""
-    word, prefix, _ = _IDENTITY[kind]
-    if not is_identifier(tenant):
-        raise _no_identifier(tenant, "/tenant")
-    keys = [(tenant, owner_of(request.account), word, request.id) for request in requests]
-    for _, _, _, own in keys:
-        if type(own) is not str or not _is_new_identifier(own):
-            raise _no_identifier(own, "/id")
-    texts = map(sorted_json_bytes, requests)
-    ids = derived_ids(list(map("\0".join, keys)), prefix)
-    return [
-        Identified(kind(tenant=tenant, request=request), id, key, text, Fingerprint(text))
-        for request, id, key, text in zip(requests, ids, keys, texts, strict=True)
-    ]
+    owns = [request.id for request in requests]
+    if not (is_identifier(tenant) and are_identifiers(owns)):
+        raise ValueError("an id of them is none")
+    owners = [owner_of(request.account) for request in requests]
+    keys = [*zip(repeat(tenant), owners, repeat(_IDENTITY[kind][0]), owns, strict=False)]
+    ids = derived_ids([*map("\0".join, keys)], DECISION)
+    commands = [kind(tenant=tenant, request=request) for request in requests]
+    texts = [*map(sorted_json_bytes, requests)]
+    return [*map(Identified, commands, ids, keys, texts, map(Fingerprint, texts))]
 
 
 def _identified_or_failure(command: Command) -> Identified | Failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from overspill.words.kept import kept
 
@@ -11,6 +12,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """A name in a policy (LANGUAGE.md principle 5)."""
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}")
 """An id that a caller chooses: accounts, requests, lots, holds, tenants. ASCII, no slash, no space."""
+_IDENTIFIERS = re.compile(rf"(?:{IDENTIFIER.pattern}\0)*+")
 IDENTIFIER_HELP = "use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`, starting with a letter or digit"
 
 
@@ -18,6 +20,14 @@ IDENTIFIER_HELP = "use 1 to 128 ASCII letters, digits, `_`, `-`, `.`, `:` or `@`
 def is_identifier(text: str) -> bool:
     """Whether a text that mostly came before (an account's id, a tenant) is an identifier."""
     return IDENTIFIER.fullmatch(text) is not None
+
+
+def are_identifiers(texts: Sequence[str]) -> bool:
+    """Whether all of the texts, which came never before, are identifiers: asked of one text, which costs as much as for two."""
+    if not {*map(type, texts)} <= {str}:
+        return False
+    joined = "\0".join([*texts, ""])
+    return joined.count("\0") == len(texts) and _IDENTIFIERS.fullmatch(joined) is not None
 
 
 _DOUBTFUL = re.compile(r"[^\t\n\r -~]")
