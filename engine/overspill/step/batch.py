@@ -197,14 +197,13 @@ class Batch:
             written, effects, denied = answer(
                 program, admitted, accounts, self.now, keys, id, text, digest, root.version
             )
-            return (
-                written if type(asked) is Preview else self.record(command, written, effects, () if denied else USAGE)
-            )
+            if type(asked) is Preview:
+                return written
+            return self.record(command, written, effects, () if denied else USAGE)
         decided = decide(program, admitted, accounts, self.now)
         if decided.outcome == DENY:
-            return self.record(
-                command, render(decided, id, text, digest, root.version, None), effects_of(decided, keys)
-            )
+            written = render(decided, id, text, digest, root.version, None)
+            return self.record(command, written, effects_of(decided, keys))
         hold = _hold(command, decided, keys)
         written = render(decided, id, text, digest, root.version, (hold.id, hold.expires_at))
         effects = marks_of(decided, keys) if decided.waterfall.verify_only else effects_of(decided, keys)
