@@ -78,6 +78,23 @@ async def _awaited(engine: Engine, requests: Sequence[Request]) -> list[Outcome]
     return list(map(_told, await engine.apreview_all(requests)))
 
 
+class _Hears:
+    """What is said in the end is what was expected, if anything was."""
+
+    def __init__(self, future: asyncio.Future[Decision | Failure]) -> None:
+        self._future = future
+        self._expected: Sequence[Decision] = ()
+
+    def expect(self, outcomes: Sequence[Decision]) -> None:
+        assert not self._expected
+        self._expected = outcomes
+
+    def answer(self, outcomes: Sequence[Decision | Failure]) -> None:
+        assert outcomes is (self._expected or outcomes)
+        [outcome] = outcomes
+        self._future.set_result(outcome)
+
+
 async def _called(engine: Engine, requests: Sequence[Request]) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     waiting: list[asyncio.Future[Decision | Failure]] = []
@@ -85,7 +102,7 @@ async def _called(engine: Engine, requests: Sequence[Request]) -> list[Outcome]:
         future = loop.create_future()
         waiting.append(future)
         try:
-            engine.soon(Preview, request, future.set_result)
+            engine.soon(Preview, request, _Hears(future))
         except Failure as failure:
             future.set_result(failure)
     return [_told(await future) for future in waiting]

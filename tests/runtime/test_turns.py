@@ -27,6 +27,20 @@ def _asked(tenant: str, count: int) -> list[Waiting]:
     return [Waiting(identify(Preview(tenant=tenant, request=_request(number)))) for number in range(count)]
 
 
+class _Asker:
+    expects = False
+
+    def __init__(self, tenant: str, told: list[str]) -> None:
+        self._tenant, self._told = tenant, told
+
+    def expect(self) -> None:
+        pass
+
+    def answer(self) -> None:
+        self._told.append(self._tenant)
+
+
+NOBODY = _Asker("", [])
 Step = tuple[str, int] | float
 """A tenant that adds so many commands one by one, or seconds that pass."""
 TABLE: dict[str, tuple[Sequence[Step], list[dict[str, int]]]] = {
@@ -58,12 +72,12 @@ def test_a_batch_has_all_of_one_and_a_share_of_each(name: str) -> None:
             continue
         tenant, count = step
         for one in _asked(tenant, count):
-            turns.add([one], lambda tenant=tenant: told.append(tenant))  # type: ignore[misc]
+            turns.add([one], _Asker(tenant, told))
     found: list[dict[str, int]] = []
     while turns.count:
-        commands, thens = turns.take()
-        for then in thens:
-            then()
+        commands, askers = turns.take()
+        for asker in askers:
+            asker.answer()
         tenants = [one.command.key[0] for one in commands]
         assert sorted(told) == sorted(tenants)
         told.clear()
@@ -75,9 +89,9 @@ def test_it_stays_so_as_long_as_the_other_one_asks_beside_a_queue_that_never_end
     now = [100.0]
     turns = Turns(lambda: now[0])
     for one in _asked("a", 300):
-        turns.add([one], lambda: None)
+        turns.add([one], NOBODY)
     for _ in range(5):
-        turns.add(_asked("b", 1), lambda: None)
+        turns.add(_asked("b", 1), NOBODY)
         assert len(turns.take()[0]) == SHARE + 1
         now[0] += 0.9 * SHARED_SECONDS
 
@@ -85,15 +99,15 @@ def test_it_stays_so_as_long_as_the_other_one_asks_beside_a_queue_that_never_end
 def test_what_is_asked_together_stays_together() -> None:
     turns = Turns(lambda: 100.0)
     for count in (10, 10, 10):
-        turns.add(_asked("a", count), lambda: None)
-    turns.add(_asked("b", 1), lambda: None)
+        turns.add(_asked("a", count), NOBODY)
+    turns.add(_asked("b", 1), NOBODY)
     assert [len(turns.take()[0]) for _ in range(2)] == [21, 10]
 
 
 def test_what_does_not_fit_is_the_first_of_the_next_batch() -> None:
     turns = Turns(lambda: 100.0)
     for tenant, count in (("a", 100), ("a", 100), ("b", 100), ("c", 100), ("d", BATCH_MAX + 44), ("e", 1)):
-        turns.add(_asked(tenant, count), lambda: None)
+        turns.add(_asked(tenant, count), NOBODY)
     found = []
     while turns.count:
         commands, _ = turns.take()

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from overspill.runtime.combiner import Combiner, engine_closed
-from overspill.runtime.turns import Then, Turns
+from overspill.runtime.turns import Asker, Turns
 from overspill.runtime.waiting import Waiting
 from overspill.step.keys import name_all
 from overspill.words.failures import Failure
@@ -22,6 +22,8 @@ from overspill.words.failures import Failure
 QUIET_TURNS = 3
 """So many turns of its loop a batch waits for more before it is decided: who was answered in one turn asks again in the next
 ones, and would else be a batch of his own beside all others, each with a commit of its own."""
+BEGIN_SECONDS = 0.005
+"""So long, at most, a loop waits for the other thread to begin."""
 
 
 class AsyncFront:
@@ -39,22 +41,17 @@ class AsyncFront:
         self._thread = Thread(target=self._run, name="overspill", daemon=True)
         self._thread.start()
 
-    def submit(self, commands: Sequence[Waiting], then: Then) -> None:
+    def submit(self, commands: Sequence[Waiting], asker: Asker) -> None:
         """Queues commands of the running loop, which are decided in one batch with others, or in as few as they fit into; it
-        starts as soon as the loop's turns bring no more. What became of each stands in it when `then` is called."""
+        starts as soon as the loop's turns bring no more."""
         loop = get_running_loop()
-        (self._gatherings.get(loop) or self._opened(loop)).add(commands, then)
+        (self._gatherings.get(loop) or self._opened(loop)).add(commands, asker)
 
     def decided(self, commands: Sequence[Waiting]) -> Future[None]:
-        """`submit` for who awaits."""
+        """`submit` for who awaits: what became of each stands in it then."""
         loop = get_running_loop()
         future: Future[None] = loop.create_future()
-
-        def wake() -> None:
-            if not future.done():  # whoever awaited has gone
-                future.set_result(None)
-
-        (self._gatherings.get(loop) or self._opened(loop)).add(commands, wake)
+        (self._gatherings.get(loop) or self._opened(loop)).add(commands, _Awaiting(future))
         return future
 
     def _opened(self, loop: AbstractEventLoop) -> _Gathering:
@@ -91,6 +88,7 @@ class AsyncFront:
             if batch.commit is None:
                 self._combiner.run_all(batch.commands)
             else:
+                batch.begun.release()
                 batch.commit()
         except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
             for waiting in batch.commands:
@@ -115,8 +113,8 @@ class _Gathering:
         self._turns = Turns(loop.time)
         self._busy = False
 
-    def add(self, commands: Sequence[Waiting], then: Then) -> None:
-        self._turns.add(commands, then)
+    def add(self, commands: Sequence[Waiting], asker: Asker) -> None:
+        self._turns.add(commands, asker)
         if not self._busy:
             self.gather()
 
@@ -137,25 +135,54 @@ class _Gathering:
     def _start(self) -> None:
         batch = _Batch(self, *self._turns.take())
         name_all([waiting.command for waiting in batch.commands])
-        if not self._front.put(batch):
+        if self._front.put(batch):
+            batch.expect()
+        else:
             for waiting in batch.commands:
                 waiting.failure = engine_closed()
             batch.deliver()
 
 
+class _Awaiting:
+    """Who awaits learns it when it is done."""
+
+    expects = False
+
+    def __init__(self, future: Future[None]) -> None:
+        self._future = future
+
+    def expect(self) -> None:
+        pass
+
+    def answer(self) -> None:
+        if not self._future.done():  # whoever awaited has gone
+            self._future.set_result(None)
+
+
 class _Batch:
-    """`thens` are called for those whose `commands` these are; `commit` is left to do where they are decided already."""
+    """The `askers` are those whose `commands` these are; `commit` is left to do where they are decided already."""
 
-    __slots__ = ("commands", "commit", "gathering", "thens")
+    __slots__ = ("askers", "begun", "commands", "commit", "gathering")
 
-    def __init__(self, gathering: _Gathering, commands: list[Waiting], thens: list[Then]) -> None:
-        self.gathering, self.commands, self.thens = gathering, commands, thens
+    def __init__(self, gathering: _Gathering, commands: list[Waiting], askers: list[Asker]) -> None:
+        self.gathering, self.commands, self.askers = gathering, commands, askers
         self.commit: Callable[[], None] | None = None
+        self.begun = Lock()
+        self.begun.acquire()
+
+    def expect(self) -> None:
+        """In the loop, while the commit waits for the disk: askers make ready what they will answer. First of all the other thread
+        needs the interpreter, to begin its commit: else it would wait for as long as all this takes."""
+        expecting = [asker for asker in self.askers if asker.expects] if self.commit is not None else ()
+        if expecting:
+            self.begun.acquire(timeout=BEGIN_SECONDS)
+            for asker in expecting:
+                asker.expect()
 
     def deliver(self) -> None:
         """In the loop."""
-        for then in self.thens:
-            then()
+        for asker in self.askers:
+            asker.answer()
         self.gathering.gather()
 
 

@@ -98,7 +98,8 @@ class Combiner:
 
     def ahead(self, batch: list[Waiting]) -> Callable[[], None] | None:
         """Decides a batch at once, on the journal's end as it is known here, and writes it, where the writer's place is free and the
-        journal still ends there; what is given back commits it, and may be called in another thread. Until then nobody else decides.
+        journal still ends there; what is given back commits it, and may be called in another thread. Until then nobody else decides,
+        and what each command may expect stands in it.
         None where this would wait for somebody: for a server, for whoever decides just now, for a store that is away."""
         head = self.states.head
         if len(batch) > BATCH_MAX or not self._store.is_at_hand or not head.hash or self._outage or self._unknown:
@@ -114,6 +115,9 @@ class Combiner:
             if not isinstance(error, Exception):
                 raise
             return None  # it is decided once more, where it is known what to do then
+
+        for waiting, answer in zip(batch, decided.answers, strict=True):
+            waiting.expected = answer
 
         def commit() -> None:
             try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from overspill.records.answers import Decision
 from overspill.records.request import Request
 from overspill.runtime.combiner import Combiner
+from overspill.runtime.heard import Heard, Hears, decision_of, outcome_of
 from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
 from overspill.step.keys import Asking, asked, identified_all
@@ -38,15 +39,15 @@ class Deciding:
 
     def decide(self, request: Request) -> Decision:
         """Decides a request and consumes what it grants, durably. The same id again gives the same bytes."""
-        return _decision(self._run(Consume(tenant=self._tenant, request=request)))
+        return decision_of(self._run(Consume(tenant=self._tenant, request=request)))
 
     def preview(self, request: Request) -> Decision:
         """The decision that `decide` would make now, without effect."""
-        return _decision(self._run(Preview(tenant=self._tenant, request=request)))
+        return decision_of(self._run(Preview(tenant=self._tenant, request=request)))
 
     def reserve(self, request: Request) -> Decision:
         """Decides an estimate and holds what it grants; `hold` names it for captures and a release."""
-        return _decision(self._run(Reserve(tenant=self._tenant, request=request)))
+        return decision_of(self._run(Reserve(tenant=self._tenant, request=request)))
 
     def decide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`decide` for many, in order, in as few commits as they fit into; each has its decision or its failure."""
@@ -64,19 +65,19 @@ class Deciding:
         """`decide` for asyncio: many waiting tasks share one commit."""
         waiting, done = self._begun(Consume, request)
         await done
-        return _decision(waiting)
+        return decision_of(waiting)
 
     async def areserve(self, request: Request) -> Decision:
         """`reserve` for asyncio."""
         waiting, done = self._begun(Reserve, request)
         await done
-        return _decision(waiting)
+        return decision_of(waiting)
 
     async def apreview(self, request: Request) -> Decision:
         """`preview` for asyncio."""
         waiting, done = self._begun(Preview, request)
         await done
-        return _decision(waiting)
+        return decision_of(waiting)
 
     async def adecide_all(self, requests: Sequence[Request]) -> list[Decision | Failure]:
         """`decide_all` for asyncio."""
@@ -90,21 +91,19 @@ class Deciding:
         """`preview_all` for asyncio."""
         return await self._await_all(Preview, requests)
 
-    def soon(self, kind: Asking, request: Request, then: Callable[[Decision | Failure], object]) -> None:
-        """`decide` and its like for who has a loop and no task of his own: `then`, which raises nothing, is called in the running
-        loop with what became of it."""
-        waiting = Waiting(asked(kind, self._tenant, request))
-        (self._front or self._opened_front()).submit((waiting,), lambda: then(_outcome(waiting)))
+    def soon(self, kind: Asking, request: Request, hears: Hears) -> None:
+        """`decide` and its like for who has a loop and no task of his own: `hears` learns in the running loop what became of it."""
+        waiting = (Waiting(asked(kind, self._tenant, request)),)
+        (self._front or self._opened_front()).submit(waiting, Heard(waiting, hears))
 
-    def soon_all(
-        self, kind: Asking, requests: Sequence[Request], then: Callable[[list[Decision | Failure]], object]
-    ) -> None:
-        """`soon` for many: `then` is called once, with what became of each."""
+    def soon_all(self, kind: Asking, requests: Sequence[Request], hears: Hears) -> None:
+        """`soon` for many."""
         found = self._asked(kind, requests)
+        heard = Heard(found, hears)
         if commands := [one for one in found if isinstance(one, Waiting)]:
-            (self._front or self._opened_front()).submit(commands, lambda: then(list(map(_outcome, found))))
+            (self._front or self._opened_front()).submit(commands, heard)
         else:
-            then(list(map(_outcome, found)))
+            heard.answer()
 
     # ---- how
 
@@ -116,13 +115,13 @@ class Deciding:
     def _run_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
         found = self._asked(kind, requests)
         self._combiner.run_all([waiting for waiting in found if isinstance(waiting, Waiting)])
-        return list(map(_outcome, found))
+        return list(map(outcome_of, found))
 
     async def _await_all(self, kind: Asking, requests: Sequence[Request]) -> list[Decision | Failure]:
         found = self._asked(kind, requests)
         if commands := [waiting for waiting in found if isinstance(waiting, Waiting)]:
             await (self._front or self._opened_front()).decided(commands)
-        return list(map(_outcome, found))
+        return list(map(outcome_of, found))
 
     def _asked(self, kind: Asking, requests: Sequence[Request]) -> list[Waiting | Failure]:
         """Each as a command, or what is wrong with it."""
@@ -130,16 +129,3 @@ class Deciding:
             expect(requests, tuple[Request, ...], "/requests")
         found = identified_all(kind, self._tenant, list(requests))
         return [one if isinstance(one, Failure) else Waiting(one) for one in found]
-
-
-def _outcome(waiting: Waiting | Failure) -> Decision | Failure:
-    if isinstance(waiting, Failure):
-        return waiting
-    failure = waiting.failure
-    if failure is None and waiting.written is not None:
-        return Decision(waiting.written, waiting.replayed)
-    return failure if isinstance(failure, Failure) else _decision(waiting)
-
-
-def _decision(done: Waiting) -> Decision:
-    return Decision(done.result(), done.replayed)

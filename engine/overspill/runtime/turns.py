@@ -9,16 +9,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from overspill.runtime.combiner import BATCH_MAX
 from overspill.runtime.waiting import Waiting
 
-Then = Callable[[], object]
-"""What is called when the commands are decided; it raises nothing."""
+
+class Asker(Protocol):
+    """Whoever has asked for some commands. Neither method raises anything."""
+
+    @property
+    def expects(self) -> bool:
+        """Whether there is anything to do in `expect`."""
+        ...
+
+    def expect(self) -> None:
+        """What they come to unless the commit fails stands in them (`Waiting.expected`), and is nobody's to know yet."""
+
+    def answer(self) -> None:
+        """They are done."""
+
+
 SHARE = 16
 """Commands of a tenant in a batch of several."""
 SHARED_SECONDS = 1.0
-_Asked = tuple[Sequence[Waiting], Then]
+_Asked = tuple[Sequence[Waiting], Asker]
 
 
 class Turns:
@@ -32,7 +47,7 @@ class Turns:
         self.count = 0
         """Commands that wait."""
 
-    def add(self, commands: Sequence[Waiting], then: Then) -> None:
+    def add(self, commands: Sequence[Waiting], asker: Asker) -> None:
         """Behind the tenant's own; all of them are one tenant's, and stay together."""
         tenant = commands[0].command.key[0]
         queue = self._waiting.get(tenant)
@@ -41,7 +56,7 @@ class Turns:
                 self._shared_until = self._time() + SHARED_SECONDS
             queue = self._waiting[tenant] = deque()
             self._last = tenant
-        queue.append((commands, then))
+        queue.append((commands, asker))
         self.count += len(commands)
 
     @property
@@ -52,13 +67,13 @@ class Turns:
     def _is_shared(self) -> bool:
         return bool(self._shared_until) and self._time() < self._shared_until
 
-    def take(self) -> tuple[list[Waiting], list[Then]]:
+    def take(self) -> tuple[list[Waiting], list[Asker]]:
         """The next batch: its commands, and whom to tell."""
         most = SHARE if self._is_shared() else BATCH_MAX
         if self.count <= most:
             return self._take_all()
         commands: list[Waiting] = []
-        thens: list[Then] = []
+        askers: list[Asker] = []
         for tenant in list(self._waiting):
             queue = self._waiting[tenant]
             if not _has_room(commands, queue):
@@ -66,20 +81,20 @@ class Turns:
             del self._waiting[tenant]
             taken = 0
             while queue and taken < most and _has_room(commands, queue):
-                own, then = queue.popleft()
+                own, asker = queue.popleft()
                 commands += own
-                thens.append(then)
+                askers.append(asker)
                 taken += len(own)
             if queue:
                 self._waiting[tenant] = queue  # behind all others
         self.count -= len(commands)
-        return commands, thens
+        return commands, askers
 
-    def _take_all(self) -> tuple[list[Waiting], list[Then]]:
+    def _take_all(self) -> tuple[list[Waiting], list[Asker]]:
         asked = [one for queue in self._waiting.values() for one in queue]
         self._waiting.clear()
         self.count = 0
-        return [command for own, _ in asked for command in own], [then for _, then in asked]
+        return [command for own, _ in asked for command in own], [asker for _, asker in asked]
 
 
 def _has_room(commands: Sequence[Waiting], queue: deque[_Asked]) -> bool:

@@ -23,6 +23,8 @@ class Waiting(Struct, eq=False):
     command: Identified
     lock: Any = None
     """The `threading.Lock` that a thread waits at, taken; nobody waits at one that has none."""
+    expected: Written | Failure | None = None
+    """What becomes of it unless the commit fails, while that is waited for."""
     written: Written | None = None
     replayed: bool = False
     """Whether the answer was given before."""

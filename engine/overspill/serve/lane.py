@@ -12,6 +12,7 @@ from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 from overspill.records.answers import Decision
+from overspill.runtime.heard import Outcomes
 from overspill.serve.app import App, problem_reply
 from overspill.serve.asked import Asked, plain_from
 from overspill.serve.call import Method, Reply
@@ -31,8 +32,6 @@ PATH = "/v1/decisions"
 SCOPE = "decide"
 Answer = Callable[[Reply, str], object]
 """Takes the reply, and the id of the call."""
-Outcome = Decision | list[Decision | Failure] | Exception
-"""What became of one, of many, or of the call."""
 
 
 class Known(Light, frozen=True):
@@ -95,12 +94,14 @@ class _Call(Struct, eq=False):
     caller: Caller
     engine: Engine
     headers: Headers
-    answer: Answer
+    send: Answer
     began: int
     ticks: int
     id: str
     asked: Asked
     key: str
+    ready: tuple[Outcomes, Reply] | None = None
+    """What is expected, and the reply to it."""
 
     def ask(self) -> None:
         service, tenant, asked = self.lane.app.service, self.caller.tenant, self.asked
@@ -108,48 +109,68 @@ class _Call(Struct, eq=False):
             service.admit(tenant)
         except Failure as failure:
             if wait := service.refused(tenant):
-                get_running_loop().call_later(wait, self._reply, failure)
+                get_running_loop().call_later(wait, self._refuse, failure)
             else:
-                self._reply(failure)
+                self._refuse(failure)
             return
         try:
             if self.key:
                 service.begin((tenant, PATH, self.key))
         except Failure as failure:
             service.leave(tenant)
-            self._reply(failure)
+            self._refuse(failure)
             return
         try:
             requests: Sequence[Any] = asked.requests  # no failures: what is plain is as it should be
             if asked.mode == "reserve":
                 expect_room(service, asked.mode, tenant, len(requests))
             if asked.is_batch:
-                self.engine.soon_all(KINDS[asked.mode], requests, self._decided)
+                self.engine.soon_all(KINDS[asked.mode], requests, self)
             else:
-                self.engine.soon(KINDS[asked.mode], requests[0], self._decided)
+                self.engine.soon(KINDS[asked.mode], requests[0], self)
         except Exception as error:
-            self._decided(error)
+            self._end()
+            self._refuse(error)
 
-    def _decided(self, outcome: Outcome) -> None:
+    def expect(self, outcomes: Sequence[Decision]) -> None:
+        """Makes the reply ready (`runtime.heard.Hears`)."""
+        self.ready = outcomes, self._reply_of(outcomes)
+
+    def answer(self, outcomes: Outcomes) -> None:
+        self._end()
+        ready, mode = self.ready, self.asked.mode
+        reply = ready[1] if ready is not None and ready[0] is outcomes else self._reply_of(outcomes)
+        if mode == "reserve":
+            try:
+                note(self.lane.app.service, mode, self.caller.tenant, outcomes)
+            except Exception as error:
+                reply = self._problem(error)
+        self._send(reply)
+
+    def _end(self) -> None:
         service, tenant = self.lane.app.service, self.caller.tenant
         if self.key:
             service.end((tenant, PATH, self.key))
         service.leave(tenant)
-        self._reply(outcome)
 
-    def _reply(self, outcome: Outcome) -> None:
-        app, tenant, asked = self.lane.app, self.caller.tenant, self.asked
+    def _reply_of(self, outcomes: Outcomes) -> Reply:
         try:
-            if isinstance(outcome, Exception):
-                raise outcome
-            if isinstance(outcome, Decision):
-                if asked.mode == "reserve":
-                    note(app.service, asked.mode, tenant, (outcome,))
-                reply = reply_of(outcome, self.engine)
-            else:
-                note(app.service, asked.mode, tenant, outcome)
-                reply = reply_of_all(asked, outcome, self.id)
+            if self.asked.is_batch:
+                return reply_of_all(self.asked, outcomes, self.id)
+            [outcome] = outcomes
+            if isinstance(outcome, Failure):
+                return self._problem(outcome)
+            return reply_of(outcome, self.engine)
         except Exception as error:
-            reply = problem_reply(told(error, self.id), self.id, self.lane.operation)
-        self.answer(reply, self.id)
+            return self._problem(error)
+
+    def _problem(self, error: Exception) -> Reply:
+        return problem_reply(told(error, self.id), self.id, self.lane.operation)
+
+    def _refuse(self, error: Exception) -> None:
+        self._send(self._problem(error))
+
+    def _send(self, reply: Reply) -> None:
+        self.send(reply, self.id)
+        app = self.lane.app
         app.tell(self.lane.operation, self.caller, METHOD, self.headers, self.id, reply, self.began, self.ticks)

@@ -1,0 +1,70 @@
+"""What became of commands, for who hears of it in a loop: first what is expected, while the commit is waited for, so that an answer
+can be made ready meanwhile; then what is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from overspill.records.answers import Decision
+from overspill.records.written import Written
+from overspill.runtime.waiting import Waiting
+from overspill.words.failures import Failure
+
+Outcomes = Sequence[Decision | Failure]
+"""What became of each command, in their order."""
+
+
+class Hears(Protocol):
+    """Neither method raises anything."""
+
+    def expect(self, outcomes: Sequence[Decision]) -> None:
+        """What they come to unless the commit fails: nobody may be told yet, and nothing may change by it. Not always known."""
+
+    def answer(self, outcomes: Outcomes) -> None:
+        """What they have come to: the very object that was expected, if that has come."""
+
+
+class Heard:
+    """Commands, or what is wrong with them, and who hears of them: an asker (`runtime.turns.Asker`)."""
+
+    __slots__ = ("_expected", "_found", "_hears")
+    expects = True
+
+    def __init__(self, found: Sequence[Waiting | Failure], hears: Hears) -> None:
+        self._found, self._hears = found, hears
+        self._expected: list[Decision] | None = None
+
+    def expect(self) -> None:
+        expected = [
+            Decision(one.expected, one.replayed)
+            for one in self._found
+            if isinstance(one, Waiting) and isinstance(one.expected, Written)
+        ]
+        if len(expected) == len(self._found):
+            self._expected = expected
+            self._hears.expect(expected)
+
+    def answer(self) -> None:
+        expected = self._expected
+        if expected is not None and [one.written for one in expected] == [_written(one) for one in self._found]:
+            self._hears.answer(expected)
+        else:
+            self._hears.answer([*map(outcome_of, self._found)])
+
+
+def _written(found: Waiting | Failure) -> Written | None:
+    return found.written if isinstance(found, Waiting) else None
+
+
+def outcome_of(found: Waiting | Failure) -> Decision | Failure:
+    if isinstance(found, Failure):
+        return found
+    failure = found.failure
+    return failure if isinstance(failure, Failure) else decision_of(found)
+
+
+def decision_of(done: Waiting) -> Decision:
+    """Raises its failure."""
+    return Decision(done.result(), done.replayed)
