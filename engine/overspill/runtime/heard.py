@@ -37,25 +37,24 @@ class Heard:
         self._expected: list[Decision] | None = None
 
     def expect(self) -> None:
-        expected = [
-            Decision(one.expected, one.replayed)
-            for one in self._found
-            if isinstance(one, Waiting) and isinstance(one.expected, Written)
-        ]
-        if len(expected) == len(self._found):
-            self._expected = expected
-            self._hears.expect(expected)
+        expected = []
+        for one in self._found:
+            if isinstance(one, Failure) or type(one.expected) is not Written:
+                return
+            expected.append(Decision(one.expected, one.replayed))
+        self._expected = expected
+        self._hears.expect(expected)
 
     def answer(self) -> None:
+        self._hears.answer(self._as_expected() or [*map(outcome_of, self._found)])
+
+    def _as_expected(self) -> Outcomes | None:
         expected = self._expected
-        if expected is not None and [one.written for one in expected] == [_written(one) for one in self._found]:
-            self._hears.answer(expected)
-        else:
-            self._hears.answer([*map(outcome_of, self._found)])
-
-
-def _written(found: Waiting | Failure) -> Written | None:
-    return found.written if isinstance(found, Waiting) else None
+        if expected is not None:
+            for one, found in zip(expected, self._found, strict=True):
+                if found.written is not one.written:  # type: ignore[union-attr]
+                    return None
+        return expected
 
 
 def outcome_of(found: Waiting | Failure) -> Decision | Failure:
