@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from overspill.cli.beside import settled_beside
+from overspill.cli.huge_pages import in_huge_pages
 from overspill.cli.io import anchor_option, policy_option, say
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
@@ -251,7 +252,8 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
     sys.setswitchinterval(SWITCH_SECONDS)
     host, port = listener.getsockname()[:2]
     say(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
-    Quietly(config).run(sockets=[listener])
+    with in_huge_pages():
+        Quietly(config).run(sockets=[listener])
 
 
 def _prepare(service: Service) -> None:
