@@ -3,7 +3,7 @@
 Two clients reserve, capture, stream and release on one account; a third party tops it up. Messages are lost (never sent
 again), repeated and reordered, replies are lost, the server crashes before and after a commit, holds time out, late
 captures come, a lot expires. What decides is `overspill.step.step.step` with a compiled policy, and what recognises a
-repetition is `overspill.runtime.combiner.replayed`; modelled is only what lies around them: keys and states that a
+repetition is `overspill.runtime.repeats.replayed`; modelled is only what lies around them: keys and states that a
 commit makes durable, and who has heard which reply.
 """
 
@@ -18,8 +18,8 @@ from overspill import Request
 from overspill.account.effects import Effect, apply
 from overspill.account.state import EMPTY, Account, pack
 from overspill.records.written import Written
-from overspill.runtime.combiner import replayed
 from overspill.runtime.policies import compiled
+from overspill.runtime.repeats import replayed
 from overspill.step import step as step_module
 from overspill.step.commands import Capture, Grant, Release, Reserve
 from overspill.step.keys import Identified, identify

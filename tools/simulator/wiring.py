@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from overspill.runtime import clock, combiner, ids, snapshots, states
+from overspill.runtime import clock, combiner, ids, refusals, snapshots, states
 from overspill.words.failures import Failure
 from simulator.times import SimulatedTime
 
@@ -41,7 +41,8 @@ def wired(time: SimulatedTime, live_max: int) -> Iterator[Patches]:
         patches.put(clock, "time", time)
         patches.put(snapshots, "SNAPSHOT_EVERY", 96)
         patches.put(snapshots, "PART", 32)
-        patches.put(combiner, "_internal", _internal)
+        for module in (combiner, refusals):
+            patches.put(module, "internal", _internal)
         patches.put(ids, "PLACES", (2**9 - 1, 2**14 - 1))
         patches.put(ids, "FILLED_AT_ONCE", 64)
         patches.put(states, "LIVE_MAX", live_max)

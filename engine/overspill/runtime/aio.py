@@ -13,11 +13,11 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-from overspill.runtime.combiner import Combiner, engine_closed
+from overspill.runtime.combiner import Combiner
+from overspill.runtime.refusals import engine_closed, unanswered
 from overspill.runtime.turns import Asker, Turns
 from overspill.runtime.waiting import Waiting
 from overspill.step.keys import name_all
-from overspill.words.failures import Failure
 
 QUIET_TURNS = 3
 """So many turns of its loop a batch waits for more before it is decided: who was answered in one turn asks again in the next
@@ -92,7 +92,7 @@ class AsyncFront:
                 batch.commit()
         except Exception as error:  # the thread outlasts a defect, and those who have no answer yet hear of it
             for waiting in batch.commands:
-                waiting.failure = waiting.failure if waiting.done else _unanswered(error)
+                waiting.failure = waiting.failure if waiting.done else unanswered(error)
         with self._lock:
             self._unfinished -= 1
 
@@ -184,12 +184,3 @@ class _Batch:
         for asker in self.askers:
             asker.answer()
         self.gathering.gather()
-
-
-def _unanswered(error: Exception) -> Failure:
-    """It may have come behind the commit."""
-    return Failure(
-        "internal_error",
-        f"the engine failed inside ({type(error).__name__}), and what became of the command is not told",
-        help="ask again with the same id: it is answered once and for all; report it with the policy and the request",
-    )

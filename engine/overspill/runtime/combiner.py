@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,17 +19,17 @@ from overspill.records.journal import Record, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
+from overspill.runtime.refusals import alone, engine_closed, internal, named
+from overspill.runtime.repeats import given_in, replayed
 from overspill.runtime.retries import Retries
 from overspill.runtime.snapshots import Snapshots
 from overspill.runtime.states import States
-from overspill.runtime.waiting import Appending, Committed, Decided, Waiting, WrittenBatch
+from overspill.runtime.waiting import Appending, Committed, Decided, Waiting, WrittenBatch, owners
 from overspill.step.commands import Consume, Preview
-from overspill.step.conflicts import conflict
 from overspill.step.keys import Identified
 from overspill.step.step import Batch, Plans
 from overspill.words.codec import replace
 from overspill.words.failures import Failure, Interrupted, StoreFailure
-from overspill.words.typed import expect
 
 T = TypeVar("T")
 
@@ -214,9 +214,9 @@ class Combiner:
                     raise
                 done = self._retries.again(lambda: self._committed(batch), passing)
         except Exception as error:
-            failure = _alone(error if isinstance(error, Failure) else _internal(error))
+            failure = alone(error if isinstance(error, Failure) else internal(error))
             if failure.code in PASSING:
-                failure = _alone(self._seen_from_away(failure))
+                failure = alone(self._seen_from_away(failure))
             if failure.code in PASSING:
                 self._while_away(batch, failure)
                 return
@@ -304,7 +304,7 @@ class Combiner:
         ids = [waiting.command.id for waiting in batch]
         known = self.states.ids.find(ids)
         repeated = len(set(ids)) < len(ids)
-        account_of = self.states.of if self._store.is_at_hand else self.states.together(_owners(batch))
+        account_of = self.states.of if self._store.is_at_hand else self.states.together(owners(batch))
         work = Batch(self._plans, account_of, self._instant(), head.seq + 1, self.record_of)
         answers: list[Written | Failure] = []
         given: dict[str, tuple[bytes, Written]] = {}
@@ -313,16 +313,16 @@ class Combiner:
             id = command.id
             try:
                 if (id in given or id in known) and not isinstance(command.command, Preview):
-                    answers.append(replayed(command, *(given[id] if id in given else _given(known[id]))))
+                    answers.append(replayed(command, *(given[id] if id in given else given_in(known[id]))))
                     waiting.replayed = True
                     continue
                 written = work.step(command)
             except Interrupted:  # the whole transaction is
                 raise
             except Failure as failure:
-                answers.append(_alone(failure))
+                answers.append(alone(failure))
             except Exception as error:  # must deny this command and leave the others alone
-                answers.append(_alone(_named(error, command)))
+                answers.append(alone(named(error, command)))
             else:
                 answers.append(written)
                 if repeated:
@@ -350,7 +350,7 @@ class Combiner:
                 waiting.written = self._away(waiting, outage, now)
                 waiting.failure = None if waiting.written is not None else failure
             except Exception as error:
-                waiting.failure = error if isinstance(error, Failure) else _named(error, waiting.command)
+                waiting.failure = error if isinstance(error, Failure) else named(error, waiting.command)
             waiting.done = True
         self._outage = outage if outage.kept else None
 
@@ -361,7 +361,7 @@ class Combiner:
         given = outage.given.get(command.id)
         if given is None:
             record = self.record_of(command.id)
-            given = None if record is None else _given(record)
+            given = None if record is None else given_in(record)
         if given is None:  # what may have been answered in the journal is not answered another way
             return None if command.id in self._unknown else outage.grant(command, now)
         waiting.replayed = True
@@ -453,11 +453,6 @@ class Combiner:
         return len(new.records)
 
 
-def engine_closed() -> Failure:
-    """What is asked of a closed engine comes to this, and to nothing else."""
-    return Failure("engine_closed", "the engine is closed", help="open it again")
-
-
 def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:
     """The records, of which each names its policy where the one before it has another. What an outage left names its own
     already; all else was made under the active one."""
@@ -468,47 +463,3 @@ def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Rec
         replace(record, policy="") if record.policy == earlier else record
         for record, earlier in zip(records, policies, strict=False)
     ]
-
-
-def _given(record: Record) -> tuple[bytes, Written]:
-    """(canonical JSON, answer) of an earlier command."""
-    return bytes(record.command), Written(bytes(record.answer))
-
-
-def replayed(command: Identified, first: bytes, written: Written) -> Written:
-    """The answer given before to the canonical JSON `first`; another payload under the same key is a conflict (LANGUAGE.md
-    I1)."""
-    if first != command.payload:
-        raise conflict(command, first)
-    return written
-
-
-def _owners(batch: Sequence[Waiting]) -> Iterator[str]:
-    """The keys of the accounts that the commands are of; a hold's account is not known from its key."""
-    for waiting in batch:
-        tenant, owner, _, _ = waiting.command.key
-        if "/" in owner:
-            yield f"{tenant}/{owner}"
-
-
-def _alone(failure: Failure) -> Failure:
-    """Without the frames that it and what led to it have passed: they hold the batch, and so itself."""
-    failure.__context__ = None
-    return failure.with_traceback(None)
-
-
-def _named(error: Exception, command: Identified) -> Failure:
-    """What its caller gave of a wrong type, else a defect of ours."""
-    try:
-        expect(command.command, type(command.command))
-    except Failure as failure:
-        return failure
-    return _internal(error)
-
-
-def _internal(error: Exception) -> Failure:
-    return Failure(
-        "internal_error",
-        f"the command failed inside ({type(error).__name__}); nothing has changed",
-        help="report it with the policy and the request",
-    )

@@ -18,11 +18,12 @@ from overspill.records.answers import Receipt
 from overspill.records.journal import Record, records_of
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
-from overspill.runtime.combiner import DRIFT_MAX, Combiner, engine_closed
+from overspill.runtime.combiner import DRIFT_MAX, Combiner
 from overspill.runtime.deciding import Deciding
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
+from overspill.runtime.refusals import engine_closed
 from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
 from overspill.runtime.unknown_holds import UnknownHolds

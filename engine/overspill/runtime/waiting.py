@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,14 @@ class Waiting(Struct, eq=False):
                 del failure
         assert self.written is not None
         return self.written
+
+
+def owners(batch: Sequence[Waiting]) -> Iterator[str]:
+    """The keys of the accounts that the commands are of; a hold's account is not known from its key."""
+    for waiting in batch:
+        tenant, owner, _, _ = waiting.command.key
+        if "/" in owner:
+            yield f"{tenant}/{owner}"
 
 
 class Appending(Struct, frozen=True):
