@@ -35,15 +35,16 @@ def in_huge_pages() -> Iterator[None]:
                 return
             ask_for_huge_pages()
 
-    size = page_bytes()
-    if size is not None:
+    if page_bytes() is not None:
         threading.Thread(target=ask, name="overspill-pages", daemon=True).start()
-    yield
-    over.set()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def page_bytes(settings: Path = SETTINGS) -> int | None:
-    """How large a huge page is; None where there is none to be had."""
+    """How large a huge page is, in bytes; None where there is none to be had."""
     try:
         is_off = "[never]" in (settings / "enabled").read_text("ascii")
         size = int((settings / "hpage_pmd_size").read_text("ascii"))
