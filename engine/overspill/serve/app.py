@@ -7,7 +7,7 @@ decision, of which each layer in between would cost as much as deciding does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter_ns, time_ns
 from urllib.parse import parse_qs
@@ -116,39 +116,55 @@ class App:
         receive: Receive,
     ) -> Reply:
         service, tenant = self.service, caller.tenant
-        if operation.scope is not None and operation.scope not in caller.scopes:
-            what = f"this credential may not {operation.scope}"
-            raise Failure("not_allowed", what, help="use one with that scope")
-        key = key_of(operation, headers)
-        place = (tenant, scope["path"], key) if key else None
         try:
             service.admit(tenant)
         except Failure:
             await asyncio.sleep(service.refused(tenant))
             raise
         try:
-            body = await _body(operation, headers, receive, service.limits.body)
-            engine = service.engine if operation.scope is None else service.engine_of(tenant)
-            query = _query(operation, scope["query_string"])
-            method, target = scope["method"], scope.get("raw_path") or scope["path"].encode()
-            call = Call(service, engine, caller, path, query, headers, body, key, request_id, method, target)
-            if place is not None:
-                service.begin(place)
-            try:
-                if operation.is_administrative:
-                    return await self._logged(operation, call, scope["path"])
-                return await operation.act(call)
-            finally:
-                if place is not None:
-                    service.end(place)
+            acted = self._acted(operation, caller, path, scope, headers, request_id, receive)
+            if operation.is_administrative:
+                return await self._logged(operation, caller, scope["path"], request_id, acted)
+            return await acted
         finally:
             service.leave(tenant)
 
-    async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
-        """Of an administrative call that changes something it is kept who made it, whatever became of it."""
+    async def _acted(
+        self,
+        operation: Operation,
+        caller: Caller,
+        path: Mapping[str, str],
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        request_id: str,
+        receive: Receive,
+    ) -> Reply:
+        service, tenant = self.service, caller.tenant
+        if operation.scope is not None and operation.scope not in caller.scopes:
+            what = f"this credential may not {operation.scope}"
+            raise Failure("not_allowed", what, help="use one with that scope")
+        key = key_of(operation, headers)
+        place = (tenant, scope["path"], key) if key else None
+        body = await _body(operation, headers, receive, service.limits.body)
+        engine = service.engine if operation.scope is None else service.engine_of(tenant)
+        query = _query(operation, scope["query_string"])
+        method, target = scope["method"], scope.get("raw_path") or scope["path"].encode()
+        call = Call(service, engine, caller, path, query, headers, body, key, request_id, method, target)
+        if place is not None:
+            service.begin(place)
+        try:
+            return await operation.act(call)
+        finally:
+            if place is not None:
+                service.end(place)
+
+    async def _logged(
+        self, operation: Operation, caller: Caller, target: str, request_id: str, acted: Awaitable[Reply]
+    ) -> Reply:
+        """Of an administrative call it is kept who made it, whatever became of it, also where it was not allowed."""
         status = 500
         try:
-            reply = await operation.act(call)
+            reply = await acted
             status = reply.status
             return reply
         except Failure as failure:
@@ -156,13 +172,13 @@ class App:
             raise
         finally:
             entry = AdminEntry(
-                at=call.engine.now(),
-                tenant=call.caller.tenant,
-                actor=call.caller.id,
+                at=self.service.engine.now(),
+                tenant=caller.tenant,
+                actor=caller.id,
                 operation=operation.id,
                 target=target[:200],
                 status=status,
-                request=call.request_id,
+                request=request_id,
             )
             await run_in_threadpool(self.service.registry.log, entry)
 
