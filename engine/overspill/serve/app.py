@@ -33,6 +33,10 @@ NOBODY = Caller("", "", frozenset())
 NO_PLACES: Mapping[str, str] = {}
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
+BODY_SECONDS = 10
+"""So long a call has its place while its body is on its way."""
+LOOKED_UP_MAX = 256
+"""Credentials that are looked up at once: nobody knows yet whose they are, and anybody can send them."""
 _REQUEST_ID = REQUEST_ID.wire
 
 
@@ -206,6 +210,10 @@ class App:
         text = bearer(headers)
         under_way = self._looking.get(text)
         if under_way is None:
+            if len(self._looking) >= LOOKED_UP_MAX:
+                await asyncio.sleep(self.service.refused(NOBODY.tenant))
+                what = "the service looks up as many credentials as it may"
+                raise Failure("busy", what, help="ask again, with the same key")
             asked = run_in_threadpool(self.service.credentials.caller, text)
             under_way = self._looking[text] = asyncio.ensure_future(asked)
             under_way.add_done_callback(lambda _: self._looking.pop(text))
@@ -217,6 +225,25 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 15 or int(length) > most):
         raise _too_large(most)
+    if operation.method == "GET" and (length.strip(b"0") or b"transfer-encoding" in headers):
+        raise _no_body()  # whoever can reach the service would keep a place with what never comes
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _received(receive, most)
+    except TimeoutError:
+        what = f"the body had not come within {BODY_SECONDS} seconds"
+        raise Failure("invalid_request", what, help="send all of it at once") from None
+    if operation.method == "ANY":
+        return b""
+    if operation.body is None:
+        if body:
+            raise _no_body()
+    elif not is_json(headers):
+        raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
+    return body
+
+
+async def _received(receive: Receive, most: int) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
@@ -225,14 +252,11 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
         body, more = body + message.get("body", b""), message.get("more_body", False)
         if len(body) > most:
             raise _too_large(most)
-    if operation.method == "ANY":
-        return b""
-    if operation.body is None:
-        if body:
-            raise Failure("invalid_request", "this takes no body", help="leave it out")
-    elif not is_json(headers):
-        raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
     return body
+
+
+def _no_body() -> Failure:
+    return Failure("invalid_request", "this takes no body", help="leave it out")
 
 
 def _too_large(most: int) -> Failure:
