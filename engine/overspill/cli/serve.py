@@ -19,7 +19,7 @@ from overspill.cli.beside import settled_beside
 from overspill.cli.huge_pages import in_huge_pages
 from overspill.cli.io import anchor_option, policy_option, say
 from overspill.cli.libraries import libraries_told
-from overspill.cli.spans import spans
+from overspill.cli.telemetry import telemetry
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
@@ -29,6 +29,7 @@ from overspill.words.failures import Failure
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
     from overspill.serve.gateway import Gateway
+    from overspill.serve.metrics import Metrics
     from overspill.serve.observing import Seen
     from overspill.serve.service import Service
 
@@ -132,9 +133,8 @@ def serve(
             settled_beside(service.engine, path, anchor) if settle else contextlib.nullcontext(),
             delivering(path, reach, service.tally) if hooks else contextlib.nullcontext(),
             libraries_told(),
-            spans() as traced,
         ):
-            run(service, listener, (Lines(log == "calls"), *traced))
+            run(service, listener, (Lines(log == "calls"),))
     return 0
 
 
@@ -201,18 +201,24 @@ def _service(db: str, anchor: str | None, policy: str, parts: dict[str, Any]) ->
 
 def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) -> None:
     """Until SIGTERM or SIGINT: what is under way is answered, then it ends."""
+    from overspill.serve.metrics import Metrics
+
+    metrics = Metrics(service)
+    with telemetry(metrics) as traced:
+        _run(service, listener, metrics, (metrics, *seen, *traced))
+
+
+def _run(service: Service, listener: socket.socket, metrics: Metrics, seen: Sequence[Seen]) -> None:
     import uvicorn
 
     from overspill.cli.stopping import Quietly
     from overspill.runtime.build import build
     from overspill.serve.app import App
     from overspill.serve.lane import Lane
-    from overspill.serve.metrics import Metrics
     from overspill.serve.operations import all_operations
     from overspill.serve.protocol import LaneProtocol
 
-    metrics = Metrics(service)
-    app = App(service, all_operations(metrics, build().overspill), (metrics, *seen))
+    app = App(service, all_operations(metrics, build().overspill), seen)
     config = uvicorn.Config(
         app,
         loop="uvloop",
