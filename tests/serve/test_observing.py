@@ -173,6 +173,22 @@ def test_decisions_are_counted_whoever_asks_for_them(seen: Observed) -> None:
     }
 
 
+def test_whoever_asks_for_a_decision_its_line_and_its_span_have_its_id(seen: Observed) -> None:
+    seen.one.service.gateway = gateway_from(GATEWAY, "g")
+    answer = seen.all.post("/access/v1/evaluation", _sora(1))
+    gate = {"Authorization": f"Bearer {seen.one.all.key}", "x-request-id": "q1", "x-generations": "30"}
+    let_in = call(seen.app, "GET", "/envoy/", None, gate).headers["x-overspill-decision"]
+    denied = call(seen.app, "GET", "/envoy/", None, {**gate, "x-request-id": "q2", "x-generations": "999"})
+    decided = [
+        (answer.json["context"]["evaluation_id"], "allow"),
+        (let_in, "allow"),
+        (denied.json["decision_id"], "deny"),
+    ]
+    assert [(line["decision"], line["outcome"]) for line in seen.told] == decided
+    facts = [dict(span.attributes or {}) for span in seen.spans.get_finished_spans()]
+    assert [(one["overspill.decision.id"], one["overspill.outcome"]) for one in facts] == decided
+
+
 def _sora(generations: int) -> dict[str, Any]:
     """As AuthZEN asks."""
     action = {"name": "sora", "properties": {"generations": generations}}
