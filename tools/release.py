@@ -40,12 +40,14 @@ PROCESSES = (
     "-m",
     "pytest",
     "tests/crash",
-    "tests/system",
+    "tests/serve/test_processes.py",
     "tests/store/test_histories.py",
     "tests/store/test_processes.py",
 )
-"""Killed, faulted, and raced: how often is said by the environment."""
-SO_OFTEN = (("OVERSPILL_OPS", "20000"), ("OVERSPILL_KILLS", "5"), ("OVERSPILL_FAULTS", "40"))
+SYSTEM = ("-m", "pytest", "-m", "system")
+"""Killed and raced, faulted and flooded: how often, and how long, is said by the environment."""
+SO_OFTEN = (("OVERSPILL_OPS", "20000"), ("OVERSPILL_KILLS", "25"))
+SO_LONG = (("OVERSPILL_FAULTS", "40"), ("OVERSPILL_LOAD", "60"))
 FIGURES = {
     "proof": Figure(("tools/prove.py",)),
     "mutation": Figure(("tools/mutate.py",), quick=("--sample", "10")),
@@ -57,6 +59,7 @@ FIGURES = {
         MACHINES, ("--timeout", "3600"), environment=(("MACHINE_EXAMPLES", "2000"), ("MACHINE_STEPS", "50"))
     ),
     "processes": Figure(PROCESSES, ("--timeout", "3600"), environment=SO_OFTEN),
+    "system": Figure(SYSTEM, ("--timeout", "3600"), environment=SO_LONG),
     **{f"fuzz_{door}": Figure(("tools/fuzz.py", door), ("--seconds", "60"), ("--seconds", "5")) for door in DOORS},
     "tests": Figure(("-m", "pytest")),
     "figures": Figure(("tools/bench",), quick=("--quick",)),

@@ -38,6 +38,8 @@ ANSWER_TOKENS = 1_000
 """Held for an answer whose length nobody has bounded."""
 PART_TOKENS = 100
 """Captured at once while a stream goes on."""
+COUNTS, COUNT_MAX = ("max_completion_tokens", "max_tokens", "n"), 10**9
+"""What bounds an answer: its tokens, and how many there are of it."""
 
 
 def app() -> Starlette:
@@ -69,7 +71,9 @@ class Chat:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked, hold = await asked_of(Call(scope, receive)), None
         if asked is None:
-            await refused("the body is no JSON object with a model", "invalid_body")(scope, receive, send)
+            await refused(
+                "the body is no JSON object with a model, and counts where it bounds its answer", "invalid_body"
+            )(scope, receive, send)
             return
         try:
             async with self.client.holding(estimate(scope, asked), journal=self.journal, if_away="deny") as hold:
@@ -150,9 +154,17 @@ async def asked_of(call: Call) -> dict[str, Any] | None:
     """What the caller asks the API for; None: nothing that could be held for."""
     try:
         asked = await call.json()
-    except ValueError:
+        json.dumps(asked, ensure_ascii=False).encode()  # half a character can be passed on to nobody
+    except (ValueError, RecursionError):
         return None
-    return asked if isinstance(asked, dict) and isinstance(asked.get("model"), str) else None
+    if not isinstance(asked, dict) or not isinstance(asked.get("model"), str):
+        return None
+    is_fit = isinstance(asked.get("stream_options") or {}, dict) and all(is_count(asked.get(name)) for name in COUNTS)
+    return asked if is_fit else None
+
+
+def is_count(value: object) -> bool:
+    return value is None or (type(value) is int and 0 < value <= COUNT_MAX)
 
 
 def meters_of(usage: dict[str, Any]) -> dict[str, int]:
@@ -171,14 +183,15 @@ def prompt_tokens(asked: dict[str, Any]) -> int:
 
 
 def estimate(scope: Scope, asked: dict[str, Any]) -> Request:
-    """What is held: the prompt, and the longest answer. The id is ours: one that a caller may choose would let it have an
+    """What is held: the prompt, and the longest answer as often as it is asked for. The id is ours: one that a caller may choose would let it have an
     old hold again."""
     longest = asked.get("max_completion_tokens") or asked.get("max_tokens") or ANSWER_TOKENS
+    answers = asked.get("n") or 1
     return Request(
         id=fresh_id(),
         account={"user": user_of(scope)},
         fields={"product": "codex", "model": asked["model"]},
-        meters={"input_tokens": prompt_tokens(asked), "cached_input_tokens": 0, "output_tokens": longest},
+        meters={"input_tokens": prompt_tokens(asked), "cached_input_tokens": 0, "output_tokens": answers * longest},
     )
 
 

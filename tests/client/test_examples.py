@@ -151,7 +151,8 @@ def proxied(up: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Upstr
 
 
 def chat(server: Listening, asked: Any) -> httpx2.Response:
-    answer = httpx2.post(f"{server.url}/v1/chat/completions", json=asked, headers=ANA, timeout=30)
+    body = json.dumps(asked).encode()  # half characters too
+    answer = httpx2.post(f"{server.url}/v1/chat/completions", content=body, headers=ANA, timeout=30)
     server.quiet()
     assert server.errors == []
     return answer
@@ -237,10 +238,21 @@ def test_who_has_nothing_left_is_told_so_in_the_apis_form_and_the_model_is_not_a
     assert upstream.asked == []
 
 
+def test_each_of_many_answers_is_held_for(up: Served, proxied: Any) -> None:
+    assert chat(proxied[1], {**ASKED, "n": 3}).status_code == 200
+    held = [json.loads(bytes(record.command))["meters"] for record in up.engine.records() if record.key[2] == "reserve"]
+    assert [meters["output_tokens"] for meters in held] == [150]
+
+
 WRONG: list[tuple[Any, str]] = [
     ({**ASKED, "model": "gpt-0"}, "unknown_model"),
     ({"messages": []}, "invalid_body"),
     ([], "invalid_body"),
+    ({**ASKED, "model": "\ud800"}, "invalid_body"),
+    ({**ASKED, "messages": "\ud800"}, "invalid_body"),
+    ({**ASKED, "stream": True, "stream_options": "all"}, "invalid_body"),
+    *[({**ASKED, "max_completion_tokens": odd}, "invalid_body") for odd in (1.5, True, "9", 0, -1, 10**20, {})],
+    ({**ASKED, "n": 0}, "invalid_body"),
 ]
 
 

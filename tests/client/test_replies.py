@@ -140,6 +140,7 @@ WAITS: dict[str, tuple[int, int | None, int, int, int | None]] = {
     "longer than there is time": (1, 1000, 1000, 0, None),
     "no time": (1, None, 50, 0, None),
     "at once": (1, 0, 10_000, 100, 0),
+    "at once, and again": (2, 0, 10_000, 100, 200),
 }
 
 
@@ -164,7 +165,8 @@ def test_it_is_never_waited_less_than_asked_for_nor_longer_than_there_is_time(
     if wait is not None:
         assert (after or 0) <= wait < left
         assert after is not None or 1 <= wait <= longest
-    elif after is not None:
+        assert wait > 0 or asked == 1
+    elif after:
         assert after >= left
 
 

@@ -122,3 +122,19 @@ def test_what_administrators_did_is_on_record_whatever_became_of_it(one: Served)
     ]
     assert len({entry["actor"] for entry in entries}) == 1
     assert one.all.get("/v1/log", f"after={entries[2]['number']}").json["entries"] == entries[3:]
+
+
+def test_what_an_administrator_was_refused_is_on_record_too(one: Served) -> None:
+    path, body = "/v1/lots/C1/void", {"account": ANA, "pool": "credits"}
+    before = len(one.all.get("/v1/log").json["entries"])
+    one.caller("acme", "decide").post(path, body, "k")
+    one.all.post(path, body)
+    one.all.post(path, b"{", "k")
+    one.caller("acme", "operate", "audit").get("/v1/purchases")  # changes nothing
+    entries = one.all.get("/v1/log").json["entries"][before:]
+    assert [(entry["operation"], entry["target"], entry["status"]) for entry in entries] == [
+        ("void_lot", path, 403),
+        ("void_lot", path, 400),
+        ("void_lot", path, 400),
+    ]
+    assert len({entry["actor"] for entry in entries}) == 2

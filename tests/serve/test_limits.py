@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from overspill.serve import service
+from overspill.ports.registry import ApiKey
+from overspill.serve import app, service
 from overspill.serve.app import App
 from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.service import Limits
-from support.asgi import Answer
+from support.asgi import Answer, acall, call
 from support.services import TURN, Caller, Served, served, with_ana
 
 
@@ -121,3 +123,56 @@ def test_who_is_refused_again_and_again_is_told_so_later(one: Served, monkeypatc
     assert one.service.refused("umbrella") == 0.0
     assert one.service.refused("acme") > 0.0
     assert one.service.refused("acme") == 0.0  # in the next second
+
+
+def test_a_full_service_still_lives_and_tells_how_it_stands() -> None:
+    with served(Limits(total=0)) as one:
+        assert one.all.get("/v1/policies").json["detail"] == "the service has as many calls under way as it may"
+        assert [call(one.app, "GET", path).status for path in ("/livez", "/readyz")] == [200, 200]
+
+
+@pytest.mark.parametrize("head", [{"content-length": "10"}, {"transfer-encoding": "chunked"}], ids=["sized", "chunked"])
+def test_who_asks_for_something_keeps_no_place_with_a_body_that_never_comes(one: Served, head: dict[str, str]) -> None:
+    answer = asyncio.run(acall(one.app, "GET", "/livez", None, head, receive=_never))
+    assert (answer.status, answer.json["detail"]) == (400, "this takes no body")
+    assert call(one.app, "GET", "/livez", None, {"content-length": "0"}).status == 200
+
+
+@pytest.mark.parametrize("path, body", [("/v1/decisions", TURN), ("/v1/holds/h/release", None)], ids=["body", "none"])
+def test_a_body_has_so_long_to_come(
+    one: Served, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any] | None
+) -> None:
+    monkeypatch.setattr(app, "BODY_SECONDS", 0)
+    answer = asyncio.run(acall(one.app, "POST", path, body, one.all.headers("r1", None), receive=_never))
+    assert (answer.status, answer.json["detail"]) == (400, "the body had not come within 0 seconds")
+    assert one.service.under_way == 0
+    monkeypatch.undo()
+    assert "idempotency-replayed" not in one.all.post("/v1/decisions", TURN, "r1").headers
+
+
+async def _never() -> dict[str, Any]:
+    return await asyncio.get_running_loop().create_future()
+
+
+def test_so_many_credentials_are_looked_up_at_once(one: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "LOOKED_UP_MAX", 2)
+    known, gate = one.all.get("/v1/policies").status, threading.Event()
+
+    def slow(digest: bytes) -> ApiKey | None:
+        assert gate.wait(60)
+        return None
+
+    async def go() -> list[Answer]:
+        monkeypatch.setattr(one.service.registry, "key_of", slow)
+        asked = [{"Authorization": f"Bearer osk_{number}"} for number in range(3)]
+        waiting = [asyncio.create_task(acall(one.app, "GET", "/v1/policies", None, head)) for head in asked[:2]]
+        while len(one.app._looking) < 2:
+            await asyncio.sleep(0)
+        refused = await acall(one.app, "GET", "/v1/policies", None, asked[2])
+        again = await acall(one.app, "GET", "/v1/policies", None, one.all.headers(None, None))  # looked up just now
+        gate.set()
+        return [refused, again, *await asyncio.gather(*waiting)]
+
+    refused, again, *nobody = asyncio.run(go())
+    assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (503, "busy", "1")
+    assert (known, again.status, [answer.status for answer in nobody]) == (200, 200, [401, 401])

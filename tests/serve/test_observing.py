@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.gateway_file import gateway_from
 from overspill.serve.metrics import Metrics
 from overspill.serve.observing import Lines, Spans
-from overspill.serve.operations import all_operations
+from overspill.serve.operations import OPERATIONS, all_operations
 from overspill.serve.service import Limits
 from overspill.words.codec import replace
 from overspill.words.instants import SECOND
@@ -172,6 +173,22 @@ def test_decisions_are_counted_whoever_asks_for_them(seen: Observed) -> None:
     }
 
 
+def test_whoever_asks_for_a_decision_its_line_and_its_span_have_its_id(seen: Observed) -> None:
+    seen.one.service.gateway = gateway_from(GATEWAY, "g")
+    answer = seen.all.post("/access/v1/evaluation", _sora(1))
+    gate = {"Authorization": f"Bearer {seen.one.all.key}", "x-request-id": "q1", "x-generations": "30"}
+    let_in = call(seen.app, "GET", "/envoy/", None, gate).headers["x-overspill-decision"]
+    denied = call(seen.app, "GET", "/envoy/", None, {**gate, "x-request-id": "q2", "x-generations": "999"})
+    decided = [
+        (answer.json["context"]["evaluation_id"], "allow"),
+        (let_in, "allow"),
+        (denied.json["decision_id"], "deny"),
+    ]
+    assert [(line["decision"], line["outcome"]) for line in seen.told] == decided
+    facts = [dict(span.attributes or {}) for span in seen.spans.get_finished_spans()]
+    assert [(one["overspill.decision.id"], one["overspill.outcome"]) for one in facts] == decided
+
+
 def _sora(generations: int) -> dict[str, Any]:
     """As AuthZEN asks."""
     action = {"name": "sora", "properties": {"generations": generations}}
@@ -309,6 +326,40 @@ def test_nothing_that_is_sent_is_told_on(
     assert seen.one.all.key not in seen.everything + told + answer.body.decode() + str(answer.headers)
     if answer.status in (401, 500):
         assert CANARY not in answer.body.decode()
+
+
+BODIES: tuple[Any, ...] = (
+    f'{{"{CANARY}":'.encode(),
+    {CANARY: CANARY},
+    {
+        **dict.fromkeys(("id", "of", "pool", "amount", "lot", "agreed_by", "outcome"), CANARY),
+        "account": {"user": CANARY},
+        "attributes": {CANARY: CANARY},
+        "meters": {CANARY: 1},
+    },
+    {"url": f"https://{CANARY}:{CANARY}@{CANARY}.example/", "types": [CANARY]},
+    {"mode": "reserve", "requests": [{**TURN, "id": CANARY, "account": {"user": CANARY}}, {CANARY: CANARY}]},
+    {
+        **{name: {"type": CANARY, "id": CANARY} for name in ("subject", "resource")},
+        "action": {"name": CANARY},
+        "context": {CANARY: CANARY},
+        "evaluations": [{CANARY: CANARY}, CANARY],
+    },
+)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[one.id for one in OPERATIONS])
+def test_whatever_is_wrong_with_a_call_it_is_told_to_its_caller_alone(
+    seen: Observed, capfd: pytest.CaptureFixture[str], operation: Operation
+) -> None:
+    path = re.sub("{[^}]*}", CANARY, operation.path)
+    method = "POST" if operation.method == "ANY" else operation.method
+    for number, body in enumerate((None, *BODIES)):
+        for headers in ({"Idempotency-Key": f"{CANARY}-{number}"}, {"Idempotency-Key": f"{CANARY} {CANARY}"}, {}):
+            for query in ("", f"{CANARY}={CANARY}"):
+                assert _sent(seen, method, path, body, {**headers, "Cookie": CANARY}, query).status < 500
+    assert len(seen.told) == 6 * (1 + len(BODIES))
+    assert CANARY not in seen.everything + "".join(capfd.readouterr())
 
 
 def _sent(seen: Observed, method: str, path: str, body: Any, headers: dict[str, str], query: str) -> Answer:

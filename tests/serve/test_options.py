@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -51,3 +54,30 @@ def test_it_serves_by_both(tmp_path: Path) -> None:
         told = connection.ask("GET", "/.well-known/authzen-configuration").json
         assert told["policy_decision_point"] == "https://pdp.example.com"
         assert connection.ask("PUT", "/envoy/v1/a").json["code"] == "missing_idempotency_key"
+
+
+def test_who_takes_no_spans_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
+        db = str(tmp_path / "x.db")
+        with process(db) as one, ExitStack() as stack:
+            connection = Connection(one.port, key_for(db))
+            stack.callback(connection.close)
+            assert connection.ask("GET", "/livez").status == 200
+            taken, _ = silent.accept()  # its span comes, and is not answered
+            stack.enter_context(taken)
+            one.process.send_signal(signal.SIGTERM)
+            code = one.process.wait(20)  # the SDK's own end would take 30 seconds
+            assert (code, one.stop()) == (0, 0)
+
+
+def test_what_a_library_says_is_a_line_of_json(tmp_path: Path) -> None:
+    with process(str(tmp_path / "x.db")) as one:
+        with socket.create_connection(("127.0.0.1", one.port)) as odd:
+            odd.sendall(b"canary\r\n\r\n")
+            assert odd.recv(12) == b"HTTP/1.1 400"
+        assert one.stop() == 0
+        [line] = [line for line in one.told if not line.startswith("serving on")]
+        assert json.loads(line)["message"] == "Invalid HTTP request received."

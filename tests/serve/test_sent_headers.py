@@ -104,7 +104,7 @@ def _asked(one: Operation) -> tuple[str, str, Any]:
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_who_is_sent_away_hears_when_to_come_back(operation: Operation) -> None:
     method, path, body = _asked(operation)
-    with _every(Limits(total=0)) as (one, app):
+    with _every(Limits(at_once=0)) as (one, app):
         key = {"Authorization": f"Bearer {one.all.key}", "Idempotency-Key": "k1"}
         assert (operation.id, 503, "retry-after") in _fits(operation.id, call(app, method, path, body, key), 503)
 
@@ -209,7 +209,7 @@ def _at_a_gateway() -> Shown:
 
 def _not_ready() -> Shown:
     """A service that can be asked nothing now, not even whether it is ready."""
-    with _every(Limits(total=0)) as (_, app):
+    with _every(Limits(at_once=0)) as (_, app):
         return _fits("ready", call(app, "GET", "/readyz"), 503)
 
 

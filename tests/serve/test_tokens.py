@@ -164,10 +164,15 @@ def test_without_issuers_no_token_is_good() -> None:
         assert Caller(one.app, made()).get("/v1/policies").status == 401
 
 
+SHORT = _jwk(jwt.algorithms.RSAAlgorithm, rsa.generate_private_key(65537, 1024), "k", "RS256")
+CURVED = _jwk(jwt.algorithms.ECAlgorithm, ec.generate_private_key(ec.SECP384R1()), "k", "ES256")
 FILES: dict[str, tuple[Any, str]] = {
     "a shared secret": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [{"kid": "k", "kty": "oct", "alg": "HS256"}]}]}, "invalid enum"),
     "no algorithm": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [{"kid": "k", "kty": "RSA"}]}]}, "`alg` is missing"),
     "a key that is none": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [{"kid": "k", "kty": "RSA", "alg": "RS256"}]}]}, "cannot be read"),
+    "an RSA key that is too short": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [SHORT]}]}, "the key k has fewer than 2048 bits"),
+    "a key of another curve": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [CURVED]}]}, "the key k is of another curve than ES256"),
+    "a key to encrypt with": ({"issuers": [{"issuer": "i", "audience": "a", "keys": [{**RSA_JWK, "use": "enc"}]}]}, "the key r1 is not for signatures"),
     "an unknown key": ({"issuers": [], "more": 1}, "there is no `more` here"),
     "a list": ([], "is no JSON object"),
 }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -26,8 +26,10 @@ async def acall(
     headers: Mapping[str, str] | None = None,
     query: str = "",
     whole: bool = True,
+    receive: Callable[[], Awaitable[dict[str, Any]]] | None = None,
 ) -> Answer:
-    """`body` is bytes, or what becomes JSON; JSON is said to be JSON. One that is not `whole` ends with the connection."""
+    """`body` is bytes, or what becomes JSON; JSON is said to be JSON. One that is not `whole` ends with the connection. `receive` is
+    asked for it in the place of both."""
     data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {name.lower(): value for name, value in (headers or {}).items()}
     if data:
@@ -50,13 +52,13 @@ async def acall(
     coming = [{"type": "http.request", "body": data, "more_body": not whole}]
     out: list[dict[str, Any]] = []
 
-    async def receive() -> dict[str, Any]:
+    async def coming_next() -> dict[str, Any]:
         return coming.pop() if coming else {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         out.append(message)
 
-    await app(scope, receive, send)
+    await app(scope, receive or coming_next, send)
     start = out[0]
     found = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
     return Answer(start["status"], found, b"".join(part.get("body", b"") for part in out[1:]))

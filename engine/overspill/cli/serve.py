@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ import click
 from overspill.cli.beside import settled_beside
 from overspill.cli.huge_pages import in_huge_pages
 from overspill.cli.io import anchor_option, policy_option, say
+from overspill.cli.libraries import libraries_told
+from overspill.cli.telemetry import telemetry
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
@@ -28,14 +29,13 @@ from overspill.words.failures import Failure
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
     from overspill.serve.gateway import Gateway
+    from overspill.serve.metrics import Metrics
     from overspill.serve.observing import Seen
     from overspill.serve.service import Service
 
 DEV_DB = "overspill-dev.db"
 DEV_TENANT = "default"
 NEEDED = ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop")
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""Where spans go (https://opentelemetry.io/docs/specs/otel/protocol/exporter/)."""
 BACKLOG = 1024
 KEEP_SECONDS = 75
 """So long a connection that says nothing is kept for its next call."""
@@ -132,8 +132,9 @@ def serve(
         with (
             settled_beside(service.engine, path, anchor) if settle else contextlib.nullcontext(),
             delivering(path, reach, service.tally) if hooks else contextlib.nullcontext(),
+            libraries_told(),
         ):
-            run(service, listener, (Lines(log == "calls"), *_spans()))
+            run(service, listener, (Lines(log == "calls"),))
     return 0
 
 
@@ -163,25 +164,6 @@ def _checked(url: str | None) -> str | None:
     from overspill.serve.authzen_metadata import checked_url
 
     return None if url is None else checked_url(url)
-
-
-def _spans() -> tuple[Seen, ...]:
-    """Where an endpoint is named, each call has a span."""
-    if not any(os.environ.get(name) for name in ENDPOINTS):
-        return ()
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        what = "the environment names an OTLP endpoint, and OpenTelemetry's SDK is not installed"
-        raise Failure("missing_extra", what, help='pip install "overspill[otel]"') from None
-    from overspill.serve.observing import Spans
-
-    provider = TracerProvider(resource=Resource.create({"service.name": "overspill"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return (Spans(provider.get_tracer("overspill")),)
 
 
 @contextlib.contextmanager
@@ -219,18 +201,24 @@ def _service(db: str, anchor: str | None, policy: str, parts: dict[str, Any]) ->
 
 def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) -> None:
     """Until SIGTERM or SIGINT: what is under way is answered, then it ends."""
+    from overspill.serve.metrics import Metrics
+
+    metrics = Metrics(service)
+    with telemetry(metrics) as traced:
+        _run(service, listener, metrics, (metrics, *seen, *traced))
+
+
+def _run(service: Service, listener: socket.socket, metrics: Metrics, seen: Sequence[Seen]) -> None:
     import uvicorn
 
     from overspill.cli.stopping import Quietly
     from overspill.runtime.build import build
     from overspill.serve.app import App
     from overspill.serve.lane import Lane
-    from overspill.serve.metrics import Metrics
     from overspill.serve.operations import all_operations
     from overspill.serve.protocol import LaneProtocol
 
-    metrics = Metrics(service)
-    app = App(service, all_operations(metrics, build().overspill), (metrics, *seen))
+    app = App(service, all_operations(metrics, build().overspill), seen)
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -33,9 +33,10 @@ def wait_before(patience: Patience, asked: int, after: int | None, left: int, ji
     """Milliseconds to wait before asking again, having asked `asked` times, or None: there is no time for it.
 
     `after` is what the service asked for: never less is waited, and up to half more, so that not all come at once; where
-    that is not `left`, there is nothing to wait for. Otherwise half of the wait is fixed and half is chance.
+    that is not `left`, there is nothing to wait for. Who is asked to come at once does so once: a service that says it again and
+    again is not asked without a pause. Otherwise half of the wait is fixed and half is chance.
     """
-    if after is not None:
+    if after is not None and (after or asked == 1):
         return None if after >= left else after + jitter(min(after // 2, left - after - 1))
     wait = min(patience.longest_wait, patience.first_wait << min(asked - 1, 20))
     wait = (wait + 1) // 2 + jitter(wait // 2)

@@ -7,7 +7,7 @@ decision, of which each layer in between would cost as much as deciding does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter_ns, time_ns
 from urllib.parse import parse_qs
@@ -33,6 +33,10 @@ NOBODY = Caller("", "", frozenset())
 NO_PLACES: Mapping[str, str] = {}
 PROBLEM: Header = (b"content-type", MEDIA_TYPE.encode())
 _QUERY_MAX = 8192
+BODY_SECONDS = 10
+"""So long a call has its place while its body is on its way."""
+LOOKED_UP_MAX = 256
+"""Credentials that are looked up at once: nobody knows yet whose they are, and anybody can send them."""
 _REQUEST_ID = REQUEST_ID.wire
 
 
@@ -116,39 +120,55 @@ class App:
         receive: Receive,
     ) -> Reply:
         service, tenant = self.service, caller.tenant
-        if operation.scope is not None and operation.scope not in caller.scopes:
-            what = f"this credential may not {operation.scope}"
-            raise Failure("not_allowed", what, help="use one with that scope")
-        key = key_of(operation, headers)
-        place = (tenant, scope["path"], key) if key else None
         try:
             service.admit(tenant)
         except Failure:
             await asyncio.sleep(service.refused(tenant))
             raise
         try:
-            body = await _body(operation, headers, receive, service.limits.body)
-            engine = service.engine if operation.scope is None else service.engine_of(tenant)
-            query = _query(operation, scope["query_string"])
-            method, target = scope["method"], scope.get("raw_path") or scope["path"].encode()
-            call = Call(service, engine, caller, path, query, headers, body, key, request_id, method, target)
-            if place is not None:
-                service.begin(place)
-            try:
-                if operation.is_administrative:
-                    return await self._logged(operation, call, scope["path"])
-                return await operation.act(call)
-            finally:
-                if place is not None:
-                    service.end(place)
+            acted = self._acted(operation, caller, path, scope, headers, request_id, receive)
+            if operation.is_administrative:
+                return await self._logged(operation, caller, scope["path"], request_id, acted)
+            return await acted
         finally:
             service.leave(tenant)
 
-    async def _logged(self, operation: Operation, call: Call, target: str) -> Reply:
-        """Of an administrative call that changes something it is kept who made it, whatever became of it."""
+    async def _acted(
+        self,
+        operation: Operation,
+        caller: Caller,
+        path: Mapping[str, str],
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        request_id: str,
+        receive: Receive,
+    ) -> Reply:
+        service, tenant = self.service, caller.tenant
+        if operation.scope is not None and operation.scope not in caller.scopes:
+            what = f"this credential may not {operation.scope}"
+            raise Failure("not_allowed", what, help="use one with that scope")
+        key = key_of(operation, headers)
+        place = (tenant, scope["path"], key) if key else None
+        body = await _body(operation, headers, receive, service.limits.body)
+        engine = service.engine if operation.scope is None else service.engine_of(tenant)
+        query = _query(operation, scope["query_string"])
+        method, target = scope["method"], scope.get("raw_path") or scope["path"].encode()
+        call = Call(service, engine, caller, path, query, headers, body, key, request_id, method, target)
+        if place is not None:
+            service.begin(place)
+        try:
+            return await operation.act(call)
+        finally:
+            if place is not None:
+                service.end(place)
+
+    async def _logged(
+        self, operation: Operation, caller: Caller, target: str, request_id: str, acted: Awaitable[Reply]
+    ) -> Reply:
+        """Of an administrative call it is kept who made it, whatever became of it, also where it was not allowed."""
         status = 500
         try:
-            reply = await operation.act(call)
+            reply = await acted
             status = reply.status
             return reply
         except Failure as failure:
@@ -156,13 +176,13 @@ class App:
             raise
         finally:
             entry = AdminEntry(
-                at=call.engine.now(),
-                tenant=call.caller.tenant,
-                actor=call.caller.id,
+                at=self.service.engine.now(),
+                tenant=caller.tenant,
+                actor=caller.id,
                 operation=operation.id,
                 target=target[:200],
                 status=status,
-                request=call.request_id,
+                request=request_id,
             )
             await run_in_threadpool(self.service.registry.log, entry)
 
@@ -190,6 +210,10 @@ class App:
         text = bearer(headers)
         under_way = self._looking.get(text)
         if under_way is None:
+            if len(self._looking) >= LOOKED_UP_MAX:
+                await asyncio.sleep(self.service.refused(NOBODY.tenant))
+                what = "the service looks up as many credentials as it may"
+                raise Failure("busy", what, help="ask again, with the same key")
             asked = run_in_threadpool(self.service.credentials.caller, text)
             under_way = self._looking[text] = asyncio.ensure_future(asked)
             under_way.add_done_callback(lambda _: self._looking.pop(text))
@@ -201,6 +225,25 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 15 or int(length) > most):
         raise _too_large(most)
+    if operation.method == "GET" and (length.strip(b"0") or b"transfer-encoding" in headers):
+        raise _no_body()  # whoever can reach the service would keep a place with what never comes
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _received(receive, most)
+    except TimeoutError:
+        what = f"the body had not come within {BODY_SECONDS} seconds"
+        raise Failure("invalid_request", what, help="send all of it at once") from None
+    if operation.method == "ANY":
+        return b""
+    if operation.body is None:
+        if body:
+            raise _no_body()
+    elif not is_json(headers):
+        raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
+    return body
+
+
+async def _received(receive: Receive, most: int) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
@@ -209,14 +252,11 @@ async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: R
         body, more = body + message.get("body", b""), message.get("more_body", False)
         if len(body) > most:
             raise _too_large(most)
-    if operation.method == "ANY":
-        return b""
-    if operation.body is None:
-        if body:
-            raise Failure("invalid_request", "this takes no body", help="leave it out")
-    elif not is_json(headers):
-        raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
     return body
+
+
+def _no_body() -> Failure:
+    return Failure("invalid_request", "this takes no body", help="leave it out")
 
 
 def _too_large(most: int) -> Failure:

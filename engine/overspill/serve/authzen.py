@@ -67,7 +67,8 @@ async def evaluations(call: Call) -> Reply:
 def _reply(one: Evaluation) -> Reply:
     outcome = outcome_of(one)
     headers = (REPLAYED,) if one.context.replayed else ()
-    return Reply(json_bytes(one), headers=headers, outcomes=(outcome,) if outcome else ())
+    outcomes = (outcome,) if outcome else ()
+    return Reply(json_bytes(one), headers=headers, outcomes=outcomes, decision=one.context.evaluation_id)
 
 
 async def _one(call: Call, value: dict[str, Any]) -> Evaluation:

@@ -45,13 +45,15 @@ class Call(Struct, eq=False):
 
 
 class Reply(Struct, frozen=True):
-    """`outcomes` are those of the decisions that it tells of."""
+    """`outcomes` are those of the decisions that it tells of; `decision` is the id of the one that there is, where the body is not
+    the decision itself."""
 
     body: bytes
     status: int = 200
     headers: tuple[Header, ...] = ()
     media: Header = JSON
     outcomes: tuple[str, ...] = ()
+    decision: str | None = None
 
 
 Act = Callable[[Call], Awaitable[Reply]]

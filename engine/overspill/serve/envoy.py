@@ -66,11 +66,12 @@ async def check(call: Call) -> Reply:
         raise Failure("replayed", what, help="send the call with an id of its own")
     now = call.engine.now()
     limits = rate_limits(decision, now, plan)
+    outcomes, id = (decision.outcome,), decision.record.decision
     if decision.allowed:
-        return Reply(b"{}", headers=(*_of(decision), *limits), outcomes=(decision.outcome,))
+        return Reply(b"{}", headers=(*_of(decision), *limits), outcomes=outcomes, decision=id)
     denial = denial_of(decision.record, plan, call.request_id)
     headers = (*retry_after(decision.record, now), *limits)
-    return Reply(json_bytes(denial), denial.status, headers, PROBLEM, (decision.outcome,))
+    return Reply(json_bytes(denial), denial.status, headers, PROBLEM, outcomes, id)
 
 
 def _rule(gateway: Gateway, call: Call) -> Rule:

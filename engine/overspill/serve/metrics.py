@@ -67,6 +67,10 @@ class Metrics:
             for outcome in outcomes:
                 self._many[id, outcome] += 1
 
+    def families(self) -> Iterable[Metric]:
+        """All of it, as it stands."""
+        return self._registry.collect()
+
     def text(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self._registry)

@@ -73,8 +73,8 @@ class Lines:
             facts |= {"tenant": done.caller.tenant, "credential": done.caller.id}
         if (trace := _trace(done.headers)) is not None:
             facts["trace"] = trace
-        if (decision := _decision(reply.body)) is not None:
-            facts["decision"], facts["outcome"] = decision, outcome_in(reply.body)
+        if (decided := _decided(reply)) is not None:
+            facts["decision"], facts["outcome"] = decided
         self._log("call", **facts)
 
 
@@ -125,8 +125,8 @@ class Spans:
             "overspill.operation": done.name,
             "overspill.request.id": done.request_id,
         }
-        if (decision := _decision(reply.body)) is not None:
-            facts |= {"overspill.decision.id": decision, "overspill.outcome": outcome_in(reply.body)}
+        if (decided := _decided(reply)) is not None:
+            facts["overspill.decision.id"], facts["overspill.outcome"] = decided
         sent = {name: done.headers.get(name.encode(), b"").decode("latin-1") for name in ("traceparent", "tracestate")}
         span = self._tracer.start_span(
             f"{facts['http.request.method']} {route}",
@@ -140,11 +140,14 @@ class Spans:
         span.end(done.began + done.took)
 
 
-def _decision(body: bytes) -> str | None:
-    """The id of the decision that a reply is."""
+def _decided(reply: Reply) -> tuple[str, str] | None:
+    """The id and the outcome of the one decision that a reply tells of."""
+    if reply.decision is not None and reply.outcomes:
+        return reply.decision, reply.outcomes[0]
+    body = reply.body
     if not body.startswith(_DECISION):
         return None
-    return body[len(_DECISION) : body.find(b'"', len(_DECISION))].decode()
+    return body[len(_DECISION) : body.find(b'"', len(_DECISION))].decode(), outcome_in(body)
 
 
 def _trace(headers: Mapping[bytes, bytes]) -> str | None:

@@ -79,10 +79,12 @@ class Service:
     # ---- how much at once, in the loop's own thread
 
     def admit(self, tenant: str) -> None:
-        """Takes a place among the calls under way, until `leave`. Raises Failure `busy`: a queue that only grows helps nobody."""
+        """Takes a place among the calls under way, until `leave`. Raises Failure `busy`: a queue that only grows helps nobody.
+        What needs no credential has places of its own: a service that is full still lives, and tells how it stands."""
         own = self._counts.get(tenant, 0)
-        if own >= self.limits.at_once or self._total >= self.limits.total:
-            what = "the service" if self._total >= self.limits.total else "your tenant"
+        is_full = bool(tenant) and self._total >= self.limits.total
+        if own >= self.limits.at_once or is_full:
+            what = "the service" if is_full or not tenant else "your tenant"
             raise Failure("busy", f"{what} has as many calls under way as it may", help="ask again, with the same key")
         self._counts[tenant] = own + 1
         self._total += 1

@@ -22,6 +22,9 @@ from overspill.words.names import is_identifier
 from overspill.words.strict_json import json_from_text
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+RSA_BITS_MIN = 2048
+"""RFC 7518, sections 3.3 to 3.5."""
 TOKEN_MAX = 8192
 SECOND = 1_000_000
 INSTANT_MAX = 253_402_300_800
@@ -118,7 +121,21 @@ def _loaded(key: Key) -> PyJWK:
         raise Failure(
             "invalid_issuers", what, help="give public keys as JWKs, with kid, alg, kty", pointer="/keys"
         ) from None
+    if (unfit := _unfit(key, found)) is not None:
+        what = f"the key {key.kid[:64]} {unfit}"
+        raise Failure("invalid_issuers", what, help="give the keys that tokens are signed with", pointer="/keys")
     return found
+
+
+def _unfit(key: Key, found: PyJWK) -> str | None:
+    """Why no token may be checked with it."""
+    if key.use != "sig":
+        return "is not for signatures"
+    if CURVES.get(key.alg, key.crv) != key.crv:
+        return f"is of another curve than {key.alg}"
+    if key.kty == "RSA" and found.key.key_size < RSA_BITS_MIN:
+        return f"has fewer than {RSA_BITS_MIN} bits"
+    return None
 
 
 def _caller(issuer: Issuer, claims: Mapping[str, Any], now: int) -> Caller:
