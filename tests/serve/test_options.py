@@ -38,6 +38,23 @@ def test_what_is_wrong_is_said_and_nothing_is_served(tmp_path: Path, options: tu
     assert "serving on" not in done.err
 
 
+OWN = """policy own version 1; language 1; unit uses: integer; account user { plan: string = "free"; } request { uses: meter = 1; }
+pool credits { per user; unit uses; } waterfall w { serves true; counts uses; draw credits; otherwise deny no; }"""
+
+
+def test_whoever_tries_a_policy_of_their_own_has_the_demos_account_as_far_as_it_knows_it(tmp_path: Path) -> None:
+    (tmp_path / "own.spill").write_text(OWN)
+    for _ in range(2):  # the same database may be tried again
+        with process(str(tmp_path / "x.db"), "--dev", policy=str(tmp_path / "own.spill")) as one, ExitStack() as stack:
+            left_out, shown = one.told[:2]
+            assert left_out == "left out of the demo's account: the policy has no pool `promo`\n"
+            connection = Connection(one.port, shown.rpartition(": ")[2].strip())
+            stack.callback(connection.close)
+            [account] = connection.ask("GET", "/v1/accounts/user/u_ana").json["accounts"]
+            assert account["attributes"] == {"plan": "plus"}
+            assert [(lot["lot"], lot["left"]) for pool in account["pools"] for lot in pool["lots"]] == [("C1", "50")]
+
+
 def test_it_serves_by_both(tmp_path: Path) -> None:
     (tmp_path / "gateway.yaml").write_text(RULES)
     db = str(tmp_path / "x.db")

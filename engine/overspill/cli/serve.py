@@ -23,7 +23,7 @@ from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
 from overspill.store.registry import opened_registry
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, StoreFailure
 
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
@@ -257,14 +257,22 @@ def run(service: Service, listener: socket.socket, seen: Sequence[Seen] = ()) ->
 
 
 def _prepare(service: Service) -> None:
-    """The demo's account, and a key for everything."""
+    """The demo's account, as far as the policy knows what it has, and a key for everything."""
     from overspill.cli.keys import put_key
     from overspill.serve.credentials import SCOPES
 
     engine = service.engine_of(DEV_TENANT)
     account = {"user": "u_ana"}
-    engine.set_attributes(account, {"plan": "plus"}, id="signup", actor="demo")
-    engine.grant(account, "promo", "2", id="P1", category="promotional", actor="demo")
-    engine.grant(account, "credits", "50", id="C1", actor="demo")
+    for give in (
+        partial(engine.set_attributes, account, {"plan": "plus"}, id="signup", actor="demo"),
+        partial(engine.grant, account, "promo", "2", id="P1", category="promotional", actor="demo"),
+        partial(engine.grant, account, "credits", "50", id="C1", actor="demo"),
+    ):
+        try:
+            give()
+        except StoreFailure:
+            raise
+        except Failure as failure:
+            say(f"left out of the demo's account: {failure.message}")
     text, _ = put_key(service.registry, DEV_TENANT, "dev", SCOPES, engine.now(), None)
     say(f"the key, shown this once: {text}")
