@@ -19,6 +19,7 @@ import click
 from overspill.cli.beside import settled_beside
 from overspill.cli.huge_pages import in_huge_pages
 from overspill.cli.io import anchor_option, policy_option, say
+from overspill.cli.libraries import told_as_alarms
 from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
@@ -130,10 +131,12 @@ def serve(
         if dev:
             _prepare(service)
         with (
+            told_as_alarms(),
+            _spans() as spans,
             settled_beside(service.engine, path, anchor) if settle else contextlib.nullcontext(),
             delivering(path, reach, service.tally) if hooks else contextlib.nullcontext(),
         ):
-            run(service, listener, (Lines(log == "calls"), *_spans()))
+            run(service, listener, (Lines(log == "calls"), *spans))
     return 0
 
 
@@ -165,10 +168,12 @@ def _checked(url: str | None) -> str | None:
     return None if url is None else checked_url(url)
 
 
-def _spans() -> tuple[Seen, ...]:
-    """Where an endpoint is named, each call has a span."""
+@contextlib.contextmanager
+def _spans() -> Iterator[tuple[Seen, ...]]:
+    """Where an endpoint is named, each call has a span; those that wait are sent at the end."""
     if not any(os.environ.get(name) for name in ENDPOINTS):
-        return ()
+        yield ()
+        return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -179,9 +184,13 @@ def _spans() -> tuple[Seen, ...]:
         raise Failure("missing_extra", what, help='pip install "overspill[otel]"') from None
     from overspill.serve.observing import Spans
 
-    provider = TracerProvider(resource=Resource.create({"service.name": "overspill"}))
+    resource = Resource.create({"service.name": "overspill"})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return (Spans(provider.get_tracer("overspill")),)
+    try:
+        yield (Spans(provider.get_tracer("overspill")),)
+    finally:
+        provider.shutdown()
 
 
 @contextlib.contextmanager
