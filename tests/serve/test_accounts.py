@@ -104,6 +104,7 @@ def test_what_cannot_be_done_is_a_problem(
 
 
 GRANT = {"pool": "credits", "amount": "5"}
+AGREED = {"pool": "credits", "enabled": True, "minimum": "60", "target": "100", "agreed_by": "user/u_ana"}
 CHOICES = "known: paid, promotional"
 POINTED: dict[str, tuple[str, Any, str | None, str]] = {
     # what is wrong → where it is sent, the body, the place in it (of what stands in the path: none), what is said
@@ -122,6 +123,7 @@ POINTED: dict[str, tuple[str, Any, str | None, str]] = {
         "known: consume, preview, reserve",
     ),
     "another type than declared": (f"{ACCOUNT}/attributes", {"attributes": {"plan": 7}}, "#/attributes/plan", "`7`, not a string"),
+    "who agreed": (f"{ACCOUNT}/consent", {**AGREED, "agreed_by": ""}, "#/agreed_by", "whoever agrees is named"),
     "an initiator": ("/v1/decisions", {"account": ANA, "initiator": 5}, "#/initiator", "`initiator` is no string"),
 }  # fmt: skip
 
@@ -133,6 +135,22 @@ def test_a_problem_says_what_is_wrong_and_where_in_the_body(
     problem = one.all.post(path, body, "k").json
     assert [place["pointer"] for place in problem["errors"]] == ([] if pointer is None else [pointer])
     assert said in f"{problem['detail']} {problem['help']}"
+
+
+def test_a_key_is_the_tenants_whichever_credential_it_comes_with(one: Served) -> None:
+    rotated = one.caller("acme", "operate")
+    first = one.all.post(f"{ACCOUNT}/grants", GRANT, "g1")
+    again = rotated.post(f"{ACCOUNT}/grants", GRANT, "g1")
+    assert (again.body, again.headers["idempotency-replayed"]) == (first.body, "true")
+    other = rotated.post(f"{ACCOUNT}/grants", {**GRANT, "amount": "6"}, "g1")
+    assert (other.status, [place["pointer"] for place in other.json["errors"]]) == (422, ["#/amount"])
+
+
+def test_another_consent_under_a_key_is_told_in_the_words_of_the_body(one: Served) -> None:
+    assert one.all.post(f"{ACCOUNT}/consent", AGREED, "s1").status == 200
+    problem = one.all.post(f"{ACCOUNT}/consent", {**AGREED, "agreed_by": "user/u_bo"}, "s1").json
+    assert [place["pointer"] for place in problem["errors"]] == ["#/agreed_by"]
+    assert "`/agreed_by` was" in problem["detail"]
 
 
 @pytest.mark.parametrize("path", ["/v1/policies", ACCOUNT, "/livez", "/v1/hooks/x1"])
