@@ -22,6 +22,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a host that is not this one": (("--host", "203.0.113.7"), "name an address of this machine with --host"),
     "a host that nobody knows": (("--host", "nowhere.invalid"), "name an address of this machine with --host"),
+    "an anchor that could not be written": (("--anchor", "none/x-anchor"), "there is no folder none"),
     "an address without TLS": (("--url", "http://pdp.example.com"), "the service's address is no plain https URL"),
     "an address with a slash behind": (("--url", "https://pdp.example.com/"), "no plain https URL"),
     "an address with a query": (("--url", "https://pdp.example.com?a=1"), "no plain https URL"),
