@@ -13,6 +13,8 @@ from overspill import Engine
 from overspill.serve.metrics import Metrics
 from overspill.serve.openapi import TAGS, document
 from overspill.serve.operations import all_operations
+from overspill.serve.problem_types import ABOUT, NAMED, STORE, STORE_CODES, problem_type
+from overspill.serve.problems import AGAIN
 from overspill.serve.service import Service
 from overspill.store.registry import opened_registry
 
@@ -48,10 +50,26 @@ def page(api: Mapping[str, Any]) -> Iterator[str]:
             yield from _operation(path, method.upper(), one)
     yield "## Headers of answers\n"
     yield from _headers(api)
+    yield "## Codes of problems\n"
+    yield from _codes()
     yield "## Shapes\n"
     for name, schema in api["components"]["schemas"].items():
         if "properties" in schema:
             yield from _shape(name, schema)
+
+
+def _codes() -> Iterator[str]:
+    yield "A problem's `type` leads to what its `code` means, `GET /problems/{code}`; these are all. AuthZEN's operations tell 415 and 422 as 400.\n"
+    yield "| code | status | |"
+    yield "|---|---|---|"
+    for code in sorted(ABOUT):
+        found = problem_type(code)
+        assert found is not None
+        yield f"| `{code}` | {found.status} | {found.about} |"
+    for start, about in NAMED.items():
+        yield f"| `{start}` and a field's name | 422 | {about} |"
+    yield f"| {', '.join(f'`{code}`' for code in STORE_CODES)} | {AGAIN} | {STORE} |"
+    yield ""
 
 
 def _headers(api: Mapping[str, Any]) -> Iterator[str]:

@@ -14,18 +14,21 @@ from overspill.words.instants import instant_from_text
 
 ANA, BOB = {"user": "ana"}, {"user": "bob"}
 POLICY = {
-    "p.spill": b"""policy p version 1; language 1; unit credits: integer;
+    "p.spill": b"""policy p version 1; language 1; unit credits: integer; unit usd: decimal(2);
 account user { plan: string = "free"; } account team of user { }
 request { model: string = "small"; fast: bool = false; credits: meter; images: meter; }
 limit five { per user; unit credits; window w: 5h from first_use; window d: 1d from first_use; capacity 9 credits; }
-pool money { per user; unit credits; }
-waterfall w { serves true; counts credits; draw five; draw money; otherwise deny used_up; }"""
+pool money { per user; unit credits; price 0.04 usd per 1 credits; top_up { settings user; on top_up_cap partial; when true; } }
+waterfall w { serves true; counts credits; draw five; draw money; otherwise deny used_up;
+  holds expire after 15min, late capture 15min; }"""
 }
 LONG = "m" * 100
+NOW = instant_from_text("2026-10-05T10:00:00Z")
+AGREED: dict[str, Any] = {"enabled": True, "minimum": "1", "target": "5"}
 
 
 def _engine(db: Path | None = None) -> Engine:
-    engine = Engine.open(POLICY, db=db, clock=ManualClock(instant_from_text("2026-10-05T10:00:00Z")))
+    engine = Engine.open(POLICY, db=db, clock=ManualClock(NOW))
     engine.grant(ANA, "money", "20", id="L")
     return engine
 
@@ -114,8 +117,17 @@ OPERATIONS: list[tuple[str, Did, Any, Any, str, str, str]] = [
         '`"1"`',
         "absent",
     ),
-    ("void", lambda e, v: e.void(ANA, "money", "L", id="x", actor=v), "ann", "ben", "/actor", '`"ann"`', '`"ben"`'),
-]
+    (
+        "void",
+        lambda e, v: e.void(ANA, "money", v, id="x", actor=f"for {v}"),
+        "L",
+        "M",
+        "/lot",
+        '`"L"`',
+        '`"M"`',
+    ),
+    ("set_top_up", lambda e, v: e.set_top_up(ANA, "money", **AGREED, id="x", actor=v), "ann", "ben", "/actor", '`"ann"`', '`"ben"`'),
+]  # fmt: skip
 """(kind, what is done with a value, the first value, the next one, the place, what was there first, what is there now)."""
 
 
@@ -126,6 +138,25 @@ def test_of_an_operation_too(kind: str, do: Did, first: Any, then: Any, pointer:
     do(engine, first)
     told = f"`x` was used before for another {kind} of user/ana: `{pointer}` was {was} first and is {now} now"
     assert _conflict(lambda: do(engine, then)) == (pointer, told)
+
+
+AGAIN: dict[str, Callable[[Engine, str], Any]] = {
+    "grant": lambda e, by: e.grant(ANA, "money", "5", id="x", actor=by),
+    "set": lambda e, by: e.set_attributes(ANA, {"plan": "pro"}, id="x", actor=by),
+    "void": lambda e, by: e.void(ANA, "money", "L", id="x", actor=by),
+    "transfer": lambda e, by: e.transfer(ANA, "money", "L", BOB, id="x", actor=by),
+    "reset": lambda e, by: e.reset(ANA, "five", id="x", actor=by),
+}
+
+
+@pytest.mark.rule("I1")
+@pytest.mark.parametrize("do", AGAIN.values(), ids=AGAIN)
+def test_who_asks_is_no_part_of_what_is_asked(do: Callable[[Engine, str], Any], tmp_path: Path) -> None:
+    with _engine(tmp_path / "x.db") as engine:
+        first = do(engine, "ann")
+        assert do(engine, "ben").json == first.json
+    with Engine.open(POLICY, db=tmp_path / "x.db", clock=ManualClock(NOW)) as engine:
+        assert do(engine, "operator").json == first.json
 
 
 @pytest.mark.rule("I1")

@@ -257,3 +257,15 @@ def test_any_mapping_and_any_list_will_do(asked: Asked) -> None:
     request = Request(**{**proxies, "id": "proxies", "only": ["plan_windows"]})
     assert asked.engine.preview(request).allowed
     assert asked.engine.grant(MappingProxyType(ANA), "credits", "1", id="C2").json
+
+
+class Text(str):
+    """Text, and more than that."""
+
+    __slots__ = ()
+
+
+def test_text_that_is_more_than_text_is_that_text(asked: Asked) -> None:
+    fields = {Text(name): Text(value) for name, value in GOOD["fields"].items()}
+    first = asked.engine.decide(Request(**{**GOOD, "fields": fields, "id": "texts"}))
+    assert asked.engine.decide(Request(**{**GOOD, "id": "texts"})).json == first.json

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from overspill.serve.operations import OPERATIONS
+from support.asgi import call
 from support.services import ANA, TURN, Served, served, with_ana
 
 ACCOUNT = "/v1/accounts/user/u_ana"
@@ -100,6 +101,75 @@ def test_what_cannot_be_done_is_a_problem(
     answer = one.all.get(path, query) if method == "GET" else one.all.post(path, body, "k")
     assert (answer.status, answer.json["code"]) == (status, code), answer.json
     assert answer.json["help"]
+
+
+GRANT = {"pool": "credits", "amount": "5"}
+AGREED = {"pool": "credits", "enabled": True, "minimum": "60", "target": "100", "agreed_by": "user/u_ana"}
+CHOICES = "known: paid, promotional"
+POINTED: dict[str, tuple[str, Any, str | None, str]] = {
+    # what is wrong → where it is sent, the body, the place in it (of what stands in the path: none), what is said
+    "a kind in the path": ("/v1/accounts/planet/x/grants", GRANT, None, "declared: user, workspace"),
+    "a hold in the path": ("/v1/holds/h1/capture", {"meters": {"output_tokens": 1}}, None, "there is no hold `h1`"),
+    "a lot in the path": ("/v1/lots/L9/void", {"account": ANA, "pool": "credits"}, None, "has no lot `L9`"),
+    "a lot in the body": ("/v1/transfers", {"account": ANA, "to": {"user": "u_b"}, "pool": "credits", "lot": "L9"}, "#/lot", "has no lot"),
+    "a type": (f"{ACCOUNT}/grants", {**GRANT, "amount": 5}, "#/amount", "expected text, got a whole number"),
+    "a truth": ("/v1/holds/h1/capture", {"meters": {}, "final": "no"}, "#/final", "expected true or false, got text"),
+    "no such choice": (f"{ACCOUNT}/grants", {**GRANT, "category": "gift"}, "#/category", CHOICES),
+    "nearly a choice": (f"{ACCOUNT}/grants", {**GRANT, "category": "pain"}, "#/category", "did you mean `paid`"),
+    "no such choice further in": (
+        "/access/v1/evaluation",
+        {"context": {"overspill": {"mode": "zap"}}, "subject": {"type": "user", "id": "u"}, "action": {"name": "a"}, "resource": {"type": "b", "id": "c"}},
+        "#/context/overspill/mode",
+        "known: consume, preview, reserve",
+    ),
+    "another type than declared": (f"{ACCOUNT}/attributes", {"attributes": {"plan": 7}}, "#/attributes/plan", "`7`, not a string"),
+    "who agreed": (f"{ACCOUNT}/consent", {**AGREED, "agreed_by": ""}, "#/agreed_by", "whoever agrees is named"),
+    "an initiator": ("/v1/decisions", {"account": ANA, "initiator": 5}, "#/initiator", "`initiator` is no string"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path, body, pointer, said", POINTED.values(), ids=POINTED)
+def test_a_problem_says_what_is_wrong_and_where_in_the_body(
+    one: Served, path: str, body: Any, pointer: str | None, said: str
+) -> None:
+    problem = one.all.post(path, body, "k").json
+    assert [place["pointer"] for place in problem["errors"]] == ([] if pointer is None else [pointer])
+    assert said in f"{problem['detail']} {problem['help']}"
+
+
+def test_a_key_is_the_tenants_whichever_credential_it_comes_with(one: Served) -> None:
+    rotated = one.caller("acme", "operate")
+    first = one.all.post(f"{ACCOUNT}/grants", GRANT, "g1")
+    again = rotated.post(f"{ACCOUNT}/grants", GRANT, "g1")
+    assert (again.body, again.headers["idempotency-replayed"]) == (first.body, "true")
+    other = rotated.post(f"{ACCOUNT}/grants", {**GRANT, "amount": "6"}, "g1")
+    assert (other.status, [place["pointer"] for place in other.json["errors"]]) == (422, ["#/amount"])
+
+
+def test_another_consent_under_a_key_is_told_in_the_words_of_the_body(one: Served) -> None:
+    assert one.all.post(f"{ACCOUNT}/consent", AGREED, "s1").status == 200
+    problem = one.all.post(f"{ACCOUNT}/consent", {**AGREED, "agreed_by": "user/u_bo"}, "s1").json
+    assert [place["pointer"] for place in problem["errors"]] == ["#/agreed_by"]
+    assert "`/agreed_by` was" in problem["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/policies", ACCOUNT, "/livez", "/v1/hooks/x1"])
+def test_whoever_asks_for_the_head_gets_that_of_the_answer(one: Served, path: str) -> None:
+    head = call(one.app, "HEAD", path, headers=one.all.headers(None, {"X-Request-ID": "r1"}))
+    whole = one.all.get(path, **{"X-Request-ID": "r1"})
+    assert (head.status, head.headers) == (whole.status, whole.headers)
+
+
+@pytest.mark.parametrize("length", ["", "300000"])
+def test_what_takes_no_body_says_so_however_long_it_is(one: Served, length: str) -> None:
+    headers = one.all.headers("k", {"Content-Length": length})
+    for method, path in (("GET", "/v1/policies"), ("POST", "/v1/holds/h1/release")):
+        answer = call(one.app, method, path, b" " * 300_000, headers)
+        assert (answer.status, answer.json["detail"]) == (400, "this takes no body")
+
+
+def test_no_body_may_be_said_to_be_none(one: Served) -> None:
+    assert one.all.get("/v1/policies", **{"Content-Length": "0"}).status == 200
 
 
 def test_policies_are_listed_and_shown_with_their_files(one: Served) -> None:

@@ -286,6 +286,7 @@ def test_the_metadata_say_what_there_is(one: Served) -> None:
         "access_evaluation_endpoint": "https://pdp.example.com/acme/access/v1/evaluation",
         "access_evaluations_endpoint": "https://pdp.example.com/acme/access/v1/evaluations",
         "search_action_endpoint": "https://pdp.example.com/acme/access/v1/search/action",
+        "obligations_supported": ["custom"],
     }
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "max-age=3600"

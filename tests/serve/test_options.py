@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a host that is not this one": (("--host", "203.0.113.7"), "name an address of this machine with --host"),
     "a host that nobody knows": (("--host", "nowhere.invalid"), "name an address of this machine with --host"),
+    "an anchor that could not be written": (("--anchor", "none/x-anchor"), "there is no folder none"),
     "an address without TLS": (("--url", "http://pdp.example.com"), "the service's address is no plain https URL"),
     "an address with a slash behind": (("--url", "https://pdp.example.com/"), "no plain https URL"),
     "an address with a query": (("--url", "https://pdp.example.com?a=1"), "no plain https URL"),
@@ -39,6 +39,23 @@ def test_what_is_wrong_is_said_and_nothing_is_served(tmp_path: Path, options: tu
     assert done.code == 2
     assert message in done.err
     assert "serving on" not in done.err
+
+
+OWN = """policy own version 1; language 1; unit uses: integer; account user { plan: string = "free"; } request { uses: meter = 1; }
+pool credits { per user; unit uses; } waterfall w { serves true; counts uses; draw credits; otherwise deny no; }"""
+
+
+def test_whoever_tries_a_policy_of_their_own_has_the_demos_account_as_far_as_it_knows_it(tmp_path: Path) -> None:
+    (tmp_path / "own.spill").write_text(OWN)
+    for _ in range(2):  # the same database may be tried again
+        with process(str(tmp_path / "x.db"), "--dev", policy=str(tmp_path / "own.spill")) as one, ExitStack() as stack:
+            left_out, shown = one.told[:2]
+            assert left_out == "left out of the demo's account: the policy has no pool `promo`\n"
+            connection = Connection(one.port, shown.rpartition(": ")[2].strip())
+            stack.callback(connection.close)
+            [account] = connection.ask("GET", "/v1/accounts/user/u_ana").json["accounts"]
+            assert account["attributes"] == {"plan": "plus"}
+            assert [(lot["lot"], lot["left"]) for pool in account["pools"] for lot in pool["lots"]] == [("C1", "50")]
 
 
 def test_it_serves_by_both(tmp_path: Path) -> None:
@@ -71,13 +88,3 @@ def test_who_takes_no_spans_keeps_nobody_waiting(tmp_path: Path, monkeypatch: py
             one.process.send_signal(signal.SIGTERM)
             code = one.process.wait(20)  # the SDK's own end would take 30 seconds
             assert (code, one.stop()) == (0, 0)
-
-
-def test_what_a_library_says_is_a_line_of_json(tmp_path: Path) -> None:
-    with process(str(tmp_path / "x.db")) as one:
-        with socket.create_connection(("127.0.0.1", one.port)) as odd:
-            odd.sendall(b"canary\r\n\r\n")
-            assert odd.recv(12) == b"HTTP/1.1 400"
-        assert one.stop() == 0
-        [line] = [line for line in one.told if not line.startswith("serving on")]
-        assert json.loads(line)["message"] == "Invalid HTTP request received."

@@ -1,7 +1,8 @@
 """What the libraries below the service have to say (`logging`), as lines of JSON like all others: an alarm each.
 
 Texts that a library fills in, and what it shows of its objects, may be something that was sent, and are left out; of an exception
-its kind is told.
+its kind is told. What uvicorn warns of, calls that are no HTTP or ask for another protocol, is left out: whoever can connect could
+fill a disk with it, and is told so in the answer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from overspill.runtime.alarms import alarm
 _OBJECTS = re.compile(r"[(<\n]")
 """Where a message that is already whole begins to show objects, as those of asyncio do."""
 LEFT_OUT = "..."
+OF_CALLS = "uvicorn.error"
 
 
 class Told(logging.Handler):
@@ -50,9 +52,13 @@ def _shown(value: object) -> object:
 
 @contextmanager
 def libraries_told() -> Iterator[None]:
-    root, handler = logging.getLogger(), Told()
+    """Meanwhile what libraries say is told."""
+    root, of_calls, handler = logging.getLogger(), logging.getLogger(OF_CALLS), Told()
+    level = of_calls.level
     root.addHandler(handler)
+    of_calls.setLevel(logging.ERROR)
     try:
         yield
     finally:
+        of_calls.setLevel(level)
         root.removeHandler(handler)

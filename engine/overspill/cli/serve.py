@@ -24,7 +24,7 @@ from overspill.hooks.delivering import delivering
 from overspill.hooks.reach import LOOPBACK, Reach, networks
 from overspill.runtime.engine import Engine
 from overspill.store.registry import opened_registry
-from overspill.words.failures import Failure
+from overspill.words.failures import Failure, StoreFailure
 
 if TYPE_CHECKING:
     from overspill.serve.credentials import Tokens
@@ -130,9 +130,9 @@ def serve(
         if dev:
             _prepare(service)
         with (
+            libraries_told(),
             settled_beside(service.engine, path, anchor) if settle else contextlib.nullcontext(),
             delivering(path, reach, service.tally) if hooks else contextlib.nullcontext(),
-            libraries_told(),
         ):
             run(service, listener, (Lines(log == "calls"),))
     return 0
@@ -245,14 +245,22 @@ def _run(service: Service, listener: socket.socket, metrics: Metrics, seen: Sequ
 
 
 def _prepare(service: Service) -> None:
-    """The demo's account, and a key for everything."""
+    """The demo's account, as far as the policy knows what it has, and a key for everything."""
     from overspill.cli.keys import put_key
     from overspill.serve.credentials import SCOPES
 
     engine = service.engine_of(DEV_TENANT)
     account = {"user": "u_ana"}
-    engine.set_attributes(account, {"plan": "plus"}, id="signup", actor="demo")
-    engine.grant(account, "promo", "2", id="P1", category="promotional", actor="demo")
-    engine.grant(account, "credits", "50", id="C1", actor="demo")
+    for give in (
+        partial(engine.set_attributes, account, {"plan": "plus"}, id="signup", actor="demo"),
+        partial(engine.grant, account, "promo", "2", id="P1", category="promotional", actor="demo"),
+        partial(engine.grant, account, "credits", "50", id="C1", actor="demo"),
+    ):
+        try:
+            give()
+        except StoreFailure:
+            raise
+        except Failure as failure:
+            say(f"left out of the demo's account: {failure.message}")
     text, _ = put_key(service.registry, DEV_TENANT, "dev", SCOPES, engine.now(), None)
     say(f"the key, shown this once: {text}")

@@ -21,7 +21,8 @@ from overspill.words.failures import Failure
 from overspill.words.initiators import DEFAULT_INITIATOR, INITIATOR, INITIATORS
 from overspill.words.names import IDENTIFIER_HELP, is_identifier, shown
 
-_TYPES = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
+TYPES = {str: "a string of at most 256 printable characters", int: "a whole number", bool: "true or false"}
+"""What fields and attributes are, to whoever sends them."""
 
 
 class Admitted(Light, frozen=True):
@@ -102,7 +103,7 @@ def _wrong_field(plan: Plan, name: str, value: Scalar) -> Failure:
         return _unknown("field", name, plan.fields, f"/fields/{name}")
     return Failure(
         "invalid_field",
-        f"field `{name}` is {shown(value)}, not {_TYPES[input.type]}",
+        f"field `{name}` is {shown(value)}, not {TYPES[input.type]}",
         help="send it as the policy declares it",
         pointer=f"/fields/{name}",
     )

@@ -31,8 +31,9 @@ def request_from_value(value: Any) -> Request:
         if key not in value:
             raise Failure(f"missing_{key}", f"the request has no `{key}`", help="send it", pointer=f"/{key}")
     id, initiator = value["id"], value.get("initiator", "user")
-    if not isinstance(id, str) or not isinstance(initiator, str):
-        raise _invalid("`id` and `initiator` are strings", "/id")
+    for key, text in (("id", id), ("initiator", initiator)):
+        if not isinstance(text, str):
+            raise _invalid(f"`{key}` is no string", f"/{key}")
     return Request(
         id=id,
         account=_strings(value["account"], "/account"),

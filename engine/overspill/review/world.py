@@ -60,7 +60,7 @@ from overspill.step.commands import (
     Unpaid,
     Value,
 )
-from overspill.step.conflicts import conflict
+from overspill.step.conflicts import conflict, is_again
 from overspill.step.keys import identify
 from overspill.step.step import Batch, step
 from overspill.words.amounts import text_from_steps
@@ -143,7 +143,7 @@ class World:
         command = identify(self.command(action, number))
         before = self.answered.get(command.id)
         if before is not None and not isinstance(command.command, Preview):
-            if before[0] != command.payload:
+            if not is_again(command, before[0]):
                 raise conflict(command, before[0])
             return Ran(before[1], True, ())
         outcome = step(self, self.state, command, self.now, self.seq, self.record_of)

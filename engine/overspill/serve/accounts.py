@@ -85,7 +85,12 @@ def grant(call: Call) -> Reply:
 def agree(call: Call) -> Reply:
     asked = as_dict(shaped(object_from(call.body), TopUpBody))
     agreed_by = asked.pop("agreed_by")
-    return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=agreed_by))
+    try:
+        return _reply(call.engine.set_top_up(_account(call), **asked, id=call.key, actor=agreed_by))
+    except Failure as failure:
+        if failure.pointer == "/actor":  # as the command calls it
+            failure.pointer, failure.message = "/agreed_by", failure.message.replace("`/actor`", "`/agreed_by`")
+        raise
 
 
 def grant_reset(call: Call) -> Reply:

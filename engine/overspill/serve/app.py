@@ -64,7 +64,7 @@ class App:
         began, ticks = time_ns(), perf_counter_ns()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = self.request_ids.of(headers)
-        operation, caller = None, NOBODY
+        operation, caller, path = None, NOBODY, NO_PLACES
         try:
             operation, path = self._direct.get((scope["method"], scope["path"])) or self._routed(scope)
             if len(headers) < len(scope["headers"]):
@@ -75,8 +75,8 @@ class App:
             reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
         except Exception as error:
             failure = told(error, request_id)
-            if scope["method"] == "GET":
-                failure.pointer = None  # there is no body for it to point into
+            if failure.pointer is not None and not _is_of_body(failure.pointer, scope["method"], path):
+                failure.pointer = None
             reply = problem_reply(failure, request_id, operation)
         body = reply.body
         length = b"%d" % len(body)
@@ -190,6 +190,8 @@ class App:
 
     def _routed(self, scope: Scope) -> tuple[Operation, Mapping[str, str]]:
         """The operation of a path that has places, with what stands in them. Raises Failure."""
+        if scope["method"] == "HEAD" and (found := self._direct.get(("GET", scope["path"]))) is not None:
+            return found
         allowed: set[str] = {method for method, path in self._direct if path == scope["path"]}
         for route, operation in self._routes:
             match, child = route.matches(scope)
@@ -222,34 +224,36 @@ class App:
 
 async def _body(operation: Operation, headers: Mapping[bytes, bytes], receive: Receive, most: int) -> bytes:
     """Raises Failure for more than may be, before it is read where its length is told."""
+    takes_none = operation.body is None and operation.method != "ANY"
     length = headers.get(b"content-length", b"")
+    if takes_none and length.strip(b"0").isdigit():
+        raise _no_body()
+    if operation.method == "GET" and b"transfer-encoding" in headers:
+        raise _no_body()  # whoever can reach the service would keep a place with what never comes
     if length.isdigit() and (len(length) > 15 or int(length) > most):
         raise _too_large(most)
-    if operation.method == "GET" and (length.strip(b"0") or b"transfer-encoding" in headers):
-        raise _no_body()  # whoever can reach the service would keep a place with what never comes
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _received(receive, most)
+            body = await _received(receive, most, takes_none=takes_none)
     except TimeoutError:
         what = f"the body had not come within {BODY_SECONDS} seconds"
         raise Failure("invalid_request", what, help="send all of it at once") from None
     if operation.method == "ANY":
         return b""
-    if operation.body is None:
-        if body:
-            raise _no_body()
-    elif not is_json(headers):
+    if operation.body is not None and not is_json(headers):
         raise Failure("wrong_media_type", "the body is not said to be JSON", help="send Content-Type: application/json")
     return body
 
 
-async def _received(receive: Receive, most: int) -> bytes:
+async def _received(receive: Receive, most: int, *, takes_none: bool) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":  # what has come so far is not all
             raise Failure("invalid_request", "the caller has gone before its body had come", help="send all of it")
         body, more = body + message.get("body", b""), message.get("more_body", False)
+        if body and takes_none:
+            raise _no_body()
         if len(body) > most:
             raise _too_large(most)
     return body
@@ -285,9 +289,14 @@ def _query(operation: Operation, query: bytes) -> Mapping[str, Sequence[str]]:
 
 class _OtherMethod(Failure):
     def __init__(self, method: str, path: str, allowed: set[str]) -> None:
-        self.allowed = ", ".join(sorted(allowed))
+        self.allowed = ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
         what = f"{shown(path)} does not know {shown(method)}"
         super().__init__("method_not_allowed", what, help=f"use {self.allowed}")
+
+
+def _is_of_body(pointer: str, method: str, path: Mapping[str, str]) -> bool:
+    """Whether a place is one of the body: whoever looks at something sends none, and what stands in the path is not in it."""
+    return method not in ("GET", "HEAD") and pointer[1:].partition("/")[0] not in path
 
 
 def problem_reply(failure: Failure, request_id: str, operation: Operation | None) -> Reply:

@@ -287,9 +287,11 @@ class ActionSearchAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """The metadata of this decision point: what it offers, and nothing that it does not."""
+    """The metadata of this decision point: what it offers, and nothing that it does not. `obligations_supported` are the types of
+    obligations that it may give (Obligations Profile, draft 1)."""
 
     policy_decision_point: str
     access_evaluation_endpoint: str
     access_evaluations_endpoint: str
     search_action_endpoint: str
+    obligations_supported: tuple[Literal["custom"], ...] = ("custom",)

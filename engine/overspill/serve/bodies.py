@@ -175,6 +175,16 @@ class Readiness(Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...]
 
 
+class ProblemType(Struct, frozen=True, kw_only=True):
+    """What a problem of this type is: `about` for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    about: str
+
+
 class Liveness(Struct, frozen=True, kw_only=True):
     live: bool
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overspill.serve import accounts, authzen, decisions, envoy, health, hooks, policies
+from overspill.serve import accounts, authzen, decisions, envoy, health, hooks, policies, problem_types
 from overspill.serve.call import Operation
 from overspill.serve.metrics import Metrics, metered
 from overspill.serve.openapi import described
@@ -15,6 +15,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *policies.OPERATIONS,
     *hooks.OPERATIONS,
     *health.OPERATIONS,
+    *problem_types.OPERATIONS,
 )
 
 

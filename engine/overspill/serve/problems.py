@@ -1,6 +1,6 @@
 """Failures as problem details (RFC 9457): a status, a stable code, the remedy, and the place in the body.
 
-`type` is `/problems/{code}`, relative to the service, which says there what it means. A denial is no problem: it is an
+`type` is `/problems/{code}`, relative to the service, which says there what it means (problem_types.py). A denial is no problem: it is an
 answer with status 200.
 """
 
@@ -53,7 +53,6 @@ STATUSES = {
     "wrong_media_type": 415,
     "internal_error": 500,
     "busy": AGAIN,
-    "not_ready": AGAIN,
     "engine_closed": AGAIN,
 }
 """Code → status; a StoreFailure that is not here is 503, every other Failure 422: it can be read, and cannot be done."""
@@ -87,14 +86,22 @@ def status_of(failure: Failure) -> int:
     return STATUSES.get(failure.code) or (AGAIN if isinstance(failure, StoreFailure) else 422)
 
 
+def type_of(code: str) -> str:
+    return f"/problems/{code}"
+
+
+def title_of(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
 def problem_of(failure: Failure, request_id: str, status: int | None = None) -> Problem:
     """`status` where it is another than the code's own."""
     places: tuple[Place, ...] = ()
     if failure.pointer is not None:
         places = (Place(pointer=f"#{failure.pointer}", detail=failure.message),)
     return Problem(
-        type=f"/problems/{failure.code}",
-        title=failure.code.replace("_", " ").capitalize(),
+        type=type_of(failure.code),
+        title=title_of(failure.code),
         status=status or status_of(failure),
         code=failure.code,
         detail=failure.message,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from overspill.account.effects import SetAttribute
 from overspill.account.state import Account
+from overspill.decide.admit import TYPES
 from overspill.plan.plan import AccountKind, Input, Instant, Plan
 from overspill.plan.shapes import Scalar
 from overspill.step.accounts import Change, one_account
@@ -17,7 +18,7 @@ from overspill.words.codec import json_bytes
 from overspill.words.diagnostics import did_you_mean
 from overspill.words.failures import Failure
 from overspill.words.instants import InstantError, instant_from_text, instant_text_micros
-from overspill.words.names import is_identifier
+from overspill.words.names import is_identifier, shown
 
 
 def attributes(
@@ -77,7 +78,7 @@ def _attribute(kind: AccountKind, name: str, value: Value | None) -> Scalar | No
     if wrong or (isinstance(value, str) and not (len(value) <= 256 and value.isprintable())) or value_overflows(value):
         raise Failure(
             "invalid_attribute",
-            f"`{name}` is {ascii(value)[:60]}, which is no {declared.type.__name__}",
+            f"`{name}` is {shown(value)}, not {TYPES[declared.type]}",
             help="send it as the policy declares it",
             pointer=pointer,
         )

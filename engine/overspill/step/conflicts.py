@@ -1,9 +1,11 @@
-"""Another payload under a key that was used (LANGUAGE.md I1) → the failure that names the first place that differs."""
+"""A key that was used (LANGUAGE.md I1): whether the same is asked again, or else the failure that names the first place that
+differs."""
 
 from __future__ import annotations
 
+from overspill.step.commands import SetTopUp
 from overspill.step.keys import Identified, payload_of
-from overspill.words.codec import Struct, defaults_of, json_decoder, sorted_json_bytes
+from overspill.words.codec import defaults_of, json_decoder, sorted_json_bytes
 from overspill.words.failures import Failure
 from overspill.words.first_difference import ABSENT, first_difference
 from overspill.words.instants import instant_text
@@ -14,11 +16,15 @@ INSTANTS = ("/effective_at", "/expires_at")
 _decode = json_decoder(dict[str, object]).decode
 
 
+def is_again(command: Identified, first: bytes) -> bool:
+    """Whether it asks for what the canonical JSON `first` asked for under its key, whoever asks."""
+    return first == command.payload or _what(first, command) == _what(command.payload, command)
+
+
 def conflict(command: Identified, first: bytes) -> Failure:
     """`first` is the canonical JSON that the key was used for before."""
     _, owner, kind, own = command.key
-    shape = payload_of(command.command)
-    place = first_difference(_whole(first, shape), _whole(command.payload, shape))
+    place = first_difference(_what(first, command), _what(command.payload, command))
     what = f"`{own}` was used before for another {kind} of {owner}"
     if place is not None:
         was, now = _apart(_as_written(place.pointer, place.was), _as_written(place.pointer, place.now))
@@ -31,9 +37,13 @@ def conflict(command: Identified, first: bytes) -> Failure:
     )
 
 
-def _whole(payload: bytes, shape: Struct) -> bytes:
-    """With what is left out at its default: nobody needs to know that it is."""
-    return sorted_json_bytes({**defaults_of(type(shape)), **_decode(payload)})
+def _what(payload: bytes, command: Identified) -> bytes:
+    """What is asked, with what is left out at its default: nobody needs to know that it is. Who asks is no part of it, for credentials
+    are changed for others between a call and its repetition; but a consent is somebody's own."""
+    found = {**defaults_of(type(payload_of(command.command))), **_decode(payload)}
+    if not isinstance(command.command, SetTopUp):
+        found.pop("actor", None)
+    return sorted_json_bytes(found)
 
 
 def _as_written(pointer: str, json: str) -> str:

@@ -42,7 +42,12 @@ def typed(record: R) -> R:
 
 
 def _plain(value: Any) -> Any:
-    return {name: _plain(one) for name, one in as_dict(value).items()} if isinstance(value, Struct) else value
+    """Of records, mappings and texts that are more than that what they are besides."""
+    if isinstance(value, Struct):
+        return _plain(as_dict(value))
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(one) for name, one in value.items()}
+    return str.__str__(value) if isinstance(value, str) and type(value) is not str else value
 
 
 def expect(value: Any, kind: Any, pointer: str = "") -> None:
