@@ -152,6 +152,49 @@ def test_nobody_else_decides_until_the_commit_and_everybody_does_behind_it(engin
     assert engine.decide(_request("r2")).outcome == "deny"
 
 
+def _again_ahead(engine: Engine) -> str:
+    waiting = Waiting(identified(Consume(tenant="default", request=_request("r2"))))
+    commit = engine._combiner.ahead([waiting])
+    assert commit is not None
+    commit()
+    return _outcome(waiting)
+
+
+def _together(engine: Engine) -> str:
+    [one] = engine.decide_all([_request("r2")])
+    assert isinstance(one, Decision)
+    return one.outcome
+
+
+def _finished(engine: Engine) -> int:
+    engine._combiner.finish()
+    return engine._combiner.states.head.seq
+
+
+BEHIND: dict[str, tuple[Callable[[Engine], object], object]] = {
+    "a decision": (lambda engine: engine.decide(_request("r2")).outcome, "deny"),
+    "several": (_together, "deny"),
+    "a batch of a loop": (_again_ahead, "deny"),
+    "the same again": (lambda engine: engine.decide(_request("r1")).replayed, True),
+    "a preview": (lambda engine: engine.preview(_request("r2")).outcome, "deny"),
+    "how the account stands": (lambda engine: engine.account(ANA).version, 3),
+    "whoever does what is left": (_finished, 3),
+    "an end": (lambda engine: engine.close(), None),
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_whoever_comes_behind_a_commit_meets_what_it_left(name: str, engine: Engine) -> None:
+    comes, met = BEHIND[name]
+    waiting = Waiting(identified(Consume(tenant="default", request=_request("r1"))))
+    commit = engine._combiner.ahead([waiting])
+    assert commit is not None
+    commit()  # and nobody is there any more who would do what it has left
+    assert _outcome(waiting) == "allow"
+    assert comes(engine) == met
+    assert engine._combiner.states.head.seq >= 3
+
+
 def test_what_fails_at_the_commit_has_changed_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = Waiting(identified(Consume(tenant="default", request=_request("r1"))))
     commit = engine._combiner.ahead([waiting])

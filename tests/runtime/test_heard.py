@@ -42,7 +42,8 @@ class _Hears:
         self._is_expected.set()
 
     def answer(self, outcomes: Sequence[Decision | Failure]) -> None:
-        self.said.append(("so", _told(outcomes), self._engine._combiner.states.head.seq))
+        last = self._engine._combiner.exclusively(lambda: self._engine._combiner.states.head.seq)
+        self.said.append(("so", _told(outcomes), last))
         self.done.set_result(outcomes is self.expected)
 
 

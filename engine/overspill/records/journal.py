@@ -92,6 +92,18 @@ decode_stored = json_decoder(Record).decode
 _decode_lines = json_decoder(Record).decode_lines
 
 
+def naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:
+    """The records, of which each names its policy where the one before it has another. What an outage left names its own
+    already; all else was made under the active one."""
+    if not records[0].policy:
+        return records if before == active else [replace(records[0], policy=active), *records[1:]]
+    policies = [before, *(record.policy for record in records)]
+    return [
+        replace(record, policy="") if record.policy == earlier else record
+        for record, earlier in zip(records, policies, strict=False)
+    ]
+
+
 def segment_of(records: Sequence[Record], previous_hash: bytes) -> Segment:
     """The segment that appends `records` (at least one, `seq` ascending by one) behind `previous_hash`."""
     body = json_lines(records)

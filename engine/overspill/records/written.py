@@ -193,3 +193,8 @@ class Written(Light, frozen=True):
     def json(self) -> bytes:
         """The exact bytes."""
         return self.body if self.form is None else self.form.json_of(self.values)
+
+    @property
+    def at(self) -> int | None:
+        """The instant that it was made at, where that is told without its text."""
+        return None if self.form is None else self.values[RECORDED - 1]  # type: ignore[return-value]

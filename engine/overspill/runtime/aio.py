@@ -31,7 +31,7 @@ class AsyncFront:
     all. A queue leads to it: an executor's futures would cost each batch as much as one or two of its decisions do."""
 
     def __init__(self, combiner: Combiner) -> None:
-        self._combiner = combiner
+        self._combiner, self.finish = combiner, combiner.finish
         self._lock = Lock()
         self._gatherings: dict[AbstractEventLoop, _Gathering] = {}
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -125,6 +125,11 @@ class _Gathering:
         if self._busy:
             self.loop.call_soon(self._turn, count, QUIET_TURNS)
 
+    def answered(self) -> None:
+        """Whoever was answered may ask again while what the commit has left is done here, where it is in the processor's cache."""
+        self._front.finish()
+        self.gather()
+
     def _turn(self, before: int, quiet: int) -> None:
         count = self._turns.count
         if (count == before and not quiet) or self._turns.is_full:
@@ -183,4 +188,4 @@ class _Batch:
         """In the loop."""
         for asker in self.askers:
             asker.answer()
-        self.gathering.gather()
+        self.gathering.answered()

@@ -11,14 +11,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from overspill.ports.clock import Clock
 from overspill.ports.store import Head, Store
-from overspill.records.journal import Record, segment_of
+from overspill.records.journal import Record, naming, segment_of
 from overspill.records.written import Form, Written
 from overspill.runtime.alarms import alarm
+from overspill.runtime.drift import Drift
 from overspill.runtime.outage import AT_ONCE, COMMIT_UNKNOWN, PASSING, READABLE, Outage
+from overspill.runtime.place import Place
 from overspill.runtime.refusals import alone, engine_closed, internal, named
 from overspill.runtime.repeats import given_in, replayed
 from overspill.runtime.retries import Retries
@@ -39,8 +42,6 @@ SPARED = ("disk_full", "corrupt")
 FAR, ROUNDS = 1024, 4
 """So many records of other processes are folded in the writer's place; of more, those that are there are folded before it is taken,
 and so often, since others go on meanwhile."""
-DRIFT_MAX = 2_000_000
-"""Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
 
 
 class Combiner:
@@ -53,14 +54,13 @@ class Combiner:
         self.snapshots = Snapshots(store, self.states)
         self._forms: dict[str, Form] = {}
         """The forms that the store is known to have."""
-        self._alarmed = False
-        """Whether the clock's drift has been told."""
+        self._drift = Drift(alarm)
         self._outage: Outage | None = None
         """While the store is away and something has been granted."""
         self._unknown: set[str] = set()
         """Ids of commands whose commit may have succeeded, until the store can be asked."""
         self._queue: deque[Waiting] = deque()
-        self._writer = threading.Lock()
+        self._place = Place()
         self.is_closed = False
         self.announce: Callable[[], None] | None = None
         """Called when something was committed that is to be settled."""
@@ -75,12 +75,11 @@ class Combiner:
         waiting = Waiting(command, lock)
         self._queue.append(waiting)
         while not waiting.done:
-            if self._writer.acquire(blocking=False):
+            if self._place.take(waits=False):
                 try:
                     self._drain_until(waiting)
                 finally:
-                    self._writer.release()
-                    self._wake_next()
+                    self._leave()
             else:
                 # Whoever writes either decides this one too, or wakes it up to write itself.
                 lock.acquire()
@@ -90,7 +89,7 @@ class Combiner:
     def run_all(self, commands: list[Waiting]) -> None:
         """Decides several commands in order, in as few commits as they fit into."""
         try:
-            with self._writer:
+            with self._place:
                 for start in range(0, len(commands), BATCH_MAX):
                     self._batch(commands[start : start + BATCH_MAX])
         finally:
@@ -101,10 +100,11 @@ class Combiner:
         journal still ends there; what is given back commits it, and may be called in another thread. Until then nobody else decides,
         and what each command may expect stands in it.
         None where this would wait for somebody: for a server, for whoever decides just now, for a store that is away."""
-        head = self.states.head
-        if len(batch) > BATCH_MAX or not self._store.is_at_hand or not head.hash or self._outage or self._unknown:
+        if len(batch) > BATCH_MAX or not self._store.is_at_hand or not self._place.take(waits=False):
             return None
-        if self.is_closed or not self._writer.acquire(blocking=False):
+        head = self.states.head
+        if not head.hash or self._outage or self._unknown or self.is_closed:
+            self._leave()
             return None
         try:
             decided = self._decide(batch, head)
@@ -120,12 +120,18 @@ class Combiner:
             waiting.expected = answer
 
         def commit() -> None:
+            left = None
             try:
-                self._batch(batch, decided, written)
+                left = self._answered(batch, decided, written)
             finally:
-                self._leave()
+                self._leave(left)
 
         return commit
+
+    def finish(self) -> None:
+        """Does what a commit has left to be done, if nobody has or is about to."""
+        if self._place.take(waits=False):
+            self._leave()
 
     def _written_at_once(self, decided: Decided) -> WrittenBatch | None:
         """None, and no transaction, where this would wait for somebody, or the journal has gone on. Raises StoreFailure."""
@@ -136,8 +142,8 @@ class Combiner:
         self._store.rollback()
         return None
 
-    def _leave(self) -> None:
-        self._writer.release()
+    def _leave(self, left: Callable[[], None] | None = None) -> None:
+        self._place.leave(left)
         self._wake_next()
 
     def _drain_until(self, own: Waiting) -> None:
@@ -171,7 +177,7 @@ class Combiner:
     def exclusively(self, action: Callable[[], T]) -> T:
         """Runs something on the store while nobody decides; again, where the store gave up its transaction."""
         try:
-            with self._writer:
+            with self._place:
                 self._expect_open()
                 return self._retries.run(action)
         finally:
@@ -179,7 +185,7 @@ class Combiner:
 
     def close(self) -> None:
         """Behind whoever decides just now; from then on nothing is asked of the store any more."""
-        with self._writer:
+        with self._place:
             self.is_closed = True
         self._wake_next()
 
@@ -202,8 +208,15 @@ class Combiner:
 
     # ---- one batch
 
-    def _batch(self, batch: list[Waiting], decided: Decided | None = None, written: WrittenBatch | None = None) -> None:
-        """Decides, commits, and only then lets states and answers be seen. What stands already, of both, is not done again."""
+    def _batch(self, batch: list[Waiting]) -> None:
+        """Decides, commits, and only then lets states and answers be seen."""
+        if advance := self._answered(batch):
+            advance()
+
+    def _answered(
+        self, batch: list[Waiting], decided: Decided | None = None, written: WrittenBatch | None = None
+    ) -> Callable[[], None] | None:
+        """Decides, commits and answers; what stands already is not done again. What is given back lets the states be seen."""
         try:
             self._expect_open()
             try:
@@ -219,20 +232,26 @@ class Combiner:
                 failure = alone(self._seen_from_away(failure))
             if failure.code in PASSING:
                 self._while_away(batch, failure)
-                return
+                return None
             if failure.code == COMMIT_UNKNOWN:
                 self._unknown.update(waiting.command.id for waiting in batch)
             for waiting in batch:
                 waiting.failure, waiting.done = failure, True
-            return
-        self.states.advance(done.head, done.records, done.accounts)
-        self._forms.update(done.forms)
+            return None
         for waiting, answer in zip(batch, done.answers, strict=True):
             if isinstance(answer, Written):
                 waiting.written = answer
             else:
                 waiting.failure = answer
             waiting.done = True
+        return partial(self._advance, done)
+
+    def _advance(self, done: Committed) -> None:
+        try:
+            self.states.advance(done.head, done.records, done.accounts)
+            self._forms.update(done.forms)
+        except Exception as error:  # a defect: they are folded from the journal, as what others have decided is
+            self._alarm("states_left_behind", error=type(error).__name__)
 
     def _committed(
         self,
@@ -396,26 +415,12 @@ class Combiner:
         """Another process may have stamped later than this one's clock stands: time never runs backwards (T3)."""
         return max(self._clock.now(), self.states.last_at)
 
-    def _drift(self) -> int:
-        """How far the wall clock is ahead, where that is too much; whoever runs the engine is told once (T3)."""
-        drift = self._clock.drift()
-        if -DRIFT_MAX <= drift <= DRIFT_MAX:
-            self._alarmed = False
-            return 0
-        if not self._alarmed:
-            self._alarmed = True
-            self._alarm(
-                "clock_drift", wall_clock_ahead_micros=drift, help="set the clock of this machine, then start again"
-            )
-        return drift
-
     def _appending(self, records: Sequence[Record], head: Head) -> Appending:
         """The records as they will stand behind the journal's end `head`: a policy is named by the first record that was made
         under it, a drift of the clock by every record."""
-        drift = self._drift()
-        if drift:
+        if drift := self._drift.beyond(self._clock.drift()):
             records = [replace(record, drift=drift) for record in records]
-        records = _naming(records, self.states.policy, self._plans.active().plan.digest)
+        records = naming(records, self.states.policy, self._plans.active().plan.digest)
         return Appending(records, segment_of(records, head.hash))
 
     def _append(self, new: Appending, forms: Mapping[str, Form]) -> Head:
@@ -451,15 +456,3 @@ class Combiner:
             raise
         self.states.advance(head, new.records, work.accounts)
         return len(new.records)
-
-
-def _naming(records: Sequence[Record], before: str, active: str) -> Sequence[Record]:
-    """The records, of which each names its policy where the one before it has another. What an outage left names its own
-    already; all else was made under the active one."""
-    if not records[0].policy:
-        return records if before == active else [replace(records[0], policy=active), *records[1:]]
-    policies = [before, *(record.policy for record in records)]
-    return [
-        replace(record, policy="") if record.policy == earlier else record
-        for record, earlier in zip(records, policies, strict=False)
-    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from overspill.records.answers import Decision
 from overspill.records.request import Request
 from overspill.runtime.combiner import Combiner
-from overspill.runtime.heard import Heard, Hears, decision_of, outcome_of
+from overspill.runtime.heard import Heard, HeardAlone, Hears, decision_of, outcome_of
 from overspill.runtime.waiting import Waiting
 from overspill.step.commands import Command, Consume, Preview, Reserve
 from overspill.step.keys import Asking, asked, identified_all
@@ -93,8 +93,8 @@ class Deciding:
 
     def soon(self, kind: Asking, request: Request, hears: Hears) -> None:
         """`decide` and its like for who has a loop and no task of his own: `hears` learns in the running loop what became of it."""
-        waiting = (Waiting(asked(kind, self._tenant, request)),)
-        (self._front or self._opened_front()).submit(waiting, Heard(waiting, hears))
+        waiting = Waiting(asked(kind, self._tenant, request))
+        (self._front or self._opened_front()).submit((waiting,), HeardAlone(waiting, hears))
 
     def soon_all(self, kind: Asking, requests: Sequence[Request], hears: Hears) -> None:
         """`soon` for many."""

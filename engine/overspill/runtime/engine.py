@@ -18,8 +18,9 @@ from overspill.records.answers import Receipt
 from overspill.records.journal import Record, records_of
 from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
-from overspill.runtime.combiner import DRIFT_MAX, Combiner
+from overspill.runtime.combiner import Combiner
 from overspill.runtime.deciding import Deciding
+from overspill.runtime.drift import DRIFT_MAX
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies

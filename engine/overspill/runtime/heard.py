@@ -26,8 +26,30 @@ class Hears(Protocol):
         """What they have come to: the very object that was expected, if that has come."""
 
 
+class HeardAlone:
+    """A command, and who hears of it: an asker (`runtime.turns.Asker`)."""
+
+    __slots__ = ("_expected", "_hears", "_waiting")
+    expects = True
+
+    def __init__(self, waiting: Waiting, hears: Hears) -> None:
+        self._waiting, self._hears = waiting, hears
+        self._expected: tuple[Decision] | None = None
+
+    def expect(self) -> None:
+        waiting = self._waiting
+        if type(waiting.expected) is Written:
+            expected = self._expected = (Decision(waiting.expected, waiting.replayed),)
+            self._hears.expect(expected)
+
+    def answer(self) -> None:
+        expected, waiting = self._expected, self._waiting
+        is_so = expected is not None and waiting.written is expected[0].written
+        self._hears.answer(expected if is_so and expected is not None else (outcome_of(waiting),))
+
+
 class Heard:
-    """Commands, or what is wrong with them, and who hears of them: an asker (`runtime.turns.Asker`)."""
+    """The same of several, or of what is wrong with them."""
 
     __slots__ = ("_expected", "_found", "_hears")
     expects = True

@@ -38,7 +38,8 @@ async def decide(call: Call) -> Reply:
 
 def reply_of(decision: Decision, engine: Engine) -> Reply:
     """A decision by itself."""
-    headers = rate_limits(decision, engine.now(), engine.policies.active().plan)
+    at = None if decision.replayed else decision.written.at  # mostly it was made just now
+    headers = rate_limits(decision, engine.now() if at is None else at, engine.policies.active().plan)
     headers = (*headers, REPLAYED) if decision.replayed else headers
     return Reply(decision.json, headers=headers, outcomes=(decision.outcome,))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overspill.runtime.combiner import DRIFT_MAX
+from overspill.runtime.drift import DRIFT_MAX
 from overspill.serve.bodies import Check, Liveness, Readiness
 from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.threads import blocking
