@@ -73,7 +73,7 @@ def _codes() -> Iterator[str]:
 
 
 def _headers(api: Mapping[str, Any]) -> Iterator[str]:
-    yield "Every answer has `X-Request-ID`, each 401 `WWW-Authenticate`, each problem with 503 `Retry-After`; which others there may be stands at each operation.\n"
+    yield "Every answer has `X-Request-ID`, but for the 400 in plain text to what is no HTTP; each 401 `WWW-Authenticate`, each problem with 503 `Retry-After`; which others there may be stands at each operation.\n"
     yield "| header | form | |"
     yield "|---|---|---|"
     told = {key.removesuffix(".optional"): one for key, one in api["components"]["headers"].items()}

@@ -330,6 +330,9 @@ class Timers:
     def time(self) -> float:
         return self.now
 
+    def call_soon(self, call: Callable[[], None]) -> asyncio.Handle:
+        return asyncio.get_running_loop().call_soon(call)
+
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(coroutine)
 
@@ -400,6 +403,16 @@ KEPT: dict[str, tuple[list[tuple[str, int]], list[bool]]] = {
         [("application", -1), ("lane", -1), ("", 2)],
         [False, False, True],
     ),
+    "nothing at all": ([("", -1), ("", 2)], [False, True]),
+    "a head that does not end": (
+        [("", -1), ("a part of a head", -1), ("more of it", 2), ("", 0)],
+        [False, False, True, True],
+    ),
+    "a head that does not end, behind a call": (
+        [("lane", -1), ("a part of a head", -1), ("more of it", 2)],
+        [False, False, True],
+    ),
+    "a body that does not end": ([("a head", -1), ("a part of a body", 2)], [False, True]),
 }
 """What is asked, and how many seconds pass then, from the most on; whether the connection has ended by then."""
 
@@ -410,13 +423,24 @@ def test_a_connection_ends_when_nothing_was_asked_for_long_enough(name: str) -> 
     with known() as (one, said):
 
         async def idle() -> tuple[list[bool], int]:
-            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)))
-            timers = connection.protocol.loop = Timers()
-            keep, closed = connection.protocol.timeout_keep_alive, []
+            timers = Timers()
+            connection = Connection(one.app, partial(LaneProtocol, Lane(one.app)), timers)
+            keep, closed, answers = connection.protocol.timeout_keep_alive, [], 0
             for number, (asked, more) in enumerate(steps):
-                calls = {"lane": [said.call(id=f"r{number}")], "application": [said.call(line="GET /livez HTTP/1.1")]}
+                call = said.call(id=f"r{number}")
+                head = call.index(b"\r\n\r\n") + 4
+                parts = {
+                    "lane": call,
+                    "application": said.call(line="GET /livez HTTP/1.1"),
+                    "a part of a head": call[:40],
+                    "more of it": call[40 : head - 2],
+                    "a head": call[:head],
+                    "a part of a body": call[head : head + 9],
+                    "": b"",
+                }
                 if asked:
-                    await connection.said(calls[asked], number + 1)
+                    answers += asked in ("lane", "application")
+                    await connection.said([parts[asked]], answers)
                     await asyncio.gather(*connection.state.tasks)
                 timers.pass_by(keep + more if more <= 0 else more)
                 closed.append(connection.out.closed)

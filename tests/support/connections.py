@@ -41,15 +41,16 @@ class Out(asyncio.Transport):
 
 
 class Connection:
-    """One connection of a running loop; `protocol` is a factory as uvicorn has it."""
+    """One connection of a running loop; `protocol` is a factory as uvicorn has it, `timers` have the time in the loop's place."""
 
-    def __init__(self, app: Any, protocol: Callable[..., Any]) -> None:
+    def __init__(self, app: Any, protocol: Callable[..., Any], timers: Any = None) -> None:
         config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()
         state = ServerState()
         state.default_headers = [DATE]
         self.out, self.state = Out(), state
         self.protocol = protocol(config=config, server_state=state, app_state={})
+        self.protocol.loop = timers or self.protocol.loop
         self.protocol.connection_made(self.out)
 
     async def said(self, parts: Sequence[bytes], answers: int) -> bytes:

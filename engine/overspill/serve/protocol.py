@@ -42,11 +42,14 @@ class LaneProtocol(HttpToolsProtocol):
         self._unfinished = 0
         """Bytes that came behind the last whole head, or part of a body."""
         self._idle_since = 0.0
+        """When the last answer was given, or what came behind it began."""
         self._idle_timer: asyncio.TimerHandle | None = None
         self.known: Known | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]
+        self._idle_since = self.loop.time()
+        self._watch(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._idle_timer is not None:
@@ -98,6 +101,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.url, self.headers, self._is_taken = b"", [], False
+        self._idle_since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
@@ -130,6 +134,7 @@ class LaneProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         cycle: object = self.cycle
         if isinstance(cycle, _LaneCycle):
+            cycle.is_whole = True
             self._is_taken = self._lane.takes(self, cycle.headers, cycle.body, cycle.answer)
             if self._is_taken:
                 return
@@ -141,15 +146,12 @@ class LaneProtocol(HttpToolsProtocol):
     # ---- behind an answer
 
     def answered(self) -> None:
-        """What comes behind a call of the lane: whoever waited, or nothing for a while. One timer watches over that as long as the
-        connection lasts: to set one for each call would cost more than to write its answer."""
+        """What comes behind a call of the lane: whoever waited, or nothing for a while."""
         if self.pipeline:
             self.on_response_complete()
             return
         self.server_state.total_requests += 1
         self._idle_since = self.loop.time()
-        if self._idle_timer is None:
-            self._watch(self.timeout_keep_alive)
 
     def on_response_complete(self) -> None:
         """Behind a call of the application: its answer ends the pause too."""
@@ -157,15 +159,21 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def _watch(self, seconds: float) -> None:
+        """One timer watches over a connection as long as it lasts: to set one for each call would cost more than to write its answer."""
         self._idle_timer = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        is_busy = not self.cycle.response_complete
-        if is_busy or left > 0:
-            self._watch(self.timeout_keep_alive if is_busy else left)
+        if self._is_busy or left > 0:
+            self._watch(self.timeout_keep_alive if self._is_busy else left)
         else:
             self.timeout_keep_alive_handler()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a call is under way, all of which has come; for what the application has begun to read it looks at the time itself."""
+        cycle: Any = self.cycle
+        return cycle is not None and not cycle.response_complete and getattr(cycle, "is_whole", True)
 
     def _to_application(self) -> None:
         url, headers = self.url, self.headers
@@ -180,12 +188,21 @@ class LaneProtocol(HttpToolsProtocol):
 class _LaneCycle:
     """A call of the lane on its connection, and others behind it one by one. The rest is what uvicorn asks a cycle for, and tells it."""
 
-    __slots__ = ("_protocol", "body", "disconnected", "headers", "keep_alive", "message_event", "response_complete")
+    __slots__ = (
+        "_protocol",
+        "body",
+        "disconnected",
+        "headers",
+        "is_whole",
+        "keep_alive",
+        "message_event",
+        "response_complete",
+    )
 
     def __init__(self, protocol: LaneProtocol, headers: dict[bytes, bytes], is_kept: bool) -> None:
         self._protocol, self.headers, self.body = protocol, headers, b""
         self.keep_alive = is_kept
-        self.response_complete = self.disconnected = False
+        self.response_complete = self.disconnected = self.is_whole = False
         self.message_event = _NOBODY_WAITS
 
     def answer(self, reply: Reply, request_id: str) -> None:
