@@ -95,6 +95,8 @@ def test_what_is_agreed_to_and_bought(one: Served) -> None:
     told("agree_to_top_up", one.all.post(f"{ACCOUNT}/consent", {**agreed, "monthly_maximum": "500"}, "s1"))
     one.all.post("/v1/decisions", {**TURN, "only": ["credits"]}, "r1")
     one.engine.run_top_ups(ScriptedPayments([WAIT]))
+    [standing] = told("show_top_ups", one.all.get(f"{ACCOUNT}/top_up"))["top_ups"]
+    assert (standing["pool"], standing["reason"], standing["monthly_maximum"]) == ("credits", "in_flight", "500")
     [purchase] = told("list_purchases", one.all.get("/v1/purchases"))["purchases"]
     path = f"/v1/purchases/{purchase['id']}/resolve"
     declined = told("resolve_purchase", one.all.post(path, {"outcome": "declined", "detail": "no funds"}))

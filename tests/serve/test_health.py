@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from overspill.runtime.combiner import DRIFT_MAX
+from overspill.runtime.drift import DRIFT_MAX
 from support.asgi import call
 from support.services import Served, served
 

@@ -144,6 +144,11 @@ class TopUpStatus(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: str | None
 
 
+class TopUpList(msgspec.Struct, frozen=True, kw_only=True):
+    account: str
+    top_ups: tuple[TopUpStatus, ...]
+
+
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     version: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from overspill.records.answers import Receipt
 from overspill.records.purchases import PurchaseList, PurchaseShown
 from overspill.records.statement import Statement
-from overspill.records.status import StatusRecord
+from overspill.records.status import StatusRecord, TopUpList
 from overspill.serve.bodies import (
     AttributesBody,
     GrantBody,
@@ -62,6 +62,11 @@ def status(call: Call) -> Reply:
             what = f"`with` is {shown(text)}"
             raise Failure("invalid_query", what, help="write `workspace/w_1`, one of each kind", pointer=None)
     return Reply(call.engine.status(accounts).json)
+
+
+def top_ups(call: Call) -> Reply:
+    own = call.engine.status(_account(call)).accounts[0]
+    return Reply(json_bytes(TopUpList(account=own.account, top_ups=own.top_ups)))
 
 
 def statement(call: Call) -> Reply:
@@ -200,6 +205,17 @@ OPERATIONS = (
         answer=GrantReceipt,
         keyed="always",
         act=blocking(grant),
+    ),
+    Operation(
+        id="show_top_ups",
+        method="GET",
+        path=f"{ACCOUNT}/top_up",
+        tag="Accounts",
+        summary="Show what is bought for an account by itself",
+        about="What was agreed to, what is bought just now, why nothing is, and how much this month has had.",
+        scope="decide",
+        answer=TopUpList,
+        act=blocking(top_ups),
     ),
     Operation(
         id="agree_to_top_up",
