@@ -27,6 +27,7 @@ from table import folder, row
 from overspill import Engine
 from overspill.cli.keys import put_key
 from overspill.cli.reconcile import of_database
+from overspill.runtime.ids import PLACES
 from overspill.serve.credentials import SCOPES
 from overspill.store.registry import opened_registry
 
@@ -34,7 +35,9 @@ LIMITS = (256, 32)
 """Calls of a tenant at once: as the service has it when nobody says otherwise, and fewer."""
 OTHERS = 2
 """Connections of the other tenant."""
-P99_RATIO_MAX, RECOVERY_SECONDS_MAX, GROWTH_MEGABYTES_MAX = 1.2, 5.0, 96.0
+P99_RATIO_MAX, RECOVERY_SECONDS_MAX = 1.2, 5.0
+GROWTH_MEGABYTES_MAX = 64 + PLACES[-1] // 2**20
+"""Calls under way, and the largest table of marks of ids, which is there once there are enough of them."""
 STEADY = 20
 """So many calls in a row that are answered, none of them slower than the slowest of a hundred was before: as before."""
 FLOOD, OTHER = "acme", "umbrella"
