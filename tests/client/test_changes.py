@@ -154,6 +154,7 @@ def test_every_operation_that_a_service_would_ask_is_one_that_a_client_asks() ->
         "release_hold": "release",
         "reverse": "reverse",
         "show_account": "status",
+        "show_top_ups": "status",
         "account_statement": "statement",
         "grant_reset": "grant_reset",
         "redeem_reset": "redeem",
