@@ -183,8 +183,8 @@ def prompt_tokens(asked: dict[str, Any]) -> int:
 
 
 def estimate(scope: Scope, asked: dict[str, Any]) -> Request:
-    """What is held: the prompt, and the longest answer as often as it is asked for. The id is ours: one that a caller may choose would let it have an
-    old hold again."""
+    """What is held: the prompt, and the longest answer as often as it is asked for. The id is ours: one that a caller may choose
+    would let it have an old hold again."""
     longest = asked.get("max_completion_tokens") or asked.get("max_tokens") or ANSWER_TOKENS
     answers = asked.get("n") or 1
     return Request(

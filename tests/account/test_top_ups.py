@@ -415,13 +415,10 @@ def test_a_payment_that_comes_after_all_is_a_lot_and_counts(outcome: str) -> Non
     assert (bench.kept.bought, bench.kept.reason) == (0, "back_off")
     bench.engine.resolve_purchase(intent.id, "succeeded", receipt="p1")
     assert (bench.kept.bought, bench.kept.declines, bench.kept.reason) == (1501, 0, "")
-    again = "pending" if outcome == "pending" else "abandoned"
-    if again == outcome == "abandoned":  # the same once more, whoever says it
-        assert bench.engine.resolve_purchase(intent.id, again, actor="user/x").replayed
-    else:
-        with pytest.raises(Failure) as closed:
-            bench.engine.resolve_purchase(intent.id, again, actor="user/x")
-        assert closed.value.code in ("purchase_closed", "idempotency_conflict")
+    with pytest.raises(Failure) as closed:
+        bench.engine.resolve_purchase(intent.id, "declined" if outcome == "abandoned" else "abandoned", actor="user/x")
+    assert closed.value.code == "purchase_closed"
+    assert bench.engine.resolve_purchase(intent.id, outcome, actor="user/x").replayed
     assert bench.kept.bought == 1501
 
 

@@ -24,7 +24,6 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a host that is not this one": (("--host", "203.0.113.7"), "name an address of this machine with --host"),
     "a host that nobody knows": (("--host", "nowhere.invalid"), "name an address of this machine with --host"),
-    "an anchor that could not be written": (("--anchor", "none/x-anchor"), "there is no folder none"),
     "an address without TLS": (("--url", "http://pdp.example.com"), "the service's address is no plain https URL"),
     "an address with a slash behind": (("--url", "https://pdp.example.com/"), "no plain https URL"),
     "an address with a query": (("--url", "https://pdp.example.com?a=1"), "no plain https URL"),
@@ -39,6 +38,11 @@ def test_what_is_wrong_is_said_and_nothing_is_served(tmp_path: Path, options: tu
     assert done.code == 2
     assert message in done.err
     assert "serving on" not in done.err
+
+
+def test_an_anchor_that_could_not_be_written_is_said_and_nothing_is_served(tmp_path: Path) -> None:
+    done = run("serve", "--db", "x.db", "--port", "0", "--anchor", "none/x-anchor", cwd=tmp_path)
+    assert (done.code, "there is no folder none" in done.err, "serving on" in done.err) == (3, True, False)
 
 
 OWN = """policy own version 1; language 1; unit uses: integer; account user { plan: string = "free"; } request { uses: meter = 1; }

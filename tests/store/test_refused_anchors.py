@@ -48,3 +48,10 @@ def test_an_anchor_on_another_disk_or_without_room_holds_nobody_up(
         monkeypatch.setattr(anchor.os, "pwrite", lambda *_: _refusing(number))
         assert engine.decide(_request("r1")).allowed
         monkeypatch.undo()
+
+
+def test_an_anchor_that_could_never_be_written_is_refused_and_nothing_is_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailure) as failure:
+        Engine.open(POLICY, db=tmp_path / "x.db", settle=False, anchor=tmp_path / "none" / "anchor")
+    assert (failure.value.code, str(tmp_path / "none") in failure.value.message) == ("no_such_folder", True)
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,8 @@
 """Decisions over HTTP: a service in a process of its own, 64 connections of wrk, beside an endpoint that reads and writes
 as many bytes under the same server and decides nothing.
 
-Rates are wall time in turns, each beside the endpoint's of the same turn, for the machine has its moods; CPU is that of the service's process. `wrk` is Debian's.
+Rates are wall time in turns, each beside the endpoint's of the same turn, for the machine has its moods; CPU is that of
+the service's process. `wrk` is Debian's.
 """
 
 from __future__ import annotations

@@ -51,17 +51,9 @@ existing_db_option = click.option(
 )
 
 
-def _in_a_folder(path: str | None) -> str | None:
-    """An anchor is written behind each commit as far as it can be; one that never can be would be missed when it is needed."""
-    if path is not None and not Path(path).parent.is_dir():
-        raise Failure("no_such_folder", f"there is no folder {Path(path).parent}", help="create it first")
-    return path
-
-
 anchor_option = click.option(
     "--anchor",
     type=click.Path(dir_okay=False),
-    callback=lambda _, __, path: _in_a_folder(path),
     help="The file outside of the database that knows its journal's end.  [default: beside a file; none for a URL]",
 )
 

@@ -18,6 +18,7 @@ _OBJECTS = re.compile(r"[(<\n]")
 """Where a message that is already whole begins to show objects, as those of asyncio do."""
 LEFT_OUT = "..."
 OF_CALLS = "uvicorn.error"
+"""Whose warnings are of calls; its errors are the service's own."""
 
 
 class Told(logging.Handler):

@@ -145,6 +145,8 @@ class TopUpStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopUpList(msgspec.Struct, frozen=True, kw_only=True):
+    """What is bought for an account by itself, pool by pool."""
+
     account: str
     top_ups: tuple[TopUpStatus, ...]
 

@@ -196,5 +196,5 @@ class Written(Light, frozen=True):
 
     @property
     def at(self) -> int | None:
-        """The instant that it was made at, where that is told without its text."""
+        """The instant that it was made at, in microseconds, where that is known without a look into its text."""
         return None if self.form is None else self.values[RECORDED - 1]  # type: ignore[return-value]

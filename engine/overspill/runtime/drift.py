@@ -8,6 +8,11 @@ DRIFT_MAX = 2_000_000
 """Microseconds. Behind it the wall clock and the engine's are no longer said to be the same."""
 
 
+def is_much(ahead: int) -> bool:
+    """Whether two clocks, of which one is so many microseconds ahead, cannot both be right."""
+    return not -DRIFT_MAX <= ahead <= DRIFT_MAX
+
+
 class Drift:
     """Whoever runs the engine is told once, as long as it lasts."""
 
@@ -17,7 +22,7 @@ class Drift:
 
     def beyond(self, drift: int) -> int:
         """Microseconds by which the wall clock is ahead → the same, or 0 where that is no matter."""
-        if -DRIFT_MAX <= drift <= DRIFT_MAX:
+        if not is_much(drift):
             self._is_told = False
             return 0
         if not self._is_told:

@@ -20,7 +20,7 @@ from overspill.runtime.alarms import alarm
 from overspill.runtime.clock import SystemClock, ahead_of
 from overspill.runtime.combiner import Combiner
 from overspill.runtime.deciding import Deciding
-from overspill.runtime.drift import DRIFT_MAX
+from overspill.runtime.drift import is_much
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
 from overspill.runtime.policies import Policies
@@ -365,7 +365,7 @@ class Engine(Deciding, Operations, Looks):
 def _tell_of_another_clock(store: Store) -> None:
     """Time is by the machine that decides; of a server it can be known whether that one is right."""
     ahead = ahead_of(store.clock)
-    if abs(ahead) > DRIFT_MAX:
+    if is_much(ahead):
         help = "set the clock that is wrong, then start again: what is decided meanwhile is stamped by this machine's"
         alarm("clock_differs", ahead_of_server_micros=ahead, server=store.name, help=help)
 

@@ -44,8 +44,10 @@ class HeardAlone:
 
     def answer(self) -> None:
         expected, waiting = self._expected, self._waiting
-        is_so = expected is not None and waiting.written is expected[0].written
-        self._hears.answer(expected if is_so and expected is not None else (outcome_of(waiting),))
+        if expected is None or waiting.written is not expected[0].written:
+            self._hears.answer((outcome_of(waiting),))
+        else:
+            self._hears.answer(expected)
 
 
 class Heard:

@@ -150,15 +150,14 @@ class States:
         self._live.clear()
 
     def advance(self, head: Head, records: Sequence[Record], accounts: Mapping[str, Account]) -> None:
-        """Takes over what was just committed."""
+        """Takes over what was just committed. The end comes last: up to there a fold of the journal would bring the same."""
+        if records:
+            self.last_at = max(self.last_at, records[-1].at)
+            self.ids.note(records)
+            for record in records:
+                self.policy = record.policy or self.policy
+            self.put(accounts)
         self.head = head
-        if not records:
-            return
-        self.last_at = max(self.last_at, records[-1].at)
-        self.ids.note(records)
-        for record in records:
-            self.policy = record.policy or self.policy
-        self.put(accounts)
 
     def due(self, now: int, most: int) -> list[str]:
         """Keys of up to `most` accounts on which something has ended by `now` and is not written down."""

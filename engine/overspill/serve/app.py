@@ -7,9 +7,10 @@ decision, of which each layer in between would cost as much as deciding does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter_ns, time_ns
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +39,19 @@ BODY_SECONDS = 10
 LOOKED_UP_MAX = 256
 """Credentials that are looked up at once: nobody knows yet whose they are, and anybody can send them."""
 _REQUEST_ID = REQUEST_ID.wire
+
+
+class _Asked(NamedTuple):
+    """A call whose operation and caller are known; nothing of its body is read yet."""
+
+    operation: Operation
+    caller: Caller
+    path: Mapping[str, str]
+    """What stands in the path's places."""
+    scope: Scope
+    headers: dict[bytes, bytes]
+    request_id: str
+    receive: Receive
 
 
 class App:
@@ -72,7 +86,7 @@ class App:
             if operation.scope is not None:
                 remembered = self.remembered(headers)
                 caller = await self._looked_up(headers) if remembered is None else remembered.caller
-            reply = await self._done(operation, caller, path, scope, headers, request_id, receive)
+            reply = await self._done(_Asked(operation, caller, path, scope, headers, request_id, receive))
         except Exception as error:
             failure = told(error, request_id)
             if failure.pointer is not None and not _is_of_body(failure.pointer, scope["method"], path):
@@ -109,40 +123,20 @@ class App:
         """The operation of a path without places."""
         return self._direct[method, path][0]
 
-    async def _done(
-        self,
-        operation: Operation,
-        caller: Caller,
-        path: Mapping[str, str],
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        request_id: str,
-        receive: Receive,
-    ) -> Reply:
-        service, tenant = self.service, caller.tenant
+    async def _done(self, asked: _Asked) -> Reply:
+        service, tenant = self.service, asked.caller.tenant
         try:
             service.admit(tenant)
         except Failure:
             await asyncio.sleep(service.refused(tenant))
             raise
         try:
-            acted = self._acted(operation, caller, path, scope, headers, request_id, receive)
-            if operation.is_administrative:
-                return await self._logged(operation, caller, scope["path"], request_id, acted)
-            return await acted
+            return await (self._logged(asked) if asked.operation.is_administrative else self._acted(asked))
         finally:
             service.leave(tenant)
 
-    async def _acted(
-        self,
-        operation: Operation,
-        caller: Caller,
-        path: Mapping[str, str],
-        scope: Scope,
-        headers: dict[bytes, bytes],
-        request_id: str,
-        receive: Receive,
-    ) -> Reply:
+    async def _acted(self, asked: _Asked) -> Reply:
+        operation, caller, path, scope, headers, request_id, receive = asked
         service, tenant = self.service, caller.tenant
         if operation.scope is not None and operation.scope not in caller.scopes:
             what = f"this credential may not {operation.scope}"
@@ -162,13 +156,11 @@ class App:
             if place is not None:
                 service.end(place)
 
-    async def _logged(
-        self, operation: Operation, caller: Caller, target: str, request_id: str, acted: Awaitable[Reply]
-    ) -> Reply:
+    async def _logged(self, asked: _Asked) -> Reply:
         """Of an administrative call it is kept who made it, whatever became of it, also where it was not allowed."""
         status = 500
         try:
-            reply = await acted
+            reply = await self._acted(asked)
             status = reply.status
             return reply
         except Failure as failure:
@@ -177,12 +169,12 @@ class App:
         finally:
             entry = AdminEntry(
                 at=self.service.engine.now(),
-                tenant=caller.tenant,
-                actor=caller.id,
-                operation=operation.id,
-                target=target[:200],
+                tenant=asked.caller.tenant,
+                actor=asked.caller.id,
+                operation=asked.operation.id,
+                target=asked.scope["path"][:200],
                 status=status,
-                request=request_id,
+                request=asked.request_id,
             )
             await run_in_threadpool(self.service.registry.log, entry)
 

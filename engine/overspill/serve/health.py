@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overspill.runtime.drift import DRIFT_MAX
+from overspill.runtime.drift import is_much
 from overspill.serve.bodies import Check, Liveness, Readiness
 from overspill.serve.call import Call, Operation, Reply
 from overspill.serve.threads import blocking
@@ -33,10 +33,8 @@ def _checks(call: Call) -> Iterator[Check]:
     except Failure as failure:
         yield Check(name="store", ok=False, detail=f"it does not answer: {failure.code}")
     drift = engine.drift()
-    ok = -DRIFT_MAX <= drift <= DRIFT_MAX
-    yield Check(
-        name="clock", ok=ok, detail=f"the wall clock is {abs(drift) // 1000} ms {'ahead' if drift >= 0 else 'behind'}"
-    )
+    detail = f"the wall clock is {abs(drift) // 1000} ms {'ahead' if drift >= 0 else 'behind'}"
+    yield Check(name="clock", ok=not is_much(drift), detail=detail)
 
 
 OPERATIONS = (

@@ -1,7 +1,7 @@
 """Failures as problem details (RFC 9457): a status, a stable code, the remedy, and the place in the body.
 
-`type` is `/problems/{code}`, relative to the service, which says there what it means (problem_types.py). A denial is no problem: it is an
-answer with status 200.
+`type` is `/problems/{code}`, relative to the service, which says there what it means (`problem_types`). A denial is no
+problem: it is an answer with status 200.
 """
 
 from __future__ import annotations

@@ -163,17 +163,21 @@ class LaneProtocol(HttpToolsProtocol):
         self._idle_timer = self.loop.call_later(seconds, self._look)
 
     def _look(self) -> None:
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if self._is_busy or left > 0:
-            self._watch(self.timeout_keep_alive if self._is_busy else left)
+        left: float = self.timeout_keep_alive
+        if not self._is_busy():
+            left -= self.loop.time() - self._idle_since
+        if left > 0:
+            self._watch(left)
         else:
             self.timeout_keep_alive_handler()
 
-    @property
     def _is_busy(self) -> bool:
-        """Whether a call is under way, all of which has come; for what the application has begun to read it looks at the time itself."""
+        """Whether a call is under way: one of the lane, all of which has come, or one of the application's, which looks at the time
+        itself."""
         cycle: Any = self.cycle
-        return cycle is not None and not cycle.response_complete and getattr(cycle, "is_whole", True)
+        if cycle is None or cycle.response_complete:
+            return False
+        return not isinstance(cycle, _LaneCycle) or cycle.is_whole
 
     def _to_application(self) -> None:
         url, headers = self.url, self.headers

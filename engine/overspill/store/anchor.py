@@ -19,10 +19,19 @@ _TEXT = re.compile(rb"overspill 1 ([0-9]{19}) ([0-9a-f]{64})\n")
 _LATER = re.compile(rb"overspill ([2-9]|[1-9][0-9]+) ")
 
 
+def expect_folder(path: str) -> None:
+    """Raises StoreFailure where there is no folder for a file."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise StoreFailure("no_such_folder", f"there is no folder {folder}", help="create it first")
+
+
 class Anchor:
-    """The file at `path`, made with the first commit. What cannot be written is left for the next commit."""
+    """The file at `path`, made with the first commit. What cannot be written is left for the next commit; one that never could be
+    would be missed when it is needed, and is refused: raises StoreFailure."""
 
     def __init__(self, path: str) -> None:
+        expect_folder(path)
         self.path = path
         self._file: int | None = None
 

@@ -22,7 +22,7 @@ from overspill.records.build import Build
 from overspill.records.journal import GENESIS, Record, Segment, record_of
 from overspill.records.written import Form
 from overspill.store import sqlite_schema
-from overspill.store.anchor import SUFFIX, Anchor
+from overspill.store.anchor import SUFFIX, Anchor, expect_folder
 from overspill.store.migrations import Migration
 from overspill.store.restores import Restores
 from overspill.store.rows import form_in, policy_in, row_of
@@ -113,8 +113,7 @@ class SqliteStore:
         folder = os.path.dirname(path) or "."
         if os.path.isdir(path):
             raise StoreFailure("not_a_database", f"{path} is a folder", help="name a file in it")
-        if not os.path.isdir(folder):
-            raise StoreFailure("no_such_folder", f"there is no folder {folder}", help="create it first")
+        expect_folder(path)
         if os.path.exists(path) and not os.access(path, os.W_OK):
             raise StoreFailure("read_only", f"{path} is read-only", help="make it writable, or name another file")
         if not os.access(folder, os.W_OK):
