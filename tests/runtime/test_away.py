@@ -14,7 +14,7 @@ from account.test_graces import GRACE
 from account.test_layers import ANA, HEAD, NOON, POOL
 from overspill import Decision, Engine, Failure, ManualClock, Request, StoreFailure
 from overspill.records.sentences import explain
-from overspill.runtime.policies import Policies
+from overspill.runtime.policies import Policies, bundle_of
 from overspill.store.sqlite import SqliteStore
 from overspill.syntax.validate import problems
 from overspill.words.codec import replace
@@ -57,7 +57,7 @@ class Away:
     ) -> None:
         self.clock = ManualClock(NOON)
         self.store: Any = Scripted(path)
-        self.engine = Engine(self.store, Policies(self.store, policy or _policy()), self.clock, "default")
+        self.engine = Engine(self.store, Policies(self.store, bundle_of(policy or _policy())), self.clock, "default")
         self.engine._combiner.exclusively(self.engine._publish)
         if lot is not None:
             self.engine.grant(ANA, "money", lot, id="L")

@@ -6,10 +6,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from overspill import Engine, Request, StoreFailure
+from overspill import Engine, Failure, PolicyFaults, Request, StoreFailure
 
 
 def _text(path: Path) -> None:
@@ -128,3 +129,12 @@ def test_a_locked_file_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     other.close()
     assert engine.set_attributes({"user": "u_ana"}, {"plan": "plus"}, id="signup")["account"] == "user/u_ana"
     engine.close()
+
+
+@pytest.mark.parametrize(
+    "policy", [{"p.spill": b"policy p versio"}, {}, "no_such_policy"], ids=["faulty", "empty", "none"]
+)
+def test_where_there_is_no_policy_no_database_is_made(tmp_path: Path, policy: Any) -> None:
+    with pytest.raises((Failure, PolicyFaults)):
+        Engine.open(policy, db=tmp_path / "x.db", settle=False)
+    assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ from overspill.runtime.deciding import Deciding
 from overspill.runtime.drift import is_much
 from overspill.runtime.looks import Looks
 from overspill.runtime.operations import Operations
-from overspill.runtime.policies import Policies
+from overspill.runtime.policies import Policies, bundle_of
 from overspill.runtime.refusals import engine_closed
 from overspill.runtime.settling import Settling
 from overspill.runtime.top_ups import TopUps
@@ -103,12 +103,12 @@ class Engine(Deciding, Operations, Looks):
         from overspill.runtime.build import build  # who imports the package has opened nothing yet
 
         _expect_openable(policy, db, tenant, clock)
+        bundle = bundle_of(policy)  # where that is no policy, no database is made
         store = opened(db, anchor=anchor)
         try:
             refuse_restored(store)
             store.use_build(build())
-            policies = Policies(store, policy)
-            engine = cls(store, policies, clock or SystemClock(), tenant)
+            engine = cls(store, Policies(store, bundle), clock or SystemClock(), tenant)
             if clock is None:
                 _tell_of_another_clock(store)
                 engine._combiner.use_clock(SystemClock(engine._combiner.states.last_at))

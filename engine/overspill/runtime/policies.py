@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from overspill.runtime.bundles import sources_of
 from overspill.words.failures import Failure, PolicyFaults, StoreFailure
@@ -79,17 +79,28 @@ def _unchanged(digest: str, sources: Mapping[str, bytes]) -> Program:
     return program
 
 
+class Bundle(NamedTuple):
+    """A policy's files by name, and what they come to."""
+
+    sources: dict[str, bytes]
+    program: Program
+
+
+def bundle_of(policy: str | os.PathLike[str] | Mapping[str, bytes]) -> Bundle:
+    """The bundle of a name, a path, or files by name. Raises PolicyFaults, Failure."""
+    sources = dict(policy) if isinstance(policy, Mapping) else sources_of(policy)
+    if not sources:
+        help = "give the bytes of one by its name"
+        raise Failure("no_policy", "no policy file is given", help=help, pointer="/policy")
+    return Bundle(sources, compiled(sources))
+
+
 class Policies(Published):
     """The programs of one engine: the active one, and older ones that holds still carry."""
 
-    def __init__(self, store: Store, policy: str | os.PathLike[str] | Mapping[str, bytes]) -> None:
+    def __init__(self, store: Store, bundle: Bundle) -> None:
         super().__init__(store)
-        self.sources = dict(policy) if isinstance(policy, Mapping) else sources_of(policy)
-        if not self.sources:
-            raise Failure(
-                "no_policy", "no policy file is given", help="give the bytes of one by its name", pointer="/policy"
-            )
-        self._active = compiled(self.sources)
+        self.sources, self._active = bundle
         self._programs[self._active.plan.digest] = self._active
 
     def active(self) -> Program:
