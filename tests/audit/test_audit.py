@@ -92,7 +92,7 @@ def test_what_waits_too_long_is_late() -> None:
 def test_a_hold_that_nobody_ends_is_late() -> None:
     """It lasts a quarter of an hour, may be captured for an hour more, and is swept within a day, or late (LED14)."""
     clock = ManualClock(1_791_194_400_000_000)
-    with Engine.open("codex_sora", clock=clock) as engine:
+    with Engine.open("codex_sora", clock=clock, settle=False) as engine:
         engine.set_attributes(ANA, {"plan": "plus"}, id="s")
         from overspill import Request
 
